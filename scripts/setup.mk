@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# Targets that need no configuration yet: they set the machine up, or start make again with
+# another build folder.
+
+again = +$(Q)$(MAKE) V=$(V)
+
+.PHONY: help deps demo clean distclean mrproper abi-update $(setup-goals) $(sweep-goals)
+
+help:
+	@cat scripts/help.txt
+
+deps:
+	$(Q)scripts/deps
+
+# `demo` and the checks must work on a machine that has git and make alone.
+demo check check-unit check-conformance check-e2e: ready
+.PHONY: ready
+ready:
+	$(Q)scripts/deps --if-missing
+
+demo:
+	$(again) O=$(O) all
+	$(Q)$(O)/aios --driver=cpu-ref -m share/demo -p "Once upon a time" --seed 7
+
+check check-unit check-conformance check-e2e:
+	$(again) O=$(O) T="$(T)" run-$@
+
+# One sanitizer each, out of the way, with all tests.
+asan tsan:
+	$(Q)scripts/deps --if-missing
+	$(again) O=build-$@ $@_defconfig
+	$(again) O=build-$@ run-check
+
+coverage:
+	$(Q)scripts/deps --if-missing coverage
+	$(again) O=build-coverage coverage_defconfig
+	$(again) O=build-coverage run-check
+	$(Q)scripts/coverage build-coverage
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(Q)scripts/deps --if-missing fuzz
+	$(again) O=build-fuzz CC=clang fuzz_defconfig
+	$(again) O=build-fuzz CC=clang FUZZ_SECONDS=$(FUZZ_SECONDS) run-fuzz
+
+abi-update:
+	$(Q)scripts/abi-hash --update
+
+# `clean` keeps the configuration, `distclean` leaves what git knows.
+clean:
+	$(Q)[ ! -d $(O) ] || find $(O) -mindepth 1 -maxdepth 1 ! -name .config -exec rm -rf {} +
+distclean mrproper:
+	$(Q)rm -rf build build-asan build-tsan build-coverage build-fuzz build-clang $(O) aios

@@ -1,0 +1,2 @@
+.PHONY: style-check
+style-check:
