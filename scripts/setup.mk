@@ -4,7 +4,7 @@
 
 again = +$(Q)$(MAKE) V=$(V)
 
-.PHONY: help deps demo clean distclean mrproper abi-update $(setup-goals) $(sweep-goals)
+.PHONY: help deps demo clean distclean mrproper uninstall abi-update $(setup-goals) $(sweep-goals)
 
 help:
 	@cat scripts/help.txt
@@ -42,6 +42,14 @@ fuzz:
 	$(Q)scripts/deps --if-missing fuzz
 	$(again) O=build-fuzz CC=clang fuzz_defconfig
 	$(again) O=build-fuzz CC=clang FUZZ_SECONDS=$(FUZZ_SECONDS) run-fuzz
+
+# The list that `make install` left says what to delete; then our own folders, when empty.
+uninstall:
+	$(Q)[ -f $(O)/install.list ] || { echo 'nothing to uninstall: no $(O)/install.list' >&2; exit 1; }
+	$(Q)while read -r file; do rm -f "$(DESTDIR)$$file"; done <$(O)/install.list
+	$(Q)sed -n 's|\(.*/aios\)/.*|\1|p' $(O)/install.list | sort -u | while read -r dir; do \
+		find "$(DESTDIR)$$dir" -depth -type d -empty -delete; done
+	$(Q)rm -f $(O)/install.list
 
 abi-update:
 	$(Q)scripts/abi-hash --update

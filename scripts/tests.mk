@@ -48,3 +48,32 @@ run-check: tests style-check
 	$(Q)$(test-env) $(TEST_WRAPPER) $(runner)
 run-check-unit run-check-conformance run-check-e2e: run-check-%: tests
 	$(Q)$(test-env) $(TEST_WRAPPER) $(runner) $*
+
+# Under valgrind: one process, so that a leak is charged to the test that made it.
+.PHONY: valgrind
+valgrind: tests
+	$(Q)scripts/deps --if-missing valgrind
+	$(Q)$(test-env) CK_FORK=no valgrind -q --error-exitcode=1 --leak-check=full \
+		--errors-for-leak-kinds=definite,indirect $(runner) unit
+
+# Fuzz targets, only in a build that is instrumented for them (make fuzz). tests/fuzz/Makefile
+# lists `fuzz-y += elf.o`; tests/fuzz/corpus/elf holds what to start from; new finds are kept in
+# the build folder.
+ifdef CONFIG_FUZZ
+FUZZ_SECONDS ?= 60
+fuzz-path = $(O)/tests/fuzz/$1
+fuzz-parts = $(call parts-in,fuzzers.$1) $(addprefix $(O)/,$(filter $(subst *,%,$(extra.fuzzers.$1)),$(objects)))
+$(foreach f,$(fuzzers),$(call rule,LD      ,$(call fuzz-path,$f),$(call fuzz-parts,$f) $(libaios),\
+	$(CC) $(all-ldflags) -fsanitize=fuzzer $(call fuzz-parts,$f) $(libaios) $(libs.fuzzers.$f) $(lib-libs) \
+	-o $(call fuzz-path,$f)))
+
+fuzz-runs := $(addprefix run-fuzz-,$(fuzzers))
+.PHONY: run-fuzz $(fuzz-runs)
+run-fuzz: $(fuzz-runs)
+$(fuzz-runs): run-fuzz-%: $(O)/tests/fuzz/%
+	@echo '  FUZZ    $* ($(FUZZ_SECONDS) s)'
+	$(Q)mkdir -p $(O)/tests/fuzz/corpus/$*
+	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+		-verbosity=0 -artifact_prefix=$(O)/tests/fuzz/$*- \
+		$(O)/tests/fuzz/corpus/$* $(wildcard tests/fuzz/corpus/$*)
+endif
