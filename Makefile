@@ -34,10 +34,10 @@ bare-goals := $(setup-goals) $(sweep-goals) help deps clean distclean mrproper a
 
 ifneq ($(and $(config-goals),$(filter-out $(config-goals),$(goals))),)
 # A configuration and then something built from it: one after the other.
-.PHONY: $(goals)
-$(goals):
+.PHONY: $(goals) one-by-one
+$(goals): one-by-one ; @:
+one-by-one:
 	$(Q)for goal in $(goals); do $(MAKE) O=$(O) $$goal || exit 1; done
-.NOTPARALLEL:
 else
 include scripts/config.mk
 ifneq ($(filter-out $(config-goals) $(bare-goals),$(goals)),)

@@ -20,7 +20,9 @@ $(O)/.config:
 	$(Q)$(MAKE) O=$(O) $(DEFCONFIG)
 
 .PHONY: config defconfig menuconfig oldconfig savedefconfig listnewconfig
-config menuconfig: ; $(call kconfig,mconf) Kconfig
+config menuconfig:
+	$(Q)[ -t 0 ] || { echo 'make menuconfig needs a terminal; edit $(O)/.config instead' >&2; exit 1; }
+	$(call kconfig,mconf) Kconfig
 oldconfig: ; $(call kconfig,conf) --oldconfig Kconfig
 listnewconfig: ; $(call kconfig,conf) --listnewconfig Kconfig
 defconfig: $(DEFCONFIG) ;
