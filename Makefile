@@ -12,6 +12,11 @@ O ?= build
 O := $(O:%/=%)
 # Where `make install` puts things; DESTDIR is put in front of every path.
 PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
 
 DEFCONFIG ?= cpu_defconfig
 

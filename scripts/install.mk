@@ -2,12 +2,6 @@
 # make install DESTDIR= PREFIX=: programs, libraries, modules, headers, manual, demo model.
 # What was installed is listed in $(O)/install.list, which `make uninstall` goes by.
 
-BINDIR ?= $(PREFIX)/bin
-LIBDIR ?= $(PREFIX)/lib
-INCLUDEDIR ?= $(PREFIX)/include
-DATADIR ?= $(PREFIX)/share
-MANDIR ?= $(DATADIR)/man
-
 # The manual: one source a page, Documentation/man/aios.1.scd.
 man-pages := $(patsubst Documentation/man/%.scd,$(O)/man/%,$(wildcard Documentation/man/*.scd))
 man-source = $(1:$(O)/man/%=Documentation/man/%.scd)
@@ -33,8 +27,10 @@ install: all docs $(O)/aios.pc
 	$(Q): >$(O)/install.list
 	$(call put,755,$(BINDIR),$(filter-out $(O)/samples/%,$(program-files)))
 	$(call put,644,$(LIBDIR),$(libaios) $(libaios-so))
+ifdef CONFIG_LIBAIOS_SHARED
 	$(Q)ln -sf libaios.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libaios.so"
 	$(Q)echo "$(LIBDIR)/libaios.so" >>$(O)/install.list
+endif
 	$(call put,644,$(LIBDIR)/pkgconfig,$(O)/aios.pc)
 	$(foreach kind,drivers plugins,$(call put,644,$(LIBDIR)/aios/$(kind),$(filter $(O)/lib/aios/$(kind)/%,$(module-files))))
 	$(foreach sub,aios aios/driver aios/plugin,$(call put,644,$(INCLUDEDIR)/$(sub),$(wildcard include/$(sub)/*.h)))

@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-# How each thing is made. Every output remembers its command in OUTPUT.cmd; when the command
+# How each thing is made. Every output remembers its command in .OUTPUT.cmd; when the command
 # would be another today (flags, configuration, list of objects), the output is made again.
 
 squote := '
 quoted = '$(subst $(squote),'\$(squote)$(squote),$1)'
 same = $(and $(findstring x$1x,x$2x),$(findstring x$2x,x$1x))
 
+cmd-file = $(dir $1).$(notdir $1).cmd
+
 # $(call rule,LABEL,target,prerequisites,command): one output, made by one command.
 define rule
 $(eval label.$2 := $1)
 $(eval cmd.$2 := $(strip $4))
-$(eval $2: $3 $(if $(call same,$(file <$2.cmd),$(cmd.$2)),,FORCE) ; $$(run))
+$(eval $2: $3 $(if $(call same,$(file <$(call cmd-file,$2)),$(cmd.$2)),,FORCE) ; $$(run))
 endef
 define run
 @$(if $(Q),echo '  $(label.$@)$(@:$(O)/%=%)',printf '%s\n' $(call quoted,$(cmd.$@)))
-@mkdir -p $(@D) && rm -f $@.cmd && $(cmd.$@) && printf '%s\n' $(call quoted,$(cmd.$@)) >$@.cmd
+@mkdir -p $(@D) && rm -f $(call cmd-file,$@) && $(cmd.$@) && \
+	printf '%s\n' $(call quoted,$(cmd.$@)) >$(call cmd-file,$@)
 endef
 .PHONY: FORCE
 FORCE:
@@ -66,13 +69,15 @@ $(call rule,CC      ,$(builtin-list).o,$(builtin-list).c,$(CC) $(all-cflags) $(c
 lib-objs := $(addprefix $(O)/,$(core-objs)) $(builtin-list).o $(builtin-objs)
 lib-libs := $(sort $(core-libs) $(builtin-libs))
 libaios := $(O)/libaios.a
-libaios-so := $(O)/libaios.so.$(SOVERSION)
+libaios-so := $(if $(CONFIG_LIBAIOS_SHARED),$(O)/libaios.so.$(SOVERSION))
 
 $(call rule,AR      ,$(libaios),$(lib-objs),rm -f $(libaios) && $(AR) rcsD $(libaios) $(lib-objs))
+ifdef CONFIG_LIBAIOS_SHARED
 $(call rule,LD      ,$(libaios-so),$(lib-objs) scripts/libaios.map,$(CC) -shared $(all-ldflags) $(no-undefined) \
 	-Wl$(comma)--version-script=scripts/libaios.map -Wl$(comma)-soname$(comma)libaios.so.$(SOVERSION) \
 	$(lib-objs) $(lib-libs) $(LDFLAGS) -o $(libaios-so))
 $(call rule,LN      ,$(O)/libaios.so,$(libaios-so),ln -sf libaios.so.$(SOVERSION) $(O)/libaios.so)
+endif
 
 # Samples keep their folder; what people run lies at the top of the build folder.
 program-path = $(O)/$(if $(filter samples%,$(dir.programs.$1)),samples/)$1
@@ -83,7 +88,7 @@ program-files := $(foreach p,$(programs),$(call program-path,$p))
 
 .PHONY: all modules
 modules: $(module-files)
-all: $(libaios) $(O)/libaios.so $(program-files) $(module-files)
+all: $(libaios) $(libaios-so:.$(SOVERSION)=) $(program-files) $(module-files)
 	$(Q)scripts/prune-modules $(O)/lib/aios $(module-files)
 ifeq ($(O),build)
 	$(Q)[ -L aios ] || ln -s build/aios aios

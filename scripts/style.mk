@@ -16,7 +16,7 @@ $(O)/headers.ok: $(public-headers) scripts/check-headers
 
 # A module exports aios_module alone and uses no symbol of the core, built in or not.
 check-exports: $(module-files) $(libaios-so) $(libaios)
-	$(Q)scripts/check-exports '$(addprefix $(O)/,$(core-objs))' '$(builtin-objs)' $(libaios-so) $(module-files)
+	$(Q)scripts/check-exports '$(addprefix $(O)/,$(core-objs))' '$(builtin-objs)' '$(libaios-so)' $(module-files)
 
 check-defconfigs: $(wildcard configs/*_defconfig) $(kconfigs)
 	$(Q)mkdir -p $(O)/defconfigs
