@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: Apache-2.0
+/* select.c - load drivers, probe them, choose. Never a silent fallback. */
+#include "core/module/select.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/config/config.h"
+#include "core/config/value.h"
+#include "core/module/modinfo.h"
+
+#define MAX_DEVICES 4096
+
+/* ---- probing --------------------------------------------------------------- */
+
+struct devices {
+	struct aios_device_desc *list;
+	size_t n;
+};
+
+/* What a driver wrote is data: end its texts. */
+static void seal(struct aios_device_desc *desc)
+{
+	desc->id[sizeof(desc->id) - 1] = '\0';
+	desc->alias[sizeof(desc->alias) - 1] = '\0';
+	desc->name[sizeof(desc->name) - 1] = '\0';
+	desc->reason[sizeof(desc->reason) - 1] = '\0';
+}
+
+static int probe_once(const struct module *module, struct devices *devices, uint32_t room,
+		      struct aios_status *st)
+{
+	const struct aios_driver_ops *ops = module_ops(module);
+	int n;
+
+	devices->list = calloc(room, sizeof(*devices->list));
+	devices->n = 0;
+	if (!devices->list)
+		return aios_fail(st, -ENOMEM, "no memory to list devices");
+	for (uint32_t i = 0; i < room; i++)
+		devices->list[i].size = sizeof(devices->list[i]);
+	n = ops->probe(module_host(module), devices->list, room, st);
+	if (n > 0)
+		devices->n = (uint32_t)n < room ? (uint32_t)n : room;
+	if (n > MAX_DEVICES)
+		n = aios_fail(st, -EINVAL, "probe says there are %d devices", n);
+	if (n < 0) {
+		free(devices->list);
+		devices->list = NULL;
+	}
+	return n;
+}
+
+/* Every device of a loaded driver; the caller frees the list. 0 or -errno. */
+static int probe(struct module *module, struct devices *devices, struct aios_status *st)
+{
+	uint32_t room = 16;
+	int n = probe_once(module, devices, room, st);
+
+	if (n > (int)room) {
+		free(devices->list);
+		n = probe_once(module, devices, (uint32_t)n, st);
+	}
+	for (size_t i = 0; i < devices->n && n >= 0; i++)
+		seal(&devices->list[i]);
+	return n < 0 ? n : 0;
+}
+
+/* ---- one driver ------------------------------------------------------------ */
+
+static bool same_text(const char *a, const char *b)
+{
+	return *a && !strcmp(a, b);
+}
+
+/* Does the user's word mean this device? A number is the driver's own. */
+static bool means(const struct aios_device_desc *desc, const char *word)
+{
+	int64_t number;
+
+	if (value_parse_int(word, &number))
+		return number >= 0 && (uint64_t)number == desc->index;
+	return same_text(desc->id, word) || same_text(desc->alias, word);
+}
+
+static const struct aios_device_desc *best_device(const struct devices *devices)
+{
+	const struct aios_device_desc *best = NULL;
+
+	for (size_t i = 0; i < devices->n; i++)
+		if (!best || devices->list[i].score > best->score)
+			best = &devices->list[i];
+	return best;
+}
+
+static const struct aios_device_desc *named_device(const struct devices *devices, const char *word)
+{
+	for (size_t i = 0; i < devices->n; i++)
+		if (means(&devices->list[i], word))
+			return &devices->list[i];
+	return NULL;
+}
+
+/* "cuda:0 (index 0), cuda:1 (index 1)" */
+static const char *list_ids(const struct devices *devices, char *text, size_t size)
+{
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < devices->n && at < size; i++) {
+		int n = snprintf(text + at, size - at, "%s%s (%u)", i ? ", " : "",
+				 devices->list[i].id, devices->list[i].index);
+
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return text;
+}
+
+static int choose_device(const struct module *module, const struct devices *devices,
+			 const char *wanted, const char *origin, struct aios_device_desc *out,
+			 struct aios_status *st)
+{
+	const struct aios_device_desc *device;
+	char ids[256];
+
+	if (!devices->n)
+		return aios_fail(st, -ENODEV, "driver '%s' found no device", module_name(module));
+	device = *wanted ? named_device(devices, wanted) : best_device(devices);
+	if (!device)
+		return aios_fail(st, -ENODEV,
+				 "driver '%s' has no device '%.80s' (%.100s); it has %s",
+				 module_name(module), wanted, origin,
+				 list_ids(devices, ids, sizeof(ids)));
+	if (device->score < 0)
+		return aios_fail(st, -ENODEV, "driver '%s': device %s cannot be used: %s",
+				 module_name(module), device->id,
+				 device->reason[0] ? device->reason : "no reason given");
+	*out = *device;
+	return 0;
+}
+
+/* Load and probe one driver and choose its device; on success *out holds a reference. */
+static int try_driver(struct module_registry *reg, const char *name, struct selected_driver *out,
+		      struct aios_status *st)
+{
+	const char *origin = "default", *wanted;
+	struct devices devices = { 0 };
+	struct module *module;
+	int err = module_get(reg, AIOS_KIND_DRIVER, name, &module, st);
+
+	if (err)
+		return err;
+	wanted = config_module_value(module_registry_config(reg), "driver", module_name(module),
+				     "device", &origin);
+	aios_status_clear(st);
+	err = probe(module, &devices, st);
+	/* A driver says in *st why it found nothing. */
+	if (!err && (devices.n || !st->message[0]))
+		err = choose_device(module, &devices, wanted ? wanted : "", origin, &out->device,
+				    st);
+	else if (!err)
+		err = -ENODEV;
+	free(devices.list);
+	if (err) {
+		module_note(module, st->message);
+		module_put(module);
+		return err;
+	}
+	out->module = module;
+	out->ops = module_ops(module);
+	out->host = module_host(module);
+	out->name = module_name(module);
+	return 0;
+}
+
+/* ---- a list of names ------------------------------------------------------- */
+
+/* The next name of a comma list, blanks around it removed; false at the end. */
+static bool next_name(const char **list, char *out, size_t size)
+{
+	while (**list) {
+		size_t n = strcspn(*list, ",");
+		const char *start = *list;
+
+		*list += n + (start[n] == ',');
+		while (n && (*start == ' ' || *start == '\t')) {
+			start++;
+			n--;
+		}
+		while (n && (start[n - 1] == ' ' || start[n - 1] == '\t'))
+			n--;
+		if (!n || n >= size)
+			continue;
+		memcpy(out, start, n);
+		out[n] = '\0';
+		return true;
+	}
+	return false;
+}
+
+/* A name with '/' is a file: its module's name, once its metadata was read. */
+static int resolve(struct module_registry *reg, const char *name, const char **out,
+		   struct aios_status *st)
+{
+	struct module *module;
+	int err;
+
+	*out = name;
+	if (!strchr(name, '/'))
+		return 0;
+	err = module_registry_add_file(reg, name, &module, st);
+	if (err)
+		return err;
+	if (module_kind(module) != AIOS_KIND_DRIVER)
+		return aios_fail(st, -EINVAL, "%s: a %s, not a driver", name,
+				 module_kind_name(module_kind(module)));
+	*out = module_name(module);
+	return 0;
+}
+
+static int select_listed(struct module_registry *reg, const char *list, struct selected_driver *out,
+			 struct aios_status *st)
+{
+	const char *origin = aios_config_origin(module_registry_config(reg), "aios", "driver");
+	struct aios_status own = { 0 };
+	char name[PATH_MAX], why[AIOS_STATUS_MESSAGE] = "";
+	const char *resolved;
+	size_t at = 0;
+	int first = 0, tried = 0;
+
+	while (next_name(&list, name, sizeof(name))) {
+		int err = resolve(reg, name, &resolved, &own), n;
+
+		if (!err)
+			err = try_driver(reg, resolved, out, &own);
+		if (!err) {
+			module_log(reg, tried ? AIOS_LOG_WARN : AIOS_LOG_INFO,
+				   "driver %s, device %s (%s); %s%s", out->name, out->device.id,
+				   out->device.name, tried ? "tried before: " : origin,
+				   tried ? why : "");
+			return 0;
+		}
+		first = first ? first : err;
+		n = at < sizeof(why) ? snprintf(why + at, sizeof(why) - at, "%s%s",
+						tried ? "; " : "", own.message) :
+				       0;
+		at += n > 0 ? (size_t)n : 0;
+		tried++;
+	}
+	if (!tried)
+		return aios_fail(st, -EINVAL, "%s: the list of drivers is empty", origin);
+	return aios_fail(st, first, "%s", why);
+}
+
+/* ---- no name --------------------------------------------------------------- */
+
+static int select_best(struct module_registry *reg, struct selected_driver *out,
+		       struct aios_status *st)
+{
+	struct module *module = NULL;
+	bool found = false;
+
+	while ((module = module_next(reg, AIOS_KIND_DRIVER, module))) {
+		struct selected_driver candidate;
+		struct aios_status own = { 0 };
+
+		if (try_driver(reg, module_name(module), &candidate, &own)) {
+			module_log(reg, AIOS_LOG_INFO, "driver %s: %s", module_name(module),
+				   own.message);
+			continue;
+		}
+		if (found && candidate.device.score <= out->device.score) {
+			module_put(candidate.module);
+			continue;
+		}
+		if (found)
+			module_put(out->module);
+		*out = candidate;
+		found = true;
+	}
+	if (!found)
+		return aios_fail(st, -ENODEV,
+				 "no driver can be used here ('aios driver list --why' lists every "
+				 "candidate and where it was looked for)");
+	module_log(reg, AIOS_LOG_INFO, "driver %s chosen by score %d: device %s (%s), %s",
+		   out->name, out->device.score, out->device.id, out->device.name,
+		   out->device.reason);
+	return 0;
+}
+
+int module_select_driver(struct module_registry *reg, struct selected_driver *out,
+			 struct aios_status *st)
+{
+	const char *list = aios_config_get(module_registry_config(reg), "aios", "driver");
+
+	memset(out, 0, sizeof(*out));
+	return list && *list ? select_listed(reg, list, out, st) : select_best(reg, out, st);
+}
+
+/* ---- listing --------------------------------------------------------------- */
+
+struct listing {
+	struct module_device *list;
+	size_t n;
+};
+
+static int append_devices(struct listing *all, struct module *module, const struct devices *found,
+			  struct aios_status *st)
+{
+	struct module_device *list;
+
+	if (!found->n)
+		return 0;
+	list = realloc(all->list, (all->n + found->n) * sizeof(*list));
+	if (!list)
+		return aios_fail(st, -ENOMEM, "no memory to list devices");
+	all->list = list;
+	for (size_t i = 0; i < found->n; i++)
+		all->list[all->n++] = (struct module_device){ .module = module,
+							      .desc = found->list[i],
+							      .same_as = -1 };
+	return 0;
+}
+
+/* A driver that cannot be loaded or probed is noted, and is no reason to fail. */
+static int list_driver(struct module_registry *reg, const char *name, struct listing *all,
+		       struct aios_status *st)
+{
+	struct devices found = { 0 };
+	struct aios_status own = { 0 };
+	struct module *module;
+	int err = module_get(reg, AIOS_KIND_DRIVER, name, &module, &own);
+
+	if (err == -ENOMEM || err == -ENOENT)
+		return aios_fail(st, err, "%s", own.message);
+	if (err)
+		return 0;
+	err = probe(module, &found, &own);
+	if (own.message[0] && (err || !found.n))
+		module_note(module, own.message);
+	err = err == -ENOMEM ? aios_fail(st, err, "%s", own.message) :
+			       append_devices(all, module, &found, st);
+	free(found.list);
+	module_put(module);
+	return err;
+}
+
+static int list_all(struct module_registry *reg, struct listing *all, struct aios_status *st)
+{
+	const char *list = aios_config_get(module_registry_config(reg), "aios", "driver");
+	struct module *module = NULL;
+	const char *resolved;
+	char name[PATH_MAX];
+	int err = 0;
+
+	if (list && *list) {
+		while (!err && next_name(&list, name, sizeof(name)))
+			if (!resolve(reg, name, &resolved, NULL))
+				err = list_driver(reg, resolved, all, st);
+		return err;
+	}
+	while (!err && (module = module_next(reg, AIOS_KIND_DRIVER, module)))
+		err = list_driver(reg, module_name(module), all, st);
+	return err;
+}
+
+static int by_score(const void *left, const void *right)
+{
+	const struct module_device *a = left, *b = right;
+	int names;
+
+	if (a->desc.score != b->desc.score)
+		return a->desc.score < b->desc.score ? 1 : -1;
+	names = strcmp(module_name(a->module), module_name(b->module));
+	if (names)
+		return names;
+	return a->desc.index < b->desc.index ? -1 : a->desc.index > b->desc.index;
+}
+
+static bool same_hardware(const struct aios_device_desc *a, const struct aios_device_desc *b)
+{
+	return same_text(a->id, b->id) || same_text(a->id, b->alias) ||
+	       same_text(a->alias, b->id) || same_text(a->alias, b->alias);
+}
+
+static void mark_duplicates(struct listing *all)
+{
+	for (size_t i = 1; i < all->n; i++)
+		for (size_t j = 0; j < i && all->list[i].same_as < 0; j++)
+			if (all->list[j].same_as < 0 &&
+			    same_hardware(&all->list[i].desc, &all->list[j].desc))
+				all->list[i].same_as = (int)j;
+}
+
+int module_list_devices(struct module_registry *reg, struct module_device **out, size_t *n,
+			struct aios_status *st)
+{
+	struct listing all = { 0 };
+	int err = list_all(reg, &all, st);
+
+	if (err) {
+		free(all.list);
+		return err;
+	}
+	if (all.n)
+		qsort(all.list, all.n, sizeof(*all.list), by_score);
+	mark_duplicates(&all);
+	*out = all.list;
+	*n = all.n;
+	return 0;
+}
