@@ -58,7 +58,7 @@ const struct aios_option config_core_options[] = {
 	    ENGINE, "Sequences that are computed together at most."),
 	ROW("engine", "max_batch_tokens", INT, "512", 1, 1048576, NULL, "max-batch-tokens", 0, "N",
 	    "Engine", ENGINE, "Tokens of one step at most; longer prompts are computed in chunks."),
-	ROW("engine", "page_size", INT, "64", 1, 4096, NULL, "page-size", 0, "N", "Engine", ENGINE,
+	ROW("engine", "page_size", INT, "16", 1, 4096, NULL, "page-size", 0, "N", "Engine", ENGINE,
 	    "Tokens in a page of the KV cache."),
 	ROW("engine", "kv_memory", SIZE, "0", 0, BYTES_HUGE, NULL, "kv-memory", 0, "BYTES", "Engine",
 	    ENGINE, "Memory of the KV cache; 0: enough for the largest batch, as far as it fits."),
@@ -68,6 +68,8 @@ const struct aios_option config_core_options[] = {
 	    "Engine", ENGINE, "Device memory the engine may use in all; 0: what is free."),
 	ROW("engine", "tensor_parallel", INT, "1", 1, 16, NULL, "tensor-parallel", 0, "N", "Engine",
 	    ENGINE, "Devices that share each layer."),
+	ROW("engine", "tp_max", INT, "1", 1, 16, NULL, "tp-max", 0, "N", "Engine", ENGINE,
+	    "Segments (a power of two) that row-parallel sums are cut into; fixes the bits for up to N devices."),
 
 	ROW("sampling", "temperature", FLOAT, "0.7", 0, 100, NULL, "temp", 0, "T", "Sampling", GENERATE,
 	    "0 takes the likeliest token always; higher is more varied."),

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open.c - a model folder and a device become an engine, and back. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/aios.h"
+#include "core/engine/engine.h"
+#include "core/lib/clock.h"
+
+/* Everything that the plan decided, allocated and filled. */
+static int engine_allocate(struct aios_engine *e, const struct workspace *planned,
+			   aios_progress_fn progress, void *progress_ctx, struct aios_status *st)
+{
+	int rc = queue_open(e->device, &e->queue, st);
+
+	if (rc < 0)
+		return rc;
+	mm_pool_init(&e->pool, e->device, AIOS_HEAP_DEVICE);
+	rc = weights_load(&e->weights, &e->queue, &e->source, &e->types, progress, progress_ctx,
+			  st);
+	if (rc == 0)
+		rc = workspace_init(&e->workspace, e->device, &e->source, &e->types, &e->weights,
+				    &e->plan, planned, st);
+	if (rc == 0)
+		rc = workspace_fill_rope(&e->workspace, &e->queue, &e->source.info.rope, st);
+	if (rc == 0)
+		rc = mm_arena_init(&e->kv_arena, e->device, AIOS_HEAP_DEVICE, e->plan.kv_pool,
+				   "the KV cache", st);
+	if (rc == 0)
+		rc = kv_init(&e->kv, &e->kv_arena, &e->source.info, e->types.kv, e->plan.kv_pages,
+			     e->plan.page_size, st);
+	return rc;
+}
+
+static void gib(uint64_t bytes, char *out, size_t size)
+{
+	snprintf(out, size, "%.2f GiB", (double)bytes / (1ull << 30));
+}
+
+static int does_not_fit(const struct aios_plan *p, struct aios_status *st)
+{
+	char total[24], weights[24], kv[24], room[24];
+
+	gib(p->total, total, sizeof(total));
+	gib(p->weights, weights, sizeof(weights));
+	gib(p->kv_pool, kv, sizeof(kv));
+	gib(p->budget && p->budget < p->heap_free ? p->budget : p->heap_free, room, sizeof(room));
+	return aios_fail(st, -AIOS_EXHAUSTED,
+			 "%s needs %s on %s (weights %s, KV cache %s for %u tokens), and %s are "
+			 "free; lower engine.context_length, engine.kv_memory or "
+			 "engine.max_batch_size, or choose a smaller model ('aios plan' has the "
+			 "numbers)",
+			 p->model, total, p->device, weights, kv, p->kv_pages * p->page_size,
+			 room);
+}
+
+/* Plan, check that it fits, allocate, load. */
+static int engine_build(struct aios_engine *e, const char *path, aios_progress_fn progress,
+			void *progress_ctx, struct aios_status *st)
+{
+	struct workspace planned;
+	int rc;
+
+	memset(&planned, 0, sizeof(planned));
+	rc = plan_make(&e->config, e->device, &e->source, &e->types, path, &e->weights, &planned,
+		       &e->plan, st);
+	if (rc == 0 && !e->plan.fits)
+		rc = does_not_fit(&e->plan, st);
+	if (rc == 0) {
+		device_set_budget(e->device, AIOS_HEAP_DEVICE, e->config.memory_limit);
+		rc = engine_allocate(e, &planned, progress, progress_ctx, st);
+	}
+	workspace_finish(&planned);
+	return rc;
+}
+
+static int engine_open_parts(struct aios_engine *e, const char *path, struct aios_status *st)
+{
+	const struct aios_config *cfg = e->aios->config;
+	int rc = engine_config_read(cfg, &e->config, st);
+
+	if (rc == 0)
+		rc = source_open(e->aios, path, false, &e->source, st);
+	if (rc == 0 && e->source.contents->tokenizer.text)
+		rc = tokenizer_open_texts(e->aios, &e->source.contents->tokenizer,
+					  &e->source.contents->tokenizer_config, &e->tokenizer, st);
+	if (rc == 0 && e->tokenizer)
+		source_add_eos(&e->source, aios_tokenizer_eos(e->tokenizer));
+	if (rc == 0)
+		rc = context_sampler(e->aios, &e->sampler_module, &e->sampler, st);
+	if (rc == 0)
+		rc = context_open_device(e->aios, &e->device, st);
+	if (rc == 0)
+		rc = engine_types(cfg, e->device, &e->source, &e->config, &e->types, st);
+	return rc;
+}
+
+int aios_engine_open(struct aios *aios, const char *path, aios_progress_fn progress,
+		     void *progress_ctx, struct aios_engine **out, struct aios_status *st)
+{
+	struct aios_engine *e = calloc(1, sizeof(*e));
+	uint64_t start = clock_ns();
+	int rc;
+
+	if (!e)
+		return aios_fail(st, -ENOMEM, "no memory for an engine");
+	aios_status_clear(st);
+	e->aios = aios;
+	atomic_store(&e->next_id, 1);
+	pthread_mutex_init(&e->cancel_lock, NULL);
+	request_list_init(&e->waiting);
+	request_list_init(&e->running);
+	event_queue_init(&e->events);
+	rc = engine_open_parts(e, path, st);
+	if (rc == 0)
+		rc = engine_build(e, path, progress, progress_ctx, st);
+	if (rc < 0) {
+		aios_engine_close(e);
+		return rc;
+	}
+	e->stats.load_ns = clock_ns() - start;
+	e->next = aios->engines;
+	aios->engines = e;
+	*out = e;
+	return 0;
+}
+
+static void engine_unlink(struct aios_engine *e)
+{
+	struct aios_engine **at = &e->aios->engines;
+
+	while (*at && *at != e)
+		at = &(*at)->next;
+	if (*at)
+		*at = e->next;
+}
+
+void aios_engine_close(struct aios_engine *e)
+{
+	if (!e)
+		return;
+	engine_unlink(e);
+	while (e->running.first)
+		engine_end(e, e->running.first, AIOS_END_CANCELLED, NULL);
+	while (e->waiting.first)
+		engine_end(e, e->waiting.first, AIOS_END_CANCELLED, NULL);
+	event_queue_finish(&e->events);
+	queue_close(&e->queue);
+	mm_pool_finish(&e->pool);
+	kv_finish(&e->kv);
+	mm_arena_finish(&e->kv_arena);
+	workspace_finish(&e->workspace);
+	weights_finish(&e->weights);
+	device_put(e->device);
+	context_module_put(e->aios, e->sampler_module);
+	aios_tokenizer_close(e->tokenizer);
+	source_close(&e->source);
+	free(e->cancels);
+	pthread_mutex_destroy(&e->cancel_lock);
+	free(e);
+}
+
+int aios_plan_model(struct aios *aios, const char *path, struct aios_plan *out,
+		    struct aios_status *st)
+{
+	struct engine_config config;
+	struct aios_model_types types;
+	struct workspace ws;
+	struct weights w;
+	struct source src;
+	struct device *dev = NULL;
+	int rc;
+
+	memset(&ws, 0, sizeof(ws));
+	memset(&w, 0, sizeof(w));
+	memset(&src, 0, sizeof(src));
+	aios_status_clear(st);
+	rc = engine_config_read(aios->config, &config, st);
+	if (rc == 0)
+		rc = source_open(aios, path, true, &src, st);
+	if (rc == 0)
+		rc = context_open_device(aios, &dev, st);
+	if (rc == 0)
+		rc = engine_types(aios->config, dev, &src, &config, &types, st);
+	if (rc == 0)
+		rc = plan_make(&config, dev, &src, &types, path, &w, &ws, out, st);
+	workspace_finish(&ws);
+	weights_finish(&w);
+	device_put(dev);
+	source_close(&src);
+	return rc;
+}

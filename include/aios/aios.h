@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * aios.h - what a caller needs: a context (modules, devices, configuration), a
+ * tokenizer, and an engine (a loaded model on a device) that answers requests.
+ * samples/tinyaios.c is the smallest program on it.
+ *
+ *	aios_config_create -> aios_create -> aios_engine_open
+ *	-> aios_submit -> aios_poll ... AIOS_EVENT_END -> aios_engine_close -> aios_destroy
+ *
+ * Threads: a context may be used from any thread, one call at a time. An engine's
+ * calls come from one thread at a time, except aios_cancel() and
+ * aios_engine_interrupt(), which any thread and (the latter) a signal handler
+ * may call. Ownership: what a function creates, its partner destroys; pointers
+ * in structs that the caller fills are borrowed for the call; pointers that the
+ * library returns live as long as said beside them.
+ */
+#ifndef AIOS_AIOS_H
+#define AIOS_AIOS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <aios/config.h>
+#include <aios/driver/driver.h>
+#include <aios/error.h>
+#include <aios/log.h>
+#include <aios/module.h>
+#include <aios/plugin/sampler.h>
+#include <aios/types.h>
+
+#ifndef AIOS_API
+#define AIOS_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- version -------------------------------------------------------------- */
+
+#define AIOS_VERSION "0.1.0"
+
+/* AIOS_VERSION of the library that runs, static. */
+AIOS_API const char *aios_version(void);
+
+/* ---- context --------------------------------------------------------------- */
+
+struct aios;
+
+/*
+ * Boot: register the built-in modules, read the metadata of those on disk, check
+ * the configuration. `cfg` is borrowed and must outlive the context. Logs go to
+ * `log` (NULL: stderr, level from the configuration).
+ */
+AIOS_API int aios_create(struct aios_config *cfg, aios_log_fn log, void *log_ctx,
+			 struct aios **out, struct aios_status *st);
+AIOS_API void aios_destroy(struct aios *aios); /* takes NULL; engines are closed first */
+
+/* What became of one candidate module. Strings live as long as the context. */
+struct aios_module_report {
+	uint32_t kind;           /* enum aios_module_kind; 0: unknown (not an AIOS module) */
+	bool accepted;           /* its metadata passed; for built-ins: registered */
+	bool loaded;             /* its code has been loaded */
+	const char *name;
+	const char *path;        /* "built in" or the file */
+	const char *reason;      /* why refused, or "" */
+	const char *abi, *isa, *needs, *license, *description, *version; /* "" when absent */
+};
+
+/* Candidate `index` in the order of the search; false past the last. */
+AIOS_API bool aios_module(struct aios *aios, uint32_t index, struct aios_module_report *out);
+
+/* The parameters of a module, loading it when needed; NULL in *params when it has none. */
+AIOS_API int aios_module_params(struct aios *aios, uint32_t kind, const char *name,
+				const struct aios_param **params, uint32_t *n,
+				struct aios_status *st);
+
+/* A device and the driver that found it. */
+struct aios_device_report {
+	char driver[32];
+	struct aios_device_desc desc;
+	bool opened;                  /* info is filled */
+	struct aios_device_info info;
+	char numerics_id[64];         /* of the configured profile on this device, "" when not opened */
+};
+
+/*
+ * Devices of every usable driver (or of the configured list), best score first;
+ * up to `cap` are written, the number there are is returned. With `open` each is
+ * opened briefly to fill `info`.
+ */
+AIOS_API int aios_devices(struct aios *aios, bool open, struct aios_device_report *out,
+			  uint32_t cap, struct aios_status *st);
+
+/*
+ * A text of several lines that says which modules of `kind` were looked for, where, and why each
+ * was refused. malloc'ed; the caller frees. NULL when memory is short.
+ */
+AIOS_API char *aios_explain_modules(struct aios *aios, uint32_t kind);
+
+/* ---- tokenizer -------------------------------------------------------------- */
+
+struct aios_tokenizer;
+struct aios_detokenizer;
+
+/* `path`: a model folder or a tokenizer.json file. */
+AIOS_API int aios_tokenizer_open(struct aios *aios, const char *path,
+				 struct aios_tokenizer **out, struct aios_status *st);
+AIOS_API void aios_tokenizer_close(struct aios_tokenizer *tok); /* takes NULL */
+
+/* Flags AIOS_ENCODE_* of <aios/plugin/tokenizer.h>. *ids is malloc'ed; the caller frees it. */
+AIOS_API int aios_tokenize(struct aios_tokenizer *tok, const char *text, size_t len,
+			   uint32_t flags, int32_t **ids, size_t *n, struct aios_status *st);
+
+/* Flags AIOS_DECODE_*. *text is malloc'ed and NUL-terminated; the caller frees it. */
+AIOS_API int aios_detokenize(struct aios_tokenizer *tok, const int32_t *ids, size_t n,
+			     uint32_t flags, char **text, size_t *len, struct aios_status *st);
+
+/* Facts: vocabulary size (largest id + 1), bos and eos (-1: none), chat template (or NULL). */
+AIOS_API int32_t aios_tokenizer_vocab_size(struct aios_tokenizer *tok);
+AIOS_API int32_t aios_tokenizer_bos(struct aios_tokenizer *tok);
+AIOS_API int32_t aios_tokenizer_eos(struct aios_tokenizer *tok);
+AIOS_API const char *aios_tokenizer_chat_template(struct aios_tokenizer *tok);
+/* A token as the vocabulary spells it, or NULL. */
+AIOS_API const char *aios_tokenizer_token(struct aios_tokenizer *tok, int32_t id);
+
+/* ---- plan ------------------------------------------------------------------- */
+
+/* What running a model takes, computed before anything is allocated. Bytes. */
+struct aios_plan {
+	char model[256], architecture[64], driver[32], device[64], device_name[96];
+	char numerics_id[64], profile[24];
+	uint64_t parameters;        /* weight elements */
+	uint64_t weights;           /* on the device, in the profile's types */
+	uint64_t weights_file;      /* in the checkpoint */
+	uint64_t kv_token;          /* KV cache of one token, all layers */
+	uint64_t kv_pool;           /* the page pool */
+	uint64_t activations;       /* buffers and scratch at the largest batch */
+	uint64_t tables;            /* rope tables, batch arrays, sampling arrays */
+	uint64_t total;             /* weights + kv_pool + activations + tables */
+	uint64_t heap_total, heap_free, budget; /* of the device heap; budget 0: none set */
+	uint32_t kv_pages, page_size;
+	uint32_t context_length;    /* tokens a sequence may have */
+	uint32_t model_context;     /* what the model was made for */
+	uint32_t max_batch_size, max_batch_tokens;
+	uint32_t full_sequences;    /* sequences of context_length tokens that fit at once */
+	bool fits;                  /* total <= budget and free */
+};
+
+AIOS_API int aios_plan_model(struct aios *aios, const char *path, struct aios_plan *out,
+			     struct aios_status *st);
+
+/* ---- engine ----------------------------------------------------------------- */
+
+struct aios_engine;
+
+/* Progress while a model is loaded: bytes done of total. Called from aios_engine_open()'s thread. */
+typedef void (*aios_progress_fn)(void *ctx, uint64_t done, uint64_t total);
+
+/* Load a model (a Hugging Face folder) with the configuration of the context. */
+AIOS_API int aios_engine_open(struct aios *aios, const char *path, aios_progress_fn progress,
+			      void *progress_ctx, struct aios_engine **out,
+			      struct aios_status *st);
+AIOS_API void aios_engine_close(struct aios_engine *engine); /* takes NULL; ends what is running */
+
+/* The plan the engine was made by. Lives as long as the engine. */
+AIOS_API const struct aios_plan *aios_engine_plan(const struct aios_engine *engine);
+
+/* The engine's tokenizer, or NULL when the folder has none. Lives as long as the engine. */
+AIOS_API struct aios_tokenizer *aios_engine_tokenizer(struct aios_engine *engine);
+
+/* Vocabulary rows of the model's logits. */
+AIOS_API uint32_t aios_engine_vocab_size(const struct aios_engine *engine);
+
+/* One (id, bias) pair added to the logits. */
+struct aios_logit_bias {
+	int32_t id;
+	float bias; /* -inf forbids */
+};
+
+/* A request. Zero-initialise with AIOS_REQUEST_INIT; all pointers are copied from. */
+struct aios_request {
+	uint32_t size;
+	uint32_t max_tokens;             /* new tokens at most; 0: until the context is full */
+	const char *text;                /* prompt, tokenized with its special tokens, or NULL */
+	size_t text_len;
+	const int32_t *ids;              /* prompt as ids, when text is NULL */
+	size_t n_ids;
+	struct aios_sampling sampling;
+	const char *const *stop;         /* texts that end the answer, themselves left out */
+	uint32_t n_stop;
+	int32_t top_logprobs;            /* -1: no log-probabilities; 0..20: the token's and so many best */
+	const struct aios_logit_bias *bias;
+	uint32_t n_bias;
+	bool ignore_eos;
+	bool keep_special;               /* write special tokens into the text */
+	void *user;                      /* handed back in events */
+};
+
+#define AIOS_REQUEST_INIT                                                                          \
+	{                                                                                          \
+		.size = sizeof(struct aios_request), .top_logprobs = -1,                           \
+		.sampling = {.top_p = 1.0f, .repetition = 1.0f},                                   \
+	}
+
+enum aios_event_type {
+	AIOS_EVENT_TOKEN = 1, /* one more token; `text` may be empty while characters or stops are held back */
+	AIOS_EVENT_END = 2,   /* exactly one per request, its last */
+};
+
+enum aios_end_reason {
+	AIOS_END_STOP = 1,      /* an end-of-sequence token or a stop text */
+	AIOS_END_LENGTH = 2,    /* max_tokens or the context length */
+	AIOS_END_CANCELLED = 3, /* aios_cancel() or aios_engine_close() */
+	AIOS_END_ERROR = 4,     /* `status` says what */
+};
+
+/* Name as the OpenAI API spells it: "stop", "length", "cancelled", "error". Static. */
+AIOS_API const char *aios_end_reason_name(uint32_t reason);
+
+/* Tokens and times of a request. Times: CLOCK_MONOTONIC nanoseconds, 0: not yet. */
+struct aios_usage {
+	uint32_t prompt_tokens, completion_tokens, cached_tokens, reserved;
+	uint64_t submitted, started, first_token, finished;
+};
+
+struct aios_event {
+	uint32_t type;               /* enum aios_event_type */
+	uint32_t reason;             /* END: enum aios_end_reason */
+	uint64_t request;            /* id from aios_submit() */
+	void *user;
+	int32_t id;                  /* TOKEN */
+	float logprob;               /* TOKEN, when asked for */
+	const char *text;            /* new text, UTF-8, never split inside a character; until the next poll */
+	size_t text_len;
+	const int32_t *top_ids;      /* TOKEN, when asked for: best first; until the next poll */
+	const float *top_logprobs;
+	uint32_t n_top;
+	uint32_t reserved;
+	struct aios_usage usage;
+	struct aios_status status;   /* END with AIOS_END_ERROR */
+};
+
+/* Queue a request; *id names it in events. Refuses what can never run (-EINVAL, -E2BIG). */
+AIOS_API int aios_submit(struct aios_engine *engine, const struct aios_request *request,
+			 uint64_t *id, struct aios_status *st);
+
+/*
+ * The next event, computing as needed: 1 with *event filled, 0 when no request
+ * is left or `deadline_ns` (CLOCK_MONOTONIC; 0: none) has passed, -EINTR after
+ * aios_engine_interrupt(), or another negative errno when the engine is broken.
+ */
+AIOS_API int aios_poll(struct aios_engine *engine, struct aios_event *event, uint64_t deadline_ns,
+		       struct aios_status *st);
+
+/* End a request; its AIOS_EVENT_END comes from a later poll. -ENOENT when it has ended. */
+AIOS_API int aios_cancel(struct aios_engine *engine, uint64_t id);
+
+/* Make the running or next aios_poll() return -EINTR once. Safe in a signal handler. */
+AIOS_API void aios_engine_interrupt(struct aios_engine *engine);
+
+/*
+ * Logits of every position of `ids`: out[n][vocabulary], in one pass (chunked when
+ * n is larger than a batch; the bits are the same). No request may be running.
+ */
+AIOS_API int aios_logits(struct aios_engine *engine, const int32_t *ids, size_t n, float *out,
+			 struct aios_status *st);
+
+/* Counters since the engine was opened, and memory. */
+struct aios_stats {
+	uint32_t size;                 /* set by the caller */
+	uint32_t running, waiting;
+	uint32_t kv_pages_used, kv_pages_total;
+	uint64_t steps, prompt_tokens, generated_tokens;
+	uint64_t step_ns;              /* time inside steps */
+	uint64_t load_ns;              /* time of aios_engine_open() */
+	uint64_t memory_used, memory_peak; /* device heap, bytes allocated by this engine */
+};
+
+AIOS_API int aios_engine_stats(struct aios_engine *engine, struct aios_stats *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* AIOS_AIOS_H */
