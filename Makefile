@@ -4,7 +4,7 @@
 # This file picks the configuration and names the targets. What is built stands in
 # each folder's own Makefile (obj-y, obj-m); how, in scripts/*.mk. See Documentation/build.md.
 
-VERSION := 0.1.0
+# The shared library's version: the major number of the caller's ABI, include/aios/aios.h.
 SOVERSION := 0
 
 # The build folder: `make O=build-asan asan_defconfig all` builds out of the way.

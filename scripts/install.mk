@@ -2,14 +2,20 @@
 # make install DESTDIR= PREFIX=: programs, libraries, modules, headers, manual, demo model.
 # What was installed is listed in $(O)/install.list, which `make uninstall` goes by.
 
-# The manual: one source a page, Documentation/man/aios.1.scd.
-man-pages := $(patsubst Documentation/man/%.scd,$(O)/man/%,$(wildcard Documentation/man/*.scd))
-man-source = $(1:$(O)/man/%=Documentation/man/%.scd)
-$(foreach p,$(man-pages),$(call rule,MAN     ,$p,$(call man-source,$p),scdoc <$(call man-source,$p) >$p))
+# The manual comes from the tables in the program itself, which therefore runs here.
+version = $(shell sed -n 's/^.define AIOS_VERSION "\(.*\)"/\1/p' include/aios/aios.h)
+man-done := $(O)/man/aios.1
+$(call rule,MAN     ,$(man-done),$(O)/aios scripts/gen-man $(wildcard Documentation/man/*.scd),\
+	scripts/gen-man $(O)/aios $(O)/man)
 
 $(call rule,GEN     ,$(O)/aios.pc,scripts/aios.pc.in,sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
-	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(version)|' \
 	-e 's|@LIBS_PRIVATE@|$(lib-libs) -pthread|' scripts/aios.pc.in >$(O)/aios.pc)
+
+completions := $(addprefix $(O)/completions/,aios _aios aios.fish)
+$(call rule,GEN     ,$(O)/completions/aios,$(O)/aios,$(O)/aios completion bash >$(O)/completions/aios)
+$(call rule,GEN     ,$(O)/completions/_aios,$(O)/aios,$(O)/aios completion zsh >$(O)/completions/_aios)
+$(call rule,GEN     ,$(O)/completions/aios.fish,$(O)/aios,$(O)/aios completion fish >$(O)/completions/aios.fish)
 
 # $(call put,mode,folder,files): install them and note them down.
 define put
@@ -21,9 +27,9 @@ define put
 endef
 
 .PHONY: docs man install
-docs man: $(man-pages)
+docs man: $(man-done)
 
-install: all docs $(O)/aios.pc
+install: all docs $(completions) $(O)/aios.pc
 	$(Q): >$(O)/install.list
 	$(call put,755,$(BINDIR),$(filter-out $(O)/samples/%,$(program-files)))
 	$(call put,644,$(LIBDIR),$(libaios) $(libaios-so))
@@ -34,7 +40,9 @@ endif
 	$(call put,644,$(LIBDIR)/pkgconfig,$(O)/aios.pc)
 	$(foreach kind,drivers plugins,$(call put,644,$(LIBDIR)/aios/$(kind),$(filter $(O)/lib/aios/$(kind)/%,$(module-files))))
 	$(foreach sub,aios aios/driver aios/plugin,$(call put,644,$(INCLUDEDIR)/$(sub),$(wildcard include/$(sub)/*.h)))
-	$(foreach page,$(man-pages),$(call put,644,$(MANDIR)/man$(patsubst .%,%,$(suffix $(page))),$(page)))
+	$(foreach n,1 5,$(call put,644,$(MANDIR)/man$n,$(O)/man/*.$n))
 	$(call put,644,$(DATADIR)/aios/demo,$(wildcard share/demo/*))
-	$(call put,644,$(DATADIR)/bash-completion/completions,$(wildcard share/completions/aios))
+	$(call put,644,$(DATADIR)/bash-completion/completions,$(O)/completions/aios)
+	$(call put,644,$(DATADIR)/zsh/site-functions,$(O)/completions/_aios)
+	$(call put,644,$(DATADIR)/fish/vendor_completions.d,$(O)/completions/aios.fish)
 	@echo '  INSTALL $(DESTDIR)$(PREFIX)'

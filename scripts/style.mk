@@ -25,7 +25,7 @@ check-defconfigs: $(wildcard configs/*_defconfig) $(kconfigs)
 		scripts/check-defconfig $$f $(O)/defconfigs/config || exit 1; \
 	done
 
-sources := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+sources = $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 style: style-check
 	$(Q)scripts/deps --if-missing style
 	$(Q)clang-format --dry-run $(sources)
