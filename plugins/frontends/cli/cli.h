@@ -114,6 +114,10 @@ const char *cli_nth(const struct cli *cli, const char *section, const char *key,
 /* The folder of -m, or a usage error. */
 int cli_model(const struct cli *cli, const char **path, struct aios_status *st);
 
+/* Boot and load a model, with progress on standard error. The caller closes *engine. */
+int cli_load(struct cli *cli, const char *path, struct aios_engine **engine,
+	     struct aios_status *st);
+
 /* ---- input.c ---------------------------------------------------------------- */
 
 /* All of a file ("-": standard input). *text is malloc'ed and NUL-terminated. */
@@ -126,10 +130,10 @@ int input_read(const char *path, char **text, size_t *len, struct aios_status *s
 int input_text(const struct cli *cli, char **text, size_t *len, struct aios_status *st);
 
 /*
- * Ids from --ids ("5,17,9", commas or white space; "-": standard input) and from operands.
- * *ids is malloc'ed, NULL when neither was given.
+ * Ids from --ids ("5,17,9", commas or white space; "-": standard input) and from operands. When
+ * neither is given: from standard input if `piped`, else *ids is NULL. *ids is malloc'ed.
  */
-int input_ids(const struct cli *cli, int32_t **ids, size_t *n, struct aios_status *st);
+int input_ids(const struct cli *cli, bool piped, int32_t **ids, size_t *n, struct aios_status *st);
 
 /* ---- help.c ----------------------------------------------------------------- */
 

@@ -91,9 +91,10 @@ json_t *json_number(double value)
 	return json_real(value);
 }
 
-int out_json(json_t *value, int indent, struct aios_status *st)
+int out_json(json_t *value, unsigned indent, struct aios_status *st)
 {
-	size_t flags = JSON_REAL_PRECISION(9) | JSON_ENCODE_ANY | (size_t)JSON_INDENT(indent);
+	size_t flags = JSON_REAL_PRECISION(9) | JSON_ENCODE_ANY |
+		       (indent ? JSON_INDENT(indent) : JSON_COMPACT);
 	char *text;
 
 	if (!value)

@@ -10,7 +10,7 @@
 #include "npy.h"
 
 enum {
-	NPY_PREFIX = 10, /* magic, version and header length */
+	NPY_PREFIX = 10,  /* magic, version and header length */
 	NPY_HEADER = 128, /* prefix and header: a multiple of 64, room for any shape */
 };
 
@@ -39,15 +39,17 @@ static int write_all(int fd, const void *data, size_t bytes)
 
 static int write_array(int fd, const float *data, size_t rows, size_t cols)
 {
-	static const char magic[] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, NPY_HEADER - NPY_PREFIX, 0};
+	static const char magic[] = {
+		'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, NPY_HEADER - NPY_PREFIX, 0
+	};
 	char header[NPY_HEADER];
 	int n, rc;
 
 	memset(header, ' ', sizeof(header));
 	memcpy(header, magic, NPY_PREFIX);
 	n = snprintf(header + NPY_PREFIX, sizeof(header) - NPY_PREFIX,
-		     "{'descr': '" NPY_F32 "', 'fortran_order': False, 'shape': (%zu, %zu), }", rows,
-		     cols);
+		     "{'descr': '" NPY_F32 "', 'fortran_order': False, 'shape': (%zu, %zu), }",
+		     rows, cols);
 	header[NPY_PREFIX + n] = ' ';
 	header[NPY_HEADER - 1] = '\n';
 	rc = write_all(fd, header, sizeof(header));

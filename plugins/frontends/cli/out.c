@@ -38,7 +38,7 @@ void out_printf(const char *fmt, ...)
 int out_finish(struct aios_status *st)
 {
 	errno = 0;
-	note(fflush(stdout) != 0);
+	note(fflush(stdout) != 0 || ferror(stdout));
 	if (!out_error)
 		return 0;
 	return aios_fail(st, -out_error, "cannot write to standard output: %s",

@@ -23,7 +23,7 @@ void out_printf(const char *fmt, ...) AIOS_PRINTF(1, 2);
  * Write a JSON value and a newline and drop the reference: indented by `indent` spaces, or on one
  * line when it is 0. A NULL value (memory was short while it was built) is -ENOMEM.
  */
-int out_json(json_t *value, int indent, struct aios_status *st);
+int out_json(json_t *value, unsigned indent, struct aios_status *st);
 
 /* Write out what is buffered: 0, or a negative errno with the reason standard output failed. */
 int out_finish(struct aios_status *st);

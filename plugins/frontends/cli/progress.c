@@ -13,7 +13,7 @@
 
 enum {
 	BAR_CELLS = 24,
-	BAR_LINE = 160, /* longest line drawn */
+	BAR_LINE = 256, /* longest line drawn */
 };
 
 void terminal_progress_begin(struct terminal *t, const char *title)
@@ -40,7 +40,7 @@ static void draw(struct terminal *t, uint64_t done, uint64_t total, uint64_t now
 {
 	unsigned columns = terminal_columns(STDERR_FILENO);
 	unsigned filled = (unsigned)((double)done / (double)total * BAR_CELLS);
-	char cells[BAR_CELLS + 1], facts[96], line[BAR_LINE];
+	char cells[BAR_CELLS + 1], facts[128], line[BAR_LINE];
 
 	memset(cells, ' ', BAR_CELLS);
 	memset(cells, '=', filled);
@@ -48,12 +48,11 @@ static void draw(struct terminal *t, uint64_t done, uint64_t total, uint64_t now
 		cells[filled] = '>';
 	cells[BAR_CELLS] = '\0';
 	describe(facts, sizeof(facts), done, total, now - t->bar_began);
-	snprintf(line, sizeof(line), "%s [%s] %3.0f %%  %s", t->bar_title, cells,
-		 (double)done * 100 / (double)total, facts);
+	snprintf(line, sizeof(line), "%.63s [%s] %3u %%  %.127s", t->bar_title, cells,
+		 (unsigned)((double)done * 100 / (double)total), facts);
 	if (columns < sizeof(line))
 		line[columns - 1] = '\0';
-	fprintf(stderr, "\r%s%s%s\033[K", style_on(t->color, STYLE_DIM), line,
-		style_off(t->color));
+	fprintf(stderr, "\r%s%s%s\033[K", style_on(t->color, STYLE_DIM), line, style_off(t->color));
 	fflush(stderr);
 	t->bar_shown = true;
 	t->bar_drawn = now;
@@ -61,7 +60,7 @@ static void draw(struct terminal *t, uint64_t done, uint64_t total, uint64_t now
 
 static void tell(struct terminal *t, uint64_t done, uint64_t total, uint64_t now)
 {
-	char facts[96];
+	char facts[128];
 
 	describe(facts, sizeof(facts), done, total, now - t->bar_began);
 	fprintf(stderr, "aios: info: %s: %s\n", t->bar_title, facts);
@@ -79,9 +78,9 @@ void terminal_progress(void *ctx, uint64_t done, uint64_t total)
 		done = total;
 	pthread_mutex_lock(&t->lock);
 	/* What loads at once shows nothing; a bar that flashes up helps nobody. */
-	if (t->tty && now - t->bar_began > SECOND / 4 && now - t->bar_drawn > SECOND / 10)
+	if (t->bar && now - t->bar_began > SECOND / 4 && now - t->bar_drawn > SECOND / 10)
 		draw(t, done, total, now);
-	else if (!t->tty && t->level >= AIOS_LOG_INFO && now - t->bar_told > 5ull * SECOND)
+	else if (!t->bar && t->level >= AIOS_LOG_INFO && now - t->bar_told > 5ull * SECOND)
 		tell(t, done, total, now);
 	pthread_mutex_unlock(&t->lock);
 }

@@ -2,8 +2,8 @@
 /*
  * terminal.h - standard error as people see it: log lines, a progress bar while a
  * model is loaded, the footer after an answer. Nothing here writes to standard
- * output. Colour and the bar appear only on a terminal; NO_COLOR and TERM=dumb
- * turn colour off.
+ * output. Colour and the bar appear only on a terminal; NO_COLOR and TERM=dumb turn
+ * colour off; the options color and progress have the last word.
  */
 #ifndef CLI_TERMINAL_H
 #define CLI_TERMINAL_H
@@ -15,19 +15,31 @@
 
 #include <aios/aios.h>
 
-enum style { STYLE_DIM, STYLE_BOLD, STYLE_RED, STYLE_YELLOW, STYLE_GREEN };
+enum style {
+	STYLE_DIM,
+	STYLE_BOLD,
+	STYLE_RED,
+	STYLE_YELLOW,
+	STYLE_GREEN
+};
 
 /* Standard error. One per process; its functions may be called from any thread. */
 struct terminal {
 	pthread_mutex_t lock; /* protects what follows */
-	bool tty, color;
-	int level;            /* enum aios_log_level: what is worth a line */
-	bool bar_shown;       /* a bar without newline stands on the last line */
+	bool color;
+	bool bar;       /* draw a bar while loading */
+	bool talk;      /* statistics are wanted */
+	int level;      /* enum aios_log_level: what is worth a line */
+	bool bar_shown; /* a bar without newline stands on the last line */
 	char bar_title[64];
 	uint64_t bar_began, bar_drawn, bar_told; /* ns */
 };
 
 void terminal_init(struct terminal *t);
+
+/* What the options color, progress ("auto", "always", "never") and log_level say. */
+void terminal_configure(struct terminal *t, const char *color, const char *progress,
+			const char *level);
 
 /* Columns of the terminal on `fd`; 80 when it is none or does not say. */
 unsigned terminal_columns(int fd);

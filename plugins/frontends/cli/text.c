@@ -21,14 +21,14 @@ static const char *human(char out[HUMAN], uint64_t value, double step, const cha
 
 const char *human_bytes(char out[HUMAN], uint64_t bytes)
 {
-	static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
+	static const char *const units[] = { " B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB" };
 
 	return human(out, bytes, 1024, units, sizeof(units) / sizeof(units[0]));
 }
 
 const char *human_count(char out[HUMAN], uint64_t count)
 {
-	static const char *const units[] = {"", " K", " M", " B", " T"};
+	static const char *const units[] = { "", " K", " M", " B", " T" };
 
 	if (count < 10000) {
 		snprintf(out, HUMAN, "%u", (unsigned)count);
@@ -52,7 +52,8 @@ void wrap(FILE *out, const char *text, unsigned at, unsigned indent, unsigned wi
 			fputc(' ', out);
 			column++;
 		}
-		fwrite(word, 1, len, out);
+		for (size_t i = 0; i < len; i++)
+			fputc(word[i] == WRAP_GLUE ? ' ' : word[i], out);
 		column += (unsigned)len;
 		word += len;
 		if (*word == '\n') {

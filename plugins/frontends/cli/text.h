@@ -7,7 +7,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { HUMAN = 32 };
+/* A blank at which wrap() does not break. */
+#define WRAP_GLUE '\037'
+
+enum {
+	HUMAN = 32
+};
 
 /* "38.2 MiB": binary units. Writes and returns `out`. */
 const char *human_bytes(char out[HUMAN], uint64_t bytes);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands.c - the table of commands. Help, manual pages and completions are made from it. */
+#include <string.h>
+
+#include "cli.h"
+
+const struct command commands[] = {
+	{
+		.name = "run",
+		.summary = "answer one prompt",
+		.synopsis = "[run] -m DIR -p TEXT [OPTION ...]\n"
+			    "[run] -m DIR --ids LIST [OPTION ...]",
+		.details =
+			"Loads a model, answers one prompt and writes the answer to standard "
+			"output as "
+			"it comes; a newline follows it. The prompt comes from -p, from a file "
+			"(-f), "
+			"from standard input, or as token ids (--ids); one newline at the end of a "
+			"file or of standard input is not part of it. 'run' is the command when "
+			"none "
+			"is named.\n\n"
+			"The same prompt, options and seed give the same answer, bit for bit, on "
+			"every "
+			"device and with any number of threads; the default seed is 0.\n\n"
+			"--json writes one object instead: text, ids, finish_reason (stop, length, "
+			"cancelled), usage, numerics_id and timings, and logprobs when asked for. "
+			"A "
+			"model without a tokenizer answers in ids.\n\n"
+			"Ctrl-C ends the answer, a second one the program.",
+		.examples = "aios -m Qwen3-0.6B -p 'Once upon a time' -n 64\n"
+			    "aios run -m Qwen3-0.6B -p 'The capital of France is' --temp 0 --json\n"
+			    "aios run -m Qwen3-0.6B --stop 'The end' <prompt.txt",
+		.bit = AIOS_CMD_RUN,
+		.run = run_main,
+	},
+	{
+		.name = "devices",
+		.summary = "list the devices that drivers found",
+		.synopsis = "devices [--driver LIST] [--json]",
+		.details = "Each device with its driver, stable id, name, memory, score and the "
+			   "numerics profiles it computes, best score first: the first one is used "
+			   "when --driver and --device do not say otherwise.",
+		.examples = "aios devices\naios devices --driver cpu-ref --json",
+		.bit = AIOS_CMD_DEVICES,
+		.run = devices_main,
+	},
+	{
+		.name = "driver",
+		.summary = "list drivers, or show one",
+		.synopsis = "driver list [--why] [--json]\ndriver show NAME [--json]",
+		.details =
+			"'list' prints the drivers that can be used and where they lie; with --why "
+			"also every candidate that was refused and the reason. 'show' loads one "
+			"driver and prints what it says of itself, its parameters with their "
+			"values, "
+			"and its devices.",
+		.examples = "aios driver list --why\naios driver show cpu-ref",
+		.operands = "list show",
+		.bit = AIOS_CMD_DRIVER,
+		.max_args = 2,
+		.run = driver_main,
+	},
+	{
+		.name = "plan",
+		.summary = "say what running a model takes",
+		.synopsis = "plan -m DIR [--json]",
+		.details = "Computes the memory that a model needs on the chosen device before "
+			   "anything is allocated: weights, KV cache, activations, and how many "
+			   "sequences fit at once. Exits with 1 when it does not fit.",
+		.examples = "aios plan -m Qwen3-8B --driver cuda --context-length 32768",
+		.bit = AIOS_CMD_PLAN,
+		.run = plan_main,
+	},
+	{
+		.name = "tokenize",
+		.summary = "turn text into token ids",
+		.synopsis = "tokenize -m DIR|FILE [-p TEXT | -f FILE] [--no-special] [--json]\n"
+			    "tokenize -m DIR|FILE --jsonl",
+		.details = "Prints the ids of a text on one line, separated by spaces. -m names a "
+			   "model's "
+			   "folder or a tokenizer.json. The text is taken as it is, byte for byte, "
+			   "also "
+			   "from standard input; --no-special leaves out the tokens that the model "
+			   "expects around a text, such as <bos>.\n\n"
+			   "--jsonl reads one JSON string a line and writes one {\"ids\":[...]} a "
+			   "line.",
+		.examples = "aios tokenize -m Qwen3-0.6B -p 'Hello world'\n"
+			    "aios tokenize -m tokenizer.json --no-special <book.txt",
+		.bit = AIOS_CMD_TOKENIZE,
+		.run = tokenize_main,
+	},
+	{
+		.name = "detokenize",
+		.summary = "turn token ids into text",
+		.synopsis =
+			"detokenize -m DIR|FILE [--skip-special] [--json] [--ids LIST | ID ...]\n"
+			"detokenize -m DIR|FILE [--skip-special] --jsonl",
+		.details =
+			"Prints the text of token ids and a newline. Ids are separated by commas "
+			"or "
+			"white space and come from --ids, from the words of the command line, or "
+			"from "
+			"standard input.\n\n"
+			"--jsonl reads one array of ids a line, or an object with a key 'ids', and "
+			"writes one {\"text\":...} a line.",
+		.examples = "aios detokenize -m Qwen3-0.6B --ids 9707,1879\n"
+			    "aios tokenize -m Qwen3-0.6B -p Hello | aios detokenize -m Qwen3-0.6B",
+		.bit = AIOS_CMD_DETOKENIZE,
+		.max_args = UINT32_MAX,
+		.run = detokenize_main,
+	},
+	{
+		.name = "logits",
+		.summary = "write a model's logits to a file",
+		.synopsis = "logits -m DIR --ids LIST --out FILE.npy\n"
+			    "logits -m DIR -p TEXT --out FILE.npy",
+		.details =
+			"Computes the logits after every position of the input and writes them as "
+			"float32 [positions, vocabulary] in NumPy's format. The file appears "
+			"complete or not at all.",
+		.examples = "aios logits -m Qwen3-0.6B --ids 5,17,9 --out logits.npy",
+		.bit = AIOS_CMD_LOGITS,
+		.max_args = UINT32_MAX,
+		.run = logits_main,
+	},
+	{
+		.name = "config",
+		.summary = "print the configuration in force",
+		.synopsis = "config [--show-origin] [--json] [SECTION | SECTION.KEY]",
+		.details =
+			"Prints every option with its value as an ini file that aios reads back. "
+			"--show-origin says where each value comes from: the command line, the "
+			"environment, a line of an ini file, or the default, in that order of "
+			"precedence. With SECTION.KEY only that value is printed.",
+		.examples = "aios config --show-origin\naios config engine.page_size",
+		.bit = AIOS_CMD_CONFIG,
+		.max_args = 1,
+		.run = config_main,
+	},
+	{
+		.name = "doctor",
+		.summary = "check the installation and the machine",
+		.synopsis = "doctor [--json]",
+		.details = "Checks the configuration, the modules, the drivers and their devices, "
+			   "memory and limits, and computes a short answer with the demo model (or "
+			   "the "
+			   "one of -m) to see that all of it works together. Every warning "
+			   "and failure comes with what to do about it. Exits with 1 when a check "
+			   "fails.",
+		.examples = "aios doctor\naios doctor --driver cpu-ref --json",
+		.bit = AIOS_CMD_DOCTOR,
+		.needs = CLI_TRIES_CONFIG,
+		.run = doctor_main,
+	},
+	{
+		.name = "version",
+		.summary = "print the version",
+		.synopsis = "version [--json]",
+		.details = "Prints the version of aios and that of its module ABI.",
+		.needs = CLI_NEEDS_NOTHING,
+		.run = version_main,
+	},
+	{
+		.name = "help",
+		.summary = "explain a command or a group of options",
+		.synopsis = "help [COMMAND | GROUP]",
+		.details = "Without a word: the list of commands. With a command: its use and its "
+			   "options. With a group of options (such as 'sampling'): all of them.",
+		.examples = "aios help run\naios help sampling",
+		.needs = CLI_NEEDS_NOTHING,
+		.max_args = 1,
+		.run = help_main,
+	},
+	{
+		.name = "completion",
+		.summary = "print a shell's completion script",
+		.synopsis = "completion bash|zsh|fish",
+		.details = "Prints a script that completes commands, options and their values.",
+		.examples =
+			"aios completion bash >~/.local/share/bash-completion/completions/aios\n"
+			"aios completion zsh >~/.zfunc/_aios\n"
+			"aios completion fish >~/.config/fish/completions/aios.fish",
+		.operands = "bash zsh fish",
+		.needs = CLI_NEEDS_NOTHING,
+		.max_args = 1,
+		.run = completion_main,
+	},
+	{
+		.name = "scdoc",
+		.summary = "print a command's part of the manual page",
+		.synopsis = "scdoc [COMMAND]",
+		.details = "Used when the manual is built.",
+		.needs = CLI_NEEDS_NOTHING,
+		.max_args = 1,
+		.hidden = true,
+		.run = scdoc_main,
+	},
+};
+
+const size_t n_commands = sizeof(commands) / sizeof(commands[0]);
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < n_commands; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
