@@ -25,7 +25,13 @@
 #define MAX_SHARDS 4096
 #define SCORE 100
 
-enum text_slot { TEXT_CONFIG, TEXT_GENERATION, TEXT_TOKENIZER, TEXT_TOKENIZER_CONFIG, TEXT_COUNT };
+enum text_slot {
+	TEXT_CONFIG,
+	TEXT_GENERATION,
+	TEXT_TOKENIZER,
+	TEXT_TOKENIZER_CONFIG,
+	TEXT_COUNT
+};
 
 static const char *const text_names[TEXT_COUNT] = {
 	[TEXT_CONFIG] = "config.json",
@@ -37,14 +43,14 @@ static const char *const text_names[TEXT_COUNT] = {
 struct st_ckpt {
 	struct aios_checkpoint contents;
 	char *dir;
-	char *single;             /* the one file to read; NULL: an index */
+	char *single; /* the one file to read; NULL: an index */
 	struct st_file *files;
 	uint32_t n_files;
 	struct aios_ckpt_tensor *tensors;
 	char *text_paths[TEXT_COUNT];
-	char *texts[TEXT_COUNT];  /* NULL: absent */
+	char *texts[TEXT_COUNT]; /* NULL: absent */
 	size_t text_lens[TEXT_COUNT];
-	long page;                /* bytes of a memory page */
+	long page; /* bytes of a memory page */
 };
 
 static bool has_suffix(const char *s, const char *suffix)
@@ -269,7 +275,8 @@ static int gather_tensors(struct st_ckpt *c, struct aios_status *st)
 	for (uint32_t i = 0; i < c->n_files; i++)
 		total += c->files[i].n_tensors;
 	if (total > UINT32_MAX)
-		return aios_fail(st, -EINVAL, "%s: %" PRIu64 " tensors are too many", c->dir, total);
+		return aios_fail(st, -EINVAL, "%s: %" PRIu64 " tensors are too many", c->dir,
+				 total);
 	c->tensors = calloc((size_t)total + 1, sizeof(*c->tensors));
 	if (!c->tensors)
 		return aios_fail(st, -ENOMEM, "%s: no memory for %" PRIu64 " tensors", c->dir,
@@ -309,17 +316,19 @@ static int drop_copies(struct st_ckpt *c, const json_t *map, const char *index,
 			if (strcmp(t[i].name, t[i + n].name) != 0)
 				break;
 		if (n > 1 && !file)
-			return aios_fail(st, -EINVAL,
-					 "%s: tensor '%.100s' is in '%.100s' and in '%.100s', and the "
-					 "index does not say which is meant",
-					 index, t[i].name, t[i].file, t[i + 1].file);
+			return aios_fail(
+				st, -EINVAL,
+				"%s: tensor '%.100s' is in '%.100s' and in '%.100s', and the "
+				"index does not say which is meant",
+				index, t[i].name, t[i].file, t[i + 1].file);
 		while (file && chosen < i + n && !lies_in(&t[chosen], file))
 			chosen++;
 		if (chosen == i + n)
-			return aios_fail(st, -EINVAL,
-					 "%s: says that tensor '%.100s' is in '%.100s', but it is in "
-					 "'%.100s'",
-					 index, t[i].name, file, t[i].file);
+			return aios_fail(
+				st, -EINVAL,
+				"%s: says that tensor '%.100s' is in '%.100s', but it is in "
+				"'%.100s'",
+				index, t[i].name, file, t[i].file);
 		t[kept++] = t[chosen];
 	}
 	c->contents.n_tensors = kept;
@@ -335,9 +344,10 @@ static int check_index(const struct st_ckpt *c, const json_t *map, const char *i
 
 	json_object_foreach((json_t *)map, key.name, value) {
 		if (!bsearch(&key, c->tensors, c->contents.n_tensors, sizeof(key), by_name))
-			return aios_fail(st, -EINVAL,
-					 "%s: says that tensor '%.100s' is in '%.100s', but it is not",
-					 index, key.name, json_string_value(value));
+			return aios_fail(
+				st, -EINVAL,
+				"%s: says that tensor '%.100s' is in '%.100s', but it is not",
+				index, key.name, json_string_value(value));
 	}
 	return 0;
 }

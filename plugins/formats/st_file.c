@@ -27,14 +27,17 @@ struct st_dtype {
 };
 
 static const struct st_dtype st_dtypes[] = {
-	{ "BF16", 16, AIOS_BF16 }, { "F16", 16, AIOS_F16 }, { "F32", 32, AIOS_F32 },
-	{ "BOOL", 8, AIOS_NONE },  { "U8", 8, AIOS_NONE },  { "I8", 8, AIOS_NONE },
-	{ "F8_E4M3", 8, AIOS_NONE }, { "F8_E5M2", 8, AIOS_NONE }, { "F8_E8M0", 8, AIOS_NONE },
-	{ "F8_E4M3FNUZ", 8, AIOS_NONE }, { "F8_E5M2FNUZ", 8, AIOS_NONE },
-	{ "F4", 4, AIOS_NONE },    { "F6_E2M3", 6, AIOS_NONE }, { "F6_E3M2", 6, AIOS_NONE },
-	{ "I16", 16, AIOS_NONE },  { "U16", 16, AIOS_NONE }, { "I32", 32, AIOS_NONE },
-	{ "U32", 32, AIOS_NONE },  { "F64", 64, AIOS_NONE }, { "I64", 64, AIOS_NONE },
-	{ "U64", 64, AIOS_NONE },  { "C64", 64, AIOS_NONE },
+	{ "BF16", 16, AIOS_BF16 },       { "F16", 16, AIOS_F16 },
+	{ "F32", 32, AIOS_F32 },         { "BOOL", 8, AIOS_NONE },
+	{ "U8", 8, AIOS_NONE },          { "I8", 8, AIOS_NONE },
+	{ "F8_E4M3", 8, AIOS_NONE },     { "F8_E5M2", 8, AIOS_NONE },
+	{ "F8_E8M0", 8, AIOS_NONE },     { "F8_E4M3FNUZ", 8, AIOS_NONE },
+	{ "F8_E5M2FNUZ", 8, AIOS_NONE }, { "F4", 4, AIOS_NONE },
+	{ "F6_E2M3", 6, AIOS_NONE },     { "F6_E3M2", 6, AIOS_NONE },
+	{ "I16", 16, AIOS_NONE },        { "U16", 16, AIOS_NONE },
+	{ "I32", 32, AIOS_NONE },        { "U32", 32, AIOS_NONE },
+	{ "F64", 64, AIOS_NONE },        { "I64", 64, AIOS_NONE },
+	{ "U64", 64, AIOS_NONE },        { "C64", 64, AIOS_NONE },
 };
 
 /* O_NONBLOCK so that a named pipe is refused, not waited for. */
@@ -79,8 +82,9 @@ static int read_exactly(int fd, const char *path, uint64_t at, void *buf, size_t
 			return aios_fail(st, -errno, "%s: reading at offset %" PRIu64 ": %s", path,
 					 at, strerror(errno));
 		if (got == 0)
-			return aios_fail(st, -EIO, "%s: ended at offset %" PRIu64 " while it was read",
-					 path, at);
+			return aios_fail(st, -EIO,
+					 "%s: ended at offset %" PRIu64 " while it was read", path,
+					 at);
 		to += got;
 		at += (uint64_t)got;
 		len -= (size_t)got;
@@ -182,7 +186,8 @@ static int read_header(struct st_file *f, int fd, struct aios_status *st)
 		goto out_free;
 	}
 	f->data_at = LENGTH_BYTES + len;
-	tensors = json_object_size(f->header) - (json_object_get(f->header, "__metadata__") != NULL);
+	tensors =
+		json_object_size(f->header) - (json_object_get(f->header, "__metadata__") != NULL);
 	f->n_tensors = (uint32_t)tensors; /* fewer than ST_HEADER_MAX */
 
 out_free:
@@ -270,9 +275,10 @@ static int read_dtype(struct aios_ckpt_tensor *t, const json_t *entry, const cha
 			return 0;
 		}
 	}
-	return aios_fail(st, -EINVAL, "%s: dtype '%s' is unknown; known are BF16, F16, F32 and the "
-			 "format's other types", at,
-			 json_quote(quoted, sizeof(quoted), name, strlen(name)));
+	return aios_fail(st, -EINVAL,
+			 "%s: dtype '%s' is unknown; known are BF16, F16, F32 and the "
+			 "format's other types",
+			 at, json_quote(quoted, sizeof(quoted), name, strlen(name)));
 }
 
 /* The shape, and the bytes it needs. */
@@ -332,8 +338,9 @@ static int read_offsets(struct aios_ckpt_tensor *t, const json_t *entry, const c
 			return rc;
 	}
 	if (bounds[0] > bounds[1])
-		return aios_fail(st, -EINVAL, "%s: begins at %" PRId64 ", after its end at %" PRId64,
-				 key.text, bounds[0], bounds[1]);
+		return aios_fail(st, -EINVAL,
+				 "%s: begins at %" PRId64 ", after its end at %" PRId64, key.text,
+				 bounds[0], bounds[1]);
 	if ((uint64_t)bounds[1] > data_len)
 		return aios_fail(st, -EINVAL,
 				 "%s: ends at %" PRId64 ", but the file holds %" PRIu64
@@ -395,13 +402,15 @@ static int check_cover(const struct st_file *f, const struct aios_ckpt_tensor **
 
 		if (t->offset < end)
 			return aios_fail(st, -EINVAL,
-					 "%s: overlaps tensor '%.80s' at offset %" PRIu64 " of the file",
+					 "%s: overlaps tensor '%.80s' at offset %" PRIu64
+					 " of the file",
 					 place(at, f, t->name), sorted[i - 1]->name, t->offset);
 		if (t->offset > end)
-			return aios_fail(st, -EINVAL,
-					 "%s: %" PRIu64 " bytes before it, at offset %" PRIu64
-					 " of the file, belong to no tensor; the format allows no holes",
-					 place(at, f, t->name), t->offset - end, end);
+			return aios_fail(
+				st, -EINVAL,
+				"%s: %" PRIu64 " bytes before it, at offset %" PRIu64
+				" of the file, belong to no tensor; the format allows no holes",
+				place(at, f, t->name), t->offset - end, end);
 		end = t->offset + t->bytes;
 	}
 	if (end != f->size)
@@ -448,7 +457,8 @@ int st_file_tensors(const struct st_file *f, struct aios_ckpt_tensor *out, struc
 	}
 	sorted = calloc((size_t)f->n_tensors + 1, sizeof(*sorted));
 	if (!sorted)
-		return aios_fail(st, -ENOMEM, "%s: no memory for %u tensors", f->path, f->n_tensors);
+		return aios_fail(st, -ENOMEM, "%s: no memory for %u tensors", f->path,
+				 f->n_tensors);
 	for (uint32_t i = 0; i < f->n_tensors; i++)
 		sorted[i] = &out[i];
 	qsort(sorted, f->n_tensors, sizeof(*sorted), by_offset);

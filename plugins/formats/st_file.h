@@ -19,15 +19,15 @@
 #include <aios/error.h>
 #include <aios/plugin/format.h>
 
-#define ST_HEADER_MAX 100000000u            /* the limit of the format's own reader, bytes */
-#define ST_TEXT_MAX (256u * 1024u * 1024u)  /* config.json, tokenizer.json, the index, bytes */
+#define ST_HEADER_MAX 100000000u           /* the limit of the format's own reader, bytes */
+#define ST_TEXT_MAX (256u * 1024u * 1024u) /* config.json, tokenizer.json, the index, bytes */
 
 struct st_file {
 	char *path;
-	json_t *header;     /* tensors' names point into it */
-	uint64_t size;      /* of the whole file, bytes */
-	uint64_t data_at;   /* offset of the first tensor's bytes */
-	uint8_t *map;       /* the whole file; NULL: metadata only */
+	json_t *header;   /* tensors' names point into it */
+	uint64_t size;    /* of the whole file, bytes */
+	uint64_t data_at; /* offset of the first tensor's bytes */
+	uint8_t *map;     /* the whole file; NULL: metadata only */
 	uint32_t n_tensors;
 };
 

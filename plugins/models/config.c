@@ -101,10 +101,11 @@ static int refuse_name(const struct reader *r, const char *key, const char *name
 	char quoted[64], list[160];
 
 	list_names(list, sizeof(list), names);
-	return aios_fail(r->st, -ENOTSUP, "%s: %s: '%s' is not supported by the model plugin %s; it "
-			 "supports %s", r->path, key,
-			 json_quote(quoted, sizeof(quoted), name, strlen(name)), r->family->name,
-			 list);
+	return aios_fail(r->st, -ENOTSUP,
+			 "%s: %s: '%s' is not supported by the model plugin %s; it "
+			 "supports %s",
+			 r->path, key, json_quote(quoted, sizeof(quoted), name, strlen(name)),
+			 r->family->name, list);
 }
 
 /* One of `architectures` must be the family's; without that list, model_type decides. */
@@ -258,9 +259,10 @@ static int read_eps(struct reader *r)
 		return rc;
 	r->out->eps = (float)eps;
 	if (!(r->out->eps > 0.0f && eps <= 1.0))
-		return aios_fail(r->st, -EINVAL,
-				 "%s: rms_norm_eps: expected a number above 0 and at most 1, found %g",
-				 r->path, eps);
+		return aios_fail(
+			r->st, -EINVAL,
+			"%s: rms_norm_eps: expected a number above 0 and at most 1, found %g",
+			r->path, eps);
 	return 0;
 }
 
@@ -358,14 +360,16 @@ static int read_layer_types(struct reader *r, const json_t *list)
 		json_path_index(&elem, at.text, i);
 		rc = json_want_string(json_array_get(list, i), elem.text, &name, r->st);
 		if (rc == 0)
-			rc = choose(layer_kinds, COUNT(layer_kinds), name, elem.text, &slides, r->st);
+			rc = choose(layer_kinds, COUNT(layer_kinds), name, elem.text, &slides,
+				    r->st);
 		if (rc)
 			return rc;
 		if (slides && c->window == 0)
-			return aios_fail(r->st, -EINVAL,
-					 "%s: sliding_attention, but use_sliding_window is false or "
-					 "sliding_window null",
-					 elem.text);
+			return aios_fail(
+				r->st, -EINVAL,
+				"%s: sliding_attention, but use_sliding_window is false or "
+				"sliding_window null",
+				elem.text);
 		c->slides[i] = (uint8_t)slides;
 	}
 	return 0;
@@ -516,10 +520,11 @@ static int read_rope_type(struct reader *r, const json_t *rope, const char *at)
 		return rc;
 	for (size_t i = 0; i < COUNT(layer_kinds); i++)
 		if (json_is_object(json_object_get(rope, layer_kinds[i].name)))
-			return aios_fail(r->st, -ENOTSUP,
-					 "%s: different positions for each kind of layer (%s) are not "
-					 "supported",
-					 at, layer_kinds[i].name);
+			return aios_fail(
+				r->st, -ENOTSUP,
+				"%s: different positions for each kind of layer (%s) are not "
+				"supported",
+				at, layer_kinds[i].name);
 	return choose(rope_types, COUNT(rope_types), name ? name : "default",
 		      json_path_key(&path, at, key), &r->out->rope.type, r->st);
 }
@@ -592,9 +597,9 @@ static int read_rope(struct reader *r)
 int config_read(const struct dense_family *family, const char *path, const char *json, size_t len,
 		struct dense_config *out, struct aios_status *st)
 {
-	static int (*const steps[])(struct reader *r) = {
-		read_identity,	 refuse_quantised, read_sizes,	read_eps,  read_dtype,
-		read_activation, read_flags,	   read_window, read_rope, read_tokens,
+	static int (*const steps[])(struct reader * r) = {
+		read_identity,   refuse_quantised, read_sizes,  read_eps,  read_dtype,
+		read_activation, read_flags,       read_window, read_rope, read_tokens,
 	};
 	struct reader r = { .family = family, .path = path, .out = out, .st = st };
 	json_t *doc = json_parse_object(path, json, len, st);

@@ -44,12 +44,12 @@ struct dense_family {
 	const char *const *model_types;
 	enum dense_bias qkv_bias, o_bias, mlp_bias;
 	enum dense_window window;
-	bool qk_norm;             /* RMSNorm of each q and k head before rope */
+	bool qk_norm; /* RMSNorm of each q and k head before rope */
 	/* Where config.json says nothing: */
-	uint32_t default_kv_heads;  /* 0: as many as heads */
-	uint32_t default_head_dim;  /* 0: hidden_size / num_attention_heads */
+	uint32_t default_kv_heads; /* 0: as many as heads */
+	uint32_t default_head_dim; /* 0: hidden_size / num_attention_heads */
 	uint32_t default_positions;
-	uint32_t default_window;    /* 0: none */
+	uint32_t default_window; /* 0: none */
 };
 
 /* A dense decoder's numbers, all checked. Plain data. */
@@ -63,9 +63,9 @@ struct dense_config {
 	uint32_t head_dim;
 	uint32_t intermediate;
 	uint32_t max_positions;
-	uint32_t window;  /* of the layers that slide; 0: none do */
-	uint32_t dtype;   /* enum aios_dtype: as stated, F32 when not */
-	uint32_t act;     /* enum aios_act */
+	uint32_t window; /* of the layers that slide; 0: none do */
+	uint32_t dtype;  /* enum aios_dtype: as stated, F32 when not */
+	uint32_t act;    /* enum aios_act */
 	int32_t bos_id, eos_id;
 	float eps;
 	bool qkv_bias, o_bias, mlp_bias, qk_norm, tied;

@@ -30,7 +30,16 @@ enum slot {
 };
 
 /* Sizes that shapes are made of. */
-enum dim { DIM_NONE, DIM_HIDDEN, DIM_Q, DIM_KV, DIM_HEAD, DIM_INTER, DIM_VOCAB, DIM_COUNT };
+enum dim {
+	DIM_NONE,
+	DIM_HIDDEN,
+	DIM_Q,
+	DIM_KV,
+	DIM_HEAD,
+	DIM_INTER,
+	DIM_VOCAB,
+	DIM_COUNT
+};
 
 /* A weight as data. A VECTOR has one row; its parts follow each other in it. */
 struct weight_desc {
@@ -44,34 +53,56 @@ struct weight_desc {
 };
 
 static const struct weight_desc layer_weights[SLOT_COUNT] = {
-	[SLOT_ATTN_NORM] = { "attn_norm", AIOS_WEIGHT_VECTOR, DIM_NONE,
+	[SLOT_ATTN_NORM] = { "attn_norm",
+			     AIOS_WEIGHT_VECTOR,
+			     DIM_NONE,
 			     { { "input_layernorm.weight", DIM_HIDDEN } } },
-	[SLOT_QKV] = { "qkv", AIOS_WEIGHT_MATRIX, DIM_HIDDEN,
+	[SLOT_QKV] = { "qkv",
+		       AIOS_WEIGHT_MATRIX,
+		       DIM_HIDDEN,
 		       { { "self_attn.q_proj.weight", DIM_Q },
 			 { "self_attn.k_proj.weight", DIM_KV },
 			 { "self_attn.v_proj.weight", DIM_KV } } },
-	[SLOT_QKV_BIAS] = { "qkv_bias", AIOS_WEIGHT_VECTOR, DIM_NONE,
+	[SLOT_QKV_BIAS] = { "qkv_bias",
+			    AIOS_WEIGHT_VECTOR,
+			    DIM_NONE,
 			    { { "self_attn.q_proj.bias", DIM_Q },
 			      { "self_attn.k_proj.bias", DIM_KV },
 			      { "self_attn.v_proj.bias", DIM_KV } } },
-	[SLOT_Q_NORM] = { "q_norm", AIOS_WEIGHT_VECTOR, DIM_NONE,
+	[SLOT_Q_NORM] = { "q_norm",
+			  AIOS_WEIGHT_VECTOR,
+			  DIM_NONE,
 			  { { "self_attn.q_norm.weight", DIM_HEAD } } },
-	[SLOT_K_NORM] = { "k_norm", AIOS_WEIGHT_VECTOR, DIM_NONE,
+	[SLOT_K_NORM] = { "k_norm",
+			  AIOS_WEIGHT_VECTOR,
+			  DIM_NONE,
 			  { { "self_attn.k_norm.weight", DIM_HEAD } } },
 	[SLOT_O] = { "o", AIOS_WEIGHT_MATRIX, DIM_Q, { { "self_attn.o_proj.weight", DIM_HIDDEN } } },
-	[SLOT_O_BIAS] = { "o_bias", AIOS_WEIGHT_VECTOR, DIM_NONE,
+	[SLOT_O_BIAS] = { "o_bias",
+			  AIOS_WEIGHT_VECTOR,
+			  DIM_NONE,
 			  { { "self_attn.o_proj.bias", DIM_HIDDEN } } },
-	[SLOT_MLP_NORM] = { "mlp_norm", AIOS_WEIGHT_VECTOR, DIM_NONE,
+	[SLOT_MLP_NORM] = { "mlp_norm",
+			    AIOS_WEIGHT_VECTOR,
+			    DIM_NONE,
 			    { { "post_attention_layernorm.weight", DIM_HIDDEN } } },
-	[SLOT_GATE_UP] = { "gate_up", AIOS_WEIGHT_MATRIX, DIM_HIDDEN,
+	[SLOT_GATE_UP] = { "gate_up",
+			   AIOS_WEIGHT_MATRIX,
+			   DIM_HIDDEN,
 			   { { "mlp.gate_proj.weight", DIM_INTER },
 			     { "mlp.up_proj.weight", DIM_INTER } } },
-	[SLOT_GATE_UP_BIAS] = { "gate_up_bias", AIOS_WEIGHT_VECTOR, DIM_NONE,
+	[SLOT_GATE_UP_BIAS] = { "gate_up_bias",
+				AIOS_WEIGHT_VECTOR,
+				DIM_NONE,
 				{ { "mlp.gate_proj.bias", DIM_INTER },
 				  { "mlp.up_proj.bias", DIM_INTER } } },
-	[SLOT_DOWN] = { "down", AIOS_WEIGHT_MATRIX, DIM_INTER,
+	[SLOT_DOWN] = { "down",
+			AIOS_WEIGHT_MATRIX,
+			DIM_INTER,
 			{ { "mlp.down_proj.weight", DIM_HIDDEN } } },
-	[SLOT_DOWN_BIAS] = { "down_bias", AIOS_WEIGHT_VECTOR, DIM_NONE,
+	[SLOT_DOWN_BIAS] = { "down_bias",
+			     AIOS_WEIGHT_VECTOR,
+			     DIM_NONE,
 			     { { "mlp.down_proj.bias", DIM_HIDDEN } } },
 };
 
@@ -91,11 +122,11 @@ static const struct weight_desc lm_head_weight = {
  * rows and later the gated product, which never live at the same time.
  */
 enum buffer {
-	BUF_X,        /* F32: the residual stream */
+	BUF_X, /* F32: the residual stream */
 	BUF_ACT,
 	BUF_WIDE,
-	BUF_Q,        /* q after rope */
-	BUF_LAST_X,   /* rows of X whose logits are wanted */
+	BUF_Q,      /* q after rope */
+	BUF_LAST_X, /* rows of X whose logits are wanted */
 	BUF_LAST_ACT,
 	BUF_LOGITS,
 	BUF_COUNT
@@ -105,11 +136,11 @@ struct dense_model {
 	struct dense_config cfg;
 	uint32_t dims[DIM_COUNT];
 	uint32_t qkv_cols;
-	uint32_t n_layer_weights;          /* of one layer */
+	uint32_t n_layer_weights; /* of one layer */
 	uint32_t n_weights;
-	enum slot slots[SLOT_COUNT];       /* [n_layer_weights]: those that are there */
-	int32_t slot_index[SLOT_COUNT];    /* the reverse; -1: not there */
-	float scale, scale_log2;           /* of attention */
+	enum slot slots[SLOT_COUNT];    /* [n_layer_weights]: those that are there */
+	int32_t slot_index[SLOT_COUNT]; /* the reverse; -1: not there */
+	float scale, scale_log2;        /* of attention */
 };
 
 static bool has_slot(const struct dense_config *c, enum slot slot)
@@ -294,11 +325,17 @@ int dense_buffer(void *model, const struct aios_model_types *types, uint32_t ind
 		[BUF_ACT] = { .dtype = types->act, .cols = act_cols(m, types), .name = "act" },
 		[BUF_WIDE] = { .dtype = AIOS_F32, .cols = wide_cols(m, types), .name = "wide" },
 		[BUF_Q] = { .dtype = types->kv, .cols = m->dims[DIM_Q], .name = "q" },
-		[BUF_LAST_X] = { .dtype = AIOS_F32, .cols = m->cfg.hidden, .per_logit_row = 1,
+		[BUF_LAST_X] = { .dtype = AIOS_F32,
+				 .cols = m->cfg.hidden,
+				 .per_logit_row = 1,
 				 .name = "last_x" },
-		[BUF_LAST_ACT] = { .dtype = types->act, .cols = m->cfg.hidden, .per_logit_row = 1,
+		[BUF_LAST_ACT] = { .dtype = types->act,
+				   .cols = m->cfg.hidden,
+				   .per_logit_row = 1,
 				   .name = "last_act" },
-		[BUF_LOGITS] = { .dtype = AIOS_F32, .cols = m->cfg.vocab_size, .per_logit_row = 1,
+		[BUF_LOGITS] = { .dtype = AIOS_F32,
+				 .cols = m->cfg.vocab_size,
+				 .per_logit_row = 1,
 				 .name = "logits" },
 	};
 	const uint32_t size = out->size;
@@ -438,10 +475,10 @@ static int emit_rope(const struct pass *p)
 		const struct aios_tensor *k = weight(p, SLOT_K_NORM);
 
 		if (q->dtype != k->dtype)
-			return aios_fail(p->st, -EINVAL,
-					 "layer %u: q_norm is %s but k_norm %s; they must have one type",
-					 p->layer, aios_dtype_name(q->dtype),
-					 aios_dtype_name(k->dtype));
+			return aios_fail(
+				p->st, -EINVAL,
+				"layer %u: q_norm is %s but k_norm %s; they must have one type",
+				p->layer, aios_dtype_name(q->dtype), aios_dtype_name(k->dtype));
 		op.norm_dtype = q->dtype;
 		op.q_norm = q->data;
 		op.k_norm = k->data;
@@ -551,8 +588,8 @@ static int emit_logits(const struct pass *p)
 		.src = buffers[BUF_X],
 		.out = buffers[BUF_LAST_X],
 	};
-	const struct aios_op_matmul head =
-		matmul(p, &buffers[BUF_LAST_ACT], &weights[p->m->n_weights - 1], &buffers[BUF_LOGITS]);
+	const struct aios_op_matmul head = matmul(
+		p, &buffers[BUF_LAST_ACT], &weights[p->m->n_weights - 1], &buffers[BUF_LOGITS]);
 	int rc = emit(p, &gather.op);
 
 	if (rc == 0)

@@ -29,9 +29,10 @@ static int check(const struct aios_sampling *s, struct aios_status *st)
 		rc = check_float("min_p", s->min_p, s->min_p >= 0.0f && s->min_p < 1.0f,
 				 "of at least 0 and below 1 (0: off)", st);
 	if (rc == 0 && s->top_k < -1)
-		rc = aios_fail(st, -EINVAL,
-			       "top_k: expected a count of at least 1, or 0 or -1 for off, found %d",
-			       s->top_k);
+		rc = aios_fail(
+			st, -EINVAL,
+			"top_k: expected a count of at least 1, or 0 or -1 for off, found %d",
+			s->top_k);
 	if (rc == 0)
 		rc = check_float("repetition_penalty", s->repetition, s->repetition > 0.0f,
 				 "above 0 (1: off)", st);
