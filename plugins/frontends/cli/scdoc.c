@@ -9,12 +9,15 @@
 #include "cli.h"
 #include "out.h"
 
-/* Text with scdoc's own characters escaped. */
+/* Text with scdoc's own characters escaped; some are its own only where a line begins. */
 static void plain(const char *text)
 {
+	bool begins = true;
+
 	for (; *text; text++) {
-		if (strchr("\\_*#~<>", *text))
+		if (strchr(begins ? "\\_*#~<>-.;|[" : "\\_*#~<>", *text))
 			out_write("\\", 1);
+		begins = *text == '\n';
 		out_printf("%c", *text);
 	}
 }
