@@ -23,8 +23,8 @@
 #define AIOS_NUMERICS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <aios/op.h>
 #include <aios/types.h>
@@ -40,7 +40,9 @@
 #endif
 
 /* Qualifier of every function here: callable from host and device code. */
-#if defined(__CUDACC__) || defined(__HIPCC__)
+#if defined(__HIP__)
+#define AIOS_FN static inline __attribute__((host, device, always_inline))
+#elif defined(__CUDACC__)
 #define AIOS_FN static __host__ __device__ __forceinline__
 #else
 #define AIOS_FN static inline
@@ -73,7 +75,7 @@ AIOS_FN uint32_t aios_bits(float x)
 #else
 	uint32_t u;
 
-	memcpy(&u, &x, sizeof(u));
+	__builtin_memcpy(&u, &x, sizeof(u));
 	return u;
 #endif
 }
@@ -86,7 +88,7 @@ AIOS_FN float aios_float(uint32_t u)
 #else
 	float x;
 
-	memcpy(&x, &u, sizeof(x));
+	__builtin_memcpy(&x, &u, sizeof(x));
 	return x;
 #endif
 }
@@ -178,6 +180,10 @@ AIOS_FN float aios_fma(float a, float b, float c)
 #endif
 }
 
+/*
+ * HIP device code takes the runtime header's sqrtf: compilers before clang 19 turn
+ * the builtin and __fsqrt_rn into an instruction that is not correctly rounded.
+ */
 AIOS_FN float aios_sqrt(float x)
 {
 #if defined(__CUDA_ARCH__)
