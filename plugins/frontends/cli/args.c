@@ -170,7 +170,7 @@ static int unknown_command(const char *name, struct aios_status *st)
 	}
 	near = aios_suggest(name, names, n);
 	return cli_usage(st, "unknown command '%s'%s%s%s; the commands are %s", name,
-			 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", list);
+			 near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "", list);
 }
 
 static int read_operand(struct cli *cli, struct reader *r, struct aios_status *st)

@@ -68,7 +68,8 @@ struct cli {
 	size_t n_given;
 	char **args; /* operands, borrowed from argv */
 	size_t n_args;
-	struct aios *aios; /* made by cli_boot() */
+	struct aios *aios;  /* made by cli_boot() */
+	bool blame_drivers; /* the failure's message is followed by the journal of the drivers */
 };
 
 /* ---- commands.c ------------------------------------------------------------- */
@@ -113,6 +114,9 @@ const char *cli_nth(const struct cli *cli, const char *section, const char *key,
 
 /* The folder of -m, or a usage error. */
 int cli_model(const struct cli *cli, const char **path, struct aios_status *st);
+
+/* After a failure: was it for want of a driver? Then the user is told about each candidate. */
+void cli_blame_drivers(struct cli *cli);
 
 /* Boot and load a model, with progress on standard error. The caller closes *engine. */
 int cli_load(struct cli *cli, const char *path, struct aios_engine **engine,

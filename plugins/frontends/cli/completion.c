@@ -341,8 +341,8 @@ int completion_main(struct cli *cli, struct aios_status *st)
 		near = aios_suggest(shell, shells, 3);
 		return cli_usage(st, "completion is written for bash, zsh or fish%s%s%s%s%s",
 				 shell[0] ? ", not for " : "", shell,
-				 near ? "; did you mean '" : "", near ? near : "",
-				 near ? "'?" : "");
+				 near ? " (did you mean '" : "", near ? near : "",
+				 near ? "'?)" : "");
 	}
 	return 0;
 }

@@ -123,14 +123,18 @@ int devices_main(struct cli *cli, struct aios_status *st)
 
 	if (!rc)
 		rc = devices_read(cli, &list, &n, st);
-	if (rc)
+	if (rc) {
+		cli_blame_drivers(cli);
 		return rc;
+	}
 	if (cli_flag(cli, AIOS_SECTION_COMMAND, "json"))
 		rc = print_json(list, n, st);
 	else if (n)
 		print_table(list, n);
 	else
 		rc = aios_fail(st, -ENODEV, "no driver found a device");
+	if (rc == -ENODEV)
+		cli_blame_drivers(cli);
 	free(list);
 	return rc;
 }

@@ -60,23 +60,16 @@ static void list_table(struct cli *cli)
 	table_print(&table, true);
 }
 
-static void list_refused(struct cli *cli)
+/* Every candidate and what became of it. */
+static int list_why(struct cli *cli, struct aios_status *st)
 {
-	struct aios_module_report report;
-	uint32_t at = 0;
-	bool any = false;
+	char *journal = aios_explain_modules(cli->aios, AIOS_KIND_DRIVER);
 
-	while (next_driver(cli, &at, &report)) {
-		if (report.accepted)
-			continue;
-		if (!any)
-			out_printf("\nRefused:\n");
-		any = true;
-		out_printf("  %s%s%s\n      %s\n", report.name, report.name[0] ? "  " : "",
-			   report.path, report.reason);
-	}
-	if (!any)
-		out_printf("\nNo candidate was refused.\n");
+	if (!journal)
+		return aios_fail(st, -ENOMEM, "out of memory for the list of candidates");
+	out_printf("\n%s", journal);
+	free(journal);
+	return 0;
 }
 
 static int driver_list(struct cli *cli, struct aios_status *st)
@@ -86,9 +79,7 @@ static int driver_list(struct cli *cli, struct aios_status *st)
 	if (cli_flag(cli, AIOS_SECTION_COMMAND, "json"))
 		return list_json(cli, why, st);
 	list_table(cli);
-	if (why)
-		list_refused(cli);
-	return 0;
+	return why ? list_why(cli, st) : 0;
 }
 
 /* The accepted candidate `name`; else why there is none. */
@@ -113,7 +104,7 @@ static int find_driver(struct cli *cli, const char *name, struct aios_module_rep
 		return aios_fail(st, -ENOENT, "driver %s (%s) is refused: %s", name, path, refused);
 	near = aios_suggest(name, names, n);
 	return aios_fail(st, -ENOENT, "there is no driver %s%s%s%s; 'aios driver list' lists them",
-			 name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+			 name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
 static json_t *params_json(struct cli *cli, const char *name, const struct aios_param *params,
@@ -266,5 +257,5 @@ int driver_main(struct cli *cli, struct aios_status *st)
 	}
 	near = aios_suggest(verb, verbs, 2);
 	return cli_usage(st, "unknown 'driver %s'%s%s%s; there are 'driver list' and 'driver show'",
-			 verb, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+			 verb, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }

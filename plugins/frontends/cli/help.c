@@ -245,7 +245,7 @@ int help_main(struct cli *cli, struct aios_status *st)
 	return cli_usage(
 		st,
 		"no command and no group of options is called '%s'%s%s%s; 'aios help' lists them",
-		name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+		name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
 int version_main(struct cli *cli, struct aios_status *st)

@@ -75,6 +75,14 @@ int cli_boot(struct cli *cli, struct aios_status *st)
 	return aios_create(cli->config, terminal_log, &cli->term, &cli->aios, st);
 }
 
+void cli_blame_drivers(struct cli *cli)
+{
+	struct aios_device_report first;
+	struct aios_status ignored = { 0 };
+
+	cli->blame_drivers = cli->aios && aios_devices(cli->aios, false, &first, 1, &ignored) <= 0;
+}
+
 int cli_load(struct cli *cli, const char *path, struct aios_engine **engine, struct aios_status *st)
 {
 	const char *name = strrchr(path, '/');
@@ -87,6 +95,8 @@ int cli_load(struct cli *cli, const char *path, struct aios_engine **engine, str
 	terminal_progress_begin(&cli->term, title);
 	rc = aios_engine_open(cli->aios, path, terminal_progress, &cli->term, engine, st);
 	terminal_progress_end(&cli->term);
+	if (rc)
+		cli_blame_drivers(cli);
 	return rc;
 }
 
@@ -125,8 +135,8 @@ static int configure(struct cli *cli, struct aios_status *st)
 	return rc;
 }
 
-/* One message for the failure; for a device that cannot be had, also who was asked and why not. */
-static void complain(struct cli *cli, int rc, const struct aios_status *st)
+/* One message for the failure; when no driver can be had, also who was asked and why not. */
+static void complain(struct cli *cli, const struct aios_status *st)
 {
 	const char *where = st->where;
 	char *journal;
@@ -134,7 +144,7 @@ static void complain(struct cli *cli, int rc, const struct aios_status *st)
 	fflush(stdout);
 	fprintf(stderr, "%saios: error:%s %s%s%s\n", style_on(cli->term.color, STYLE_RED),
 		style_off(cli->term.color), where, where[0] ? ": " : "", st->message);
-	if (rc != -ENODEV || !cli->aios)
+	if (!cli->blame_drivers)
 		return;
 	journal = aios_explain_modules(cli->aios, AIOS_KIND_DRIVER);
 	if (journal)
@@ -148,12 +158,12 @@ static int finish(struct cli *cli, int rc, struct aios_status *st)
 	int out = out_finish(&written);
 
 	if (rc && st->message[0])
-		complain(cli, rc, st);
+		complain(cli, st);
 	else if (rc < 0)
 		fprintf(stderr, "aios: error: %s\n", strerror(-rc));
 	/* A reader that has seen enough (`aios ... | head`) is no error worth words. */
 	if (out && out != -EPIPE)
-		complain(cli, out, &written);
+		complain(cli, &written);
 	if (rc > 0)
 		return rc;
 	return rc || out ? CLI_FAILED : CLI_OK;

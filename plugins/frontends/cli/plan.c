@@ -126,8 +126,10 @@ int plan_main(struct cli *cli, struct aios_status *st)
 		rc = cli_boot(cli, st);
 	if (!rc)
 		rc = aios_plan_model(cli->aios, path, &plan, st);
-	if (rc)
+	if (rc) {
+		cli_blame_drivers(cli);
 		return rc;
+	}
 	if (cli_flag(cli, AIOS_SECTION_COMMAND, "json")) {
 		rc = print_json(&plan, st);
 		return rc ? rc : plan.fits ? CLI_OK : CLI_FAILED;
