@@ -24,8 +24,8 @@ struct aios {
 int context_open_device(struct aios *aios, struct device **out, struct aios_status *st);
 
 /* The sampler plugin; give the module back. */
-int context_sampler(struct aios *aios, struct module **module,
-		    const struct aios_sampler_ops **ops, struct aios_status *st);
+int context_sampler(struct aios *aios, struct module **module, const struct aios_sampler_ops **ops,
+		    struct aios_status *st);
 
 void context_module_put(struct aios *aios, struct module *module); /* takes NULL */
 

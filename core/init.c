@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 /*
  * init.c - the boot order, on one screen: built-in modules, the metadata of those
  * on disk, then nothing until somebody asks. Drivers are loaded when a device
@@ -22,7 +22,7 @@ const char *aios_version(void)
 /* The default sink: one line a message, as severe as the configuration wants. */
 static void log_to_stderr(void *ctx, int level, const char *module, const char *message)
 {
-	static const char *const names[] = {"error", "warn", "info", "debug"};
+	static const char *const names[] = { "error", "warn", "info", "debug" };
 	const struct aios *aios = ctx;
 	const char *wanted = aios_config_get(aios->config, "aios", "log_level");
 	int most = AIOS_LOG_WARN;
@@ -93,15 +93,16 @@ int context_open_device(struct aios *aios, struct device **out, struct aios_stat
 	return 0;
 }
 
-int context_sampler(struct aios *aios, struct module **module,
-		    const struct aios_sampler_ops **ops, struct aios_status *st)
+int context_sampler(struct aios *aios, struct module **module, const struct aios_sampler_ops **ops,
+		    struct aios_status *st)
 {
 	struct module *first = module_next(aios->modules, AIOS_KIND_SAMPLER, NULL);
 	int rc;
 
 	if (!first)
-		return aios_fail(st, -ENOENT, "no sampler plugin is there; 'aios driver list --why' "
-					      "says where it was looked for");
+		return aios_fail(st, -ENOENT,
+				 "no sampler plugin is there; 'aios driver list --why' "
+				 "says where it was looked for");
 	rc = module_get(aios->modules, AIOS_KIND_SAMPLER, module_name(first), module, st);
 	if (rc == 0)
 		*ops = module_ops(*module);

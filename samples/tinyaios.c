@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 /*
  * tinyaios.c - the smallest real program on <aios/aios.h>: three prompts at once,
  * each answer printed when it has ended.
@@ -62,9 +62,9 @@ static int serve(struct aios_engine *engine, struct aios_status *st)
 static int run(struct aios_config *config, const char *model, struct aios_status *st)
 {
 	static struct story stories[] = {
-		{.prompt = "Once upon a time"},
-		{.prompt = "The old lighthouse"},
-		{.prompt = "One day, a little fox"},
+		{ .prompt = "Once upon a time" },
+		{ .prompt = "The old lighthouse" },
+		{ .prompt = "One day, a little fox" },
 	};
 	struct aios_engine *engine = NULL;
 	struct aios *aios = NULL;
@@ -84,7 +84,7 @@ static int run(struct aios_config *config, const char *model, struct aios_status
 int main(int argc, char **argv)
 {
 	struct aios_config *config = aios_config_create();
-	struct aios_status st = {0};
+	struct aios_status st = { 0 };
 	int rc;
 
 	if (argc != 2 || !config) {

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,17 +121,19 @@ int device_alloc(struct device *dev, uint32_t heap, uint64_t bytes, const char *
 		return rc;
 	if (h->budget && (bytes > h->budget || h->used > h->budget - bytes)) {
 		h->failures++;
-		return aios_fail(st, -AIOS_OVER_BUDGET,
-				 "%s needs %" PRIu64 " bytes; %" PRIu64 " of the budget of %" PRIu64
-				 " are taken. Raise engine.memory_limit or lower engine.context_length",
-				 what, bytes, h->used, h->budget);
+		return aios_fail(
+			st, -AIOS_OVER_BUDGET,
+			"%s needs %" PRIu64 " bytes; %" PRIu64 " of the budget of %" PRIu64
+			" are taken. Raise engine.memory_limit or lower engine.context_length",
+			what, bytes, h->used, h->budget);
 	}
 	rc = dev->ops->mem_alloc(dev->dev, heap, bytes, out, st);
 	if (rc < 0) {
 		h->failures++;
 		if (rc == -AIOS_EXHAUSTED && st) {
 			st->code = 0;
-			aios_fail(st, rc, "%s needs %" PRIu64 " bytes and %s has no room for them "
+			aios_fail(st, rc,
+				  "%s needs %" PRIu64 " bytes and %s has no room for them "
 				  "(%" PRIu64 " allocated so far)",
 				  what, bytes, dev->info.id, h->used);
 		}

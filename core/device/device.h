@@ -16,7 +16,7 @@
 
 /* Bytes of one heap as the core accounts for them. */
 struct device_heap {
-	uint64_t budget;  /* 0: none */
+	uint64_t budget; /* 0: none */
 	uint64_t used, peak;
 	uint64_t allocs, failures;
 };

@@ -19,7 +19,7 @@ struct batch_arrays {
 	int32_t *seq_len;                   /* [max_seqs] */
 	int32_t *logit_rows;                /* [max_logits] */
 	struct aios_sample_row *sample;     /* [max_logits] */
-	int32_t *block_table;               /* [max_seqs][max_blocks]; last: only used rows travel */
+	int32_t *block_table; /* [max_seqs][max_blocks]; last: only used rows travel */
 };
 
 struct batch {

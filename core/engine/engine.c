@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -175,8 +175,7 @@ int engine_check_ids(const struct aios_engine *e, const int32_t *ids, size_t n,
 		     struct aios_status *st)
 {
 	if (n == 0)
-		return aios_fail(st, -EINVAL,
-				 "the prompt is empty; it needs one token at least");
+		return aios_fail(st, -EINVAL, "the prompt is empty; it needs one token at least");
 	if (n > e->plan.context_length)
 		return aios_fail(st, -E2BIG,
 				 "the prompt has %zu tokens, the context %u "
@@ -196,8 +195,10 @@ static int submit_check(const struct aios_engine *e, const struct aios_request *
 			struct aios_status *st)
 {
 	if (req->size < sizeof(*req))
-		return aios_fail(st, -EINVAL, "aios_request.size is %u, not %zu: use "
-				 "AIOS_REQUEST_INIT", req->size, sizeof(*req));
+		return aios_fail(st, -EINVAL,
+				 "aios_request.size is %u, not %zu: use "
+				 "AIOS_REQUEST_INIT",
+				 req->size, sizeof(*req));
 	if (req->top_logprobs < -1 || req->top_logprobs > MAX_TOP_LOGPROBS)
 		return aios_fail(st, -EINVAL, "top_logprobs is %d; -1 (none) to %d is possible",
 				 req->top_logprobs, MAX_TOP_LOGPROBS);

@@ -17,9 +17,9 @@ void forward_logits(const struct source *src, const struct workspace *ws, struct
 
 /* What is wanted of the logits of a step. */
 struct forward_tail {
-	bool sample;         /* draw (else argmax) */
-	bool adjust;         /* apply bias and penalties */
-	uint32_t n_top;      /* of LOGPROBS */
+	bool sample;    /* draw (else argmax) */
+	bool adjust;    /* apply bias and penalties */
+	uint32_t n_top; /* of LOGPROBS */
 	bool logprobs;
 	aios_addr counts, bias; /* lists that the sample rows point into */
 };

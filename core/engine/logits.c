@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 /* logits.c - the logits of every position of a token sequence. */
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static int logits_pass(struct aios_engine *e, const int32_t *ids, uint32_t at, u
 		       const int32_t *pages, float *out, struct aios_status *st)
 {
 	struct workspace *ws = &e->workspace;
-	struct graph_run run = {e->device, &e->queue, &ws->scratch};
+	struct graph_run run = { e->device, &e->queue, &ws->scratch };
 	int rc;
 
 	batch_clear(&ws->batch);

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 /* open.c - a model folder and a device become an engine, and back. */
 #include <stdlib.h>
 #include <string.h>
@@ -50,8 +50,7 @@ static int does_not_fit(const struct aios_plan *p, struct aios_status *st)
 			 "free; lower engine.context_length, engine.kv_memory or "
 			 "engine.max_batch_size, or choose a smaller model ('aios plan' has the "
 			 "numbers)",
-			 p->model, total, p->device, weights, kv, p->kv_pages * p->page_size,
-			 room);
+			 p->model, total, p->device, weights, kv, p->kv_pages * p->page_size, room);
 }
 
 /* Plan, check that it fits, allocate, load. */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
 #include <string.h>
 
@@ -37,10 +37,11 @@ int engine_config_read(const struct aios_config *cfg, struct engine_config *out,
 				 "engine.tp_max = %u: it must be a power of two (1, 2, 4, ...)",
 				 out->segments);
 	if (out->max_batch_tokens < out->max_batch_size)
-		return aios_fail(st, -EINVAL,
-				 "engine.max_batch_tokens = %u is less than engine.max_batch_size = "
-				 "%u; a step needs one token a sequence at least",
-				 out->max_batch_tokens, out->max_batch_size);
+		return aios_fail(
+			st, -EINVAL,
+			"engine.max_batch_tokens = %u is less than engine.max_batch_size = "
+			"%u; a step needs one token a sequence at least",
+			out->max_batch_tokens, out->max_batch_size);
 	return 0;
 }
 
@@ -80,16 +81,17 @@ int engine_types(const struct aios_config *cfg, const struct device *dev, const 
 	if (!(dev->info.profiles & 1u << profile)) {
 		profile_list(dev->info.profiles, have, sizeof(have));
 		return aios_fail(st, -ENOTSUP, "driver %s has no numerics profile %s; it has: %s",
-				 dev->driver, profile_name(profile),
-				 have[0] ? have : "none");
+				 dev->driver, profile_name(profile), have[0] ? have : "none");
 	}
 	unit = aios_profile_info_of(profile);
 	memset(out, 0, sizeof(*out));
 	out->profile = (uint8_t)profile;
 	out->act = unit.act_dtype == AIOS_BF16 ? wide : (uint8_t)unit.act_dtype;
 	out->kv = wide;
+	/* Gate and up never leave registers in a fused matmul, so rounding them would only lose;
+	 * qkv rows go through memory, and q and k are rounded after rope anyway. */
 	out->mid = AIOS_F32;
-	out->qkv = AIOS_F32;
+	out->qkv = AIOS_BF16;
 	out->segments = ec->segments;
 	out->chunk = AIOS_ATTN_CHUNK;
 	return 0;

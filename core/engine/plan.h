@@ -17,10 +17,10 @@
 struct engine_config {
 	uint32_t context_length; /* 0: the model's */
 	uint32_t max_batch_size, max_batch_tokens, page_size;
-	uint64_t kv_memory;      /* 0: as much as is useful and fits */
-	uint64_t memory_limit;   /* 0: what is free */
+	uint64_t kv_memory;    /* 0: as much as is useful and fits */
+	uint64_t memory_limit; /* 0: what is free */
 	uint32_t tensor_parallel;
-	uint32_t segments;       /* S */
+	uint32_t segments; /* S */
 };
 
 int engine_config_read(const struct aios_config *cfg, struct engine_config *out,

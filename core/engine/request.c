@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +57,7 @@ static int count_token(struct request *r, int32_t id, uint32_t more)
 		if (array_reserve((void **)&r->counts, &r->cap_counts, r->n_counts + 1,
 				  sizeof(*r->counts)) < 0)
 			return -ENOMEM;
-		r->counts[r->n_counts] = (struct aios_token_count){id, 0};
+		r->counts[r->n_counts] = (struct aios_token_count){ id, 0 };
 		at = (uint32_t)++r->n_counts;
 		r->count_of[id] = at;
 	}
@@ -73,7 +73,7 @@ static int copy_bias(struct request *r, const struct aios_request *req)
 	if (!r->bias)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < req->n_bias; i++)
-		r->bias[i] = (struct aios_token_bias){req->bias[i].id, req->bias[i].bias};
+		r->bias[i] = (struct aios_token_bias){ req->bias[i].id, req->bias[i].bias };
 	r->n_bias = req->n_bias;
 	return 0;
 }

@@ -39,18 +39,18 @@ struct request {
 	struct aios_token_bias *bias;
 	uint32_t n_bias;
 
-	int32_t *tokens;     /* prompt, then output */
+	int32_t *tokens; /* prompt, then output */
 	size_t cap_tokens;
 	uint32_t n_prompt, n_tokens;
-	uint32_t limit;      /* n_tokens never exceeds it */
-	uint32_t computed;   /* tokens whose KV is in the cache */
+	uint32_t limit;    /* n_tokens never exceeds it */
+	uint32_t computed; /* tokens whose KV is in the cache */
 
-	int32_t *pages;      /* enough for `limit` once admitted */
+	int32_t *pages; /* enough for `limit` once admitted */
 	uint32_t n_pages;
 
 	struct aios_token_count *counts; /* distinct tokens, when penalties need them */
 	size_t n_counts, cap_counts;
-	uint32_t *count_of;  /* [vocabulary]: index into counts + 1, 0: not there */
+	uint32_t *count_of; /* [vocabulary]: index into counts + 1, 0: not there */
 
 	struct aios_detokenizer *detok; /* NULL without a tokenizer */
 	struct text_out text;

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,8 +87,8 @@ static int find_model(struct aios *aios, const char *path, const char *architect
 		if (rc < 0)
 			return rc;
 		ops = module_ops(mod);
-		match = architecture ? in_list(ops->architectures, architecture)
-				     : in_list(ops->model_types, model_type);
+		match = architecture ? in_list(ops->architectures, architecture) :
+				       in_list(ops->model_types, model_type);
 		if (match) {
 			*out = mod;
 			return 0;
@@ -163,8 +163,7 @@ static int read_eos(struct source *src, struct aios_status *st)
 	eos = json_object_get(root, "eos_token_id");
 	if (json_is_integer(eos))
 		source_add_eos(src, json_integer_value(eos));
-	json_array_foreach(eos, i, item)
-	{
+	json_array_foreach(eos, i, item) {
 		if (json_is_integer(item))
 			source_add_eos(src, json_integer_value(item));
 	}

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 /*
  * step.c - one step: choose rows, compute, and turn what was drawn into events.
  * Decoding requests come first with one row each, then prompts in order of
@@ -28,9 +28,9 @@ struct step {
 	struct forward_tail tail;
 	struct mm_block counts, bias;
 	size_t n_counts, n_bias;
-	int32_t *ids;        /* [logits rows] */
-	float *logprobs;     /* [logits rows] */
-	int32_t *top_ids;    /* [logits rows][n_top] */
+	int32_t *ids;     /* [logits rows] */
+	float *logprobs;  /* [logits rows] */
+	int32_t *top_ids; /* [logits rows][n_top] */
 	float *top;
 };
 
@@ -138,7 +138,7 @@ static int upload_list(struct aios_engine *e, const struct step *s, bool counts,
 static int step_compute(struct aios_engine *e, struct step *s, struct aios_status *st)
 {
 	struct workspace *ws = &e->workspace;
-	struct graph_run run = {e->device, &e->queue, &ws->scratch};
+	struct graph_run run = { e->device, &e->queue, &ws->scratch };
 	uint64_t rows = ws->batch.n_logits;
 	int rc = batch_upload(&ws->batch, &e->queue, st);
 

@@ -11,11 +11,11 @@
 #include <stdint.h>
 
 struct text_out {
-	char **stops;      /* owned copies, none empty */
+	char **stops; /* owned copies, none empty */
 	uint32_t n_stops;
-	char *held;        /* not given out yet */
+	char *held; /* not given out yet */
 	size_t n_held, cap_held;
-	char *out;         /* what the last call gave out */
+	char *out; /* what the last call gave out */
 	size_t cap_out;
 	bool stopped;
 };

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,7 +146,7 @@ static int text_paths(const char *path, char **tokenizer, char **config, struct 
 int aios_tokenizer_open(struct aios *aios, const char *path, struct aios_tokenizer **out,
 			struct aios_status *st)
 {
-	struct aios_ckpt_text tokenizer = {0}, config = {0};
+	struct aios_ckpt_text tokenizer = { 0 }, config = { 0 };
 	char *tokenizer_path = NULL, *config_path = NULL;
 	int rc;
 

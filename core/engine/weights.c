@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,9 +72,10 @@ static int part_tensor(const struct source *src, const struct aios_weight *w, ui
 	char shape[128];
 
 	if (!t)
-		return aios_fail(st, -ENOENT,
-				 "%s: tensor %s is missing; %s needs it (is the checkpoint complete?)",
-				 src->contents->config.path, name, src->info.architecture);
+		return aios_fail(
+			st, -ENOENT,
+			"%s: tensor %s is missing; %s needs it (is the checkpoint complete?)",
+			src->contents->config.path, name, src->info.architecture);
 	if (!shape_matches(t, w, part)) {
 		shape_text(t, shape, sizeof(shape));
 		if (w->kind == AIOS_WEIGHT_VECTOR)
@@ -254,7 +255,7 @@ static int upload_rows(struct loader *ld, const struct aios_tensor *t, uint32_t 
 static int convert_rows(struct loader *ld, const struct aios_tensor *in,
 			const struct aios_tensor *weight, uint32_t row, struct aios_status *st)
 {
-	struct graph_run run = {ld->queue->device, ld->queue, &ld->staging};
+	struct graph_run run = { ld->queue->device, ld->queue, &ld->staging };
 	struct aios_op_quantise q = {
 		.op = AIOS_OP_INIT(struct aios_op_quantise, AIOS_OP_QUANTISE),
 		.in = *in,
@@ -400,7 +401,7 @@ int weights_load(struct weights *ws, struct queue *queue, const struct source *s
 		 const struct aios_model_types *types, aios_progress_fn progress,
 		 void *progress_ctx, struct aios_status *st)
 {
-	struct loader ld = {ws, queue, src, {0}, progress, progress_ctx, 0};
+	struct loader ld = { ws, queue, src, { 0 }, progress, progress_ctx, 0 };
 	uint64_t bytes = ws->arena.used;
 	int rc;
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,7 +95,7 @@ static int measure_step(struct workspace *ws, struct device *dev, const struct s
 			const struct aios_model_types *types, const struct weights *w,
 			const struct kv_cache *kv, const uint32_t counts[3], struct aios_status *st)
 {
-	struct graph_run run = {dev, NULL, &ws->scratch};
+	struct graph_run run = { dev, NULL, &ws->scratch };
 	struct forward_tail tail = {
 		.sample = true,
 		.adjust = true,
@@ -129,7 +129,8 @@ static int measure_scratch(struct workspace *ws, struct device *dev, const struc
 {
 	uint32_t t = plan->max_batch_tokens, s = plan->max_batch_size, l = ws->batch.max_logits;
 	const uint32_t shapes[][3] = {
-		{t, 1, 1}, {t, s, s}, {s, s, s}, {t < l ? t : l, 1, t < l ? t : l}, {1, 1, 1},
+		{ t, 1, 1 }, { t, s, s }, { s, s, s }, { t < l ? t : l, 1, t < l ? t : l },
+		{ 1, 1, 1 },
 	};
 	struct mm_arena pages;
 	struct kv_cache kv;

@@ -26,8 +26,8 @@ struct workspace {
 	struct batch batch;
 	aios_addr rope_cos, rope_sin; /* F32[rope_rows][rot_dim / 2] */
 	uint32_t rope_rows;
-	aios_addr out_ids, out_logprobs;  /* I32, F32 [logits rows] */
-	aios_addr out_top_ids, out_top;   /* [logits rows][n_top of the step] */
+	aios_addr out_ids, out_logprobs; /* I32, F32 [logits rows] */
+	aios_addr out_top_ids, out_top;  /* [logits rows][n_top of the step] */
 };
 
 /*

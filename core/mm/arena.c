@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
 #include <string.h>
 
@@ -39,8 +39,8 @@ int mm_arena_alloc(struct mm_arena *a, uint64_t bytes, aios_addr *out, struct ai
 	uint64_t size = align_up(bytes, MM_ALIGN);
 
 	if (size < bytes || a->used > UINT64_MAX - size)
-		return aios_fail(st, -EOVERFLOW, "%s: %" PRIu64 " bytes are more than 2^64", a->what,
-				 bytes);
+		return aios_fail(st, -EOVERFLOW, "%s: %" PRIu64 " bytes are more than 2^64",
+				 a->what, bytes);
 	if (a->device && (size > a->mem.bytes || a->used > a->mem.bytes - size))
 		return aios_fail(st, -ENOMEM,
 				 "internal error: %s was planned with %" PRIu64

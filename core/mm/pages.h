@@ -14,8 +14,8 @@
 
 struct mm_pages {
 	uint32_t total, used, peak;
-	int32_t *free;   /* stack of total - used page numbers */
-	uint32_t *refs;  /* [total] */
+	int32_t *free;  /* stack of total - used page numbers */
+	uint32_t *refs; /* [total] */
 };
 
 int mm_pages_init(struct mm_pages *p, uint32_t total, struct aios_status *st);

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 /*
  * null - every mandatory slot of a driver and nothing else: copy this folder,
  * replace "null", and fill in one op at a time. Its memory is the host's, its
@@ -220,9 +220,10 @@ static const struct aios_driver_ops null_ops = {
 };
 
 static const struct aios_param null_params[] = {
-	{"memory", AIOS_PARAM_INT, "1024", 1, 1 << 20, NULL, "size of each heap, MiB"},
+	{ "memory", AIOS_PARAM_INT, "1024", 1, 1 << 20, NULL, "size of each heap, MiB" },
 };
 
 AIOS_MODULE_INFO(license, "Apache-2.0");
-AIOS_MODULE_INFO(description, "every mandatory call, nothing computed: copy this to write a driver");
+AIOS_MODULE_INFO(description,
+		 "every mandatory call, nothing computed: copy this to write a driver");
 AIOS_DRIVER(null, "null", &null_ops, null_params, 1);

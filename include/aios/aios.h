@@ -53,18 +53,18 @@ struct aios;
  * the configuration. `cfg` is borrowed and must outlive the context. Logs go to
  * `log` (NULL: stderr, level from the configuration).
  */
-AIOS_API int aios_create(struct aios_config *cfg, aios_log_fn log, void *log_ctx,
-			 struct aios **out, struct aios_status *st);
+AIOS_API int aios_create(struct aios_config *cfg, aios_log_fn log, void *log_ctx, struct aios **out,
+			 struct aios_status *st);
 AIOS_API void aios_destroy(struct aios *aios); /* takes NULL; engines are closed first */
 
 /* What became of one candidate module. Strings live as long as the context. */
 struct aios_module_report {
-	uint32_t kind;           /* enum aios_module_kind; 0: unknown (not an AIOS module) */
-	bool accepted;           /* its metadata passed; for built-ins: registered */
-	bool loaded;             /* its code has been loaded */
+	uint32_t kind; /* enum aios_module_kind; 0: unknown (not an AIOS module) */
+	bool accepted; /* its metadata passed; for built-ins: registered */
+	bool loaded;   /* its code has been loaded */
 	const char *name;
-	const char *path;        /* "built in" or the file */
-	const char *reason;      /* why refused, or "" */
+	const char *path;   /* "built in" or the file */
+	const char *reason; /* why refused, or "" */
 	const char *abi, *isa, *needs, *license, *description, *version; /* "" when absent */
 };
 
@@ -80,9 +80,9 @@ AIOS_API int aios_module_params(struct aios *aios, uint32_t kind, const char *na
 struct aios_device_report {
 	char driver[32];
 	struct aios_device_desc desc;
-	bool opened;                  /* info is filled */
+	bool opened; /* info is filled */
 	struct aios_device_info info;
-	char numerics_id[64];         /* of the configured profile on this device, "" when not opened */
+	char numerics_id[64]; /* of the configured profile on this device, "" when not opened */
 };
 
 /*
@@ -105,13 +105,13 @@ struct aios_tokenizer;
 struct aios_detokenizer;
 
 /* `path`: a model folder or a tokenizer.json file. */
-AIOS_API int aios_tokenizer_open(struct aios *aios, const char *path,
-				 struct aios_tokenizer **out, struct aios_status *st);
+AIOS_API int aios_tokenizer_open(struct aios *aios, const char *path, struct aios_tokenizer **out,
+				 struct aios_status *st);
 AIOS_API void aios_tokenizer_close(struct aios_tokenizer *tok); /* takes NULL */
 
 /* Flags AIOS_ENCODE_* of <aios/plugin/tokenizer.h>. *ids is malloc'ed; the caller frees it. */
-AIOS_API int aios_tokenize(struct aios_tokenizer *tok, const char *text, size_t len,
-			   uint32_t flags, int32_t **ids, size_t *n, struct aios_status *st);
+AIOS_API int aios_tokenize(struct aios_tokenizer *tok, const char *text, size_t len, uint32_t flags,
+			   int32_t **ids, size_t *n, struct aios_status *st);
 
 /* Flags AIOS_DECODE_*. *text is malloc'ed and NUL-terminated; the caller frees it. */
 AIOS_API int aios_detokenize(struct aios_tokenizer *tok, const int32_t *ids, size_t n,
@@ -131,21 +131,21 @@ AIOS_API const char *aios_tokenizer_token(struct aios_tokenizer *tok, int32_t id
 struct aios_plan {
 	char model[256], architecture[64], driver[32], device[64], device_name[96];
 	char numerics_id[64], profile[24];
-	uint64_t parameters;        /* weight elements */
-	uint64_t weights;           /* on the device, in the profile's types */
-	uint64_t weights_file;      /* in the checkpoint */
-	uint64_t kv_token;          /* KV cache of one token, all layers */
-	uint64_t kv_pool;           /* the page pool */
-	uint64_t activations;       /* buffers and scratch at the largest batch */
-	uint64_t tables;            /* rope tables, batch arrays, sampling arrays */
-	uint64_t total;             /* weights + kv_pool + activations + tables */
+	uint64_t parameters;                    /* weight elements */
+	uint64_t weights;                       /* on the device, in the profile's types */
+	uint64_t weights_file;                  /* in the checkpoint */
+	uint64_t kv_token;                      /* KV cache of one token, all layers */
+	uint64_t kv_pool;                       /* the page pool */
+	uint64_t activations;                   /* buffers and scratch at the largest batch */
+	uint64_t tables;                        /* rope tables, batch arrays, sampling arrays */
+	uint64_t total;                         /* weights + kv_pool + activations + tables */
 	uint64_t heap_total, heap_free, budget; /* of the device heap; budget 0: none set */
 	uint32_t kv_pages, page_size;
-	uint32_t context_length;    /* tokens a sequence may have */
-	uint32_t model_context;     /* what the model was made for */
+	uint32_t context_length; /* tokens a sequence may have */
+	uint32_t model_context;  /* what the model was made for */
 	uint32_t max_batch_size, max_batch_tokens;
-	uint32_t full_sequences;    /* sequences of context_length tokens that fit at once */
-	bool fits;                  /* total <= budget and free */
+	uint32_t full_sequences; /* sequences of context_length tokens that fit at once */
+	bool fits;               /* total <= budget and free */
 };
 
 AIOS_API int aios_plan_model(struct aios *aios, const char *path, struct aios_plan *out,
@@ -160,8 +160,7 @@ typedef void (*aios_progress_fn)(void *ctx, uint64_t done, uint64_t total);
 
 /* Load a model (a Hugging Face folder) with the configuration of the context. */
 AIOS_API int aios_engine_open(struct aios *aios, const char *path, aios_progress_fn progress,
-			      void *progress_ctx, struct aios_engine **out,
-			      struct aios_status *st);
+			      void *progress_ctx, struct aios_engine **out, struct aios_status *st);
 AIOS_API void aios_engine_close(struct aios_engine *engine); /* takes NULL; ends what is running */
 
 /* The plan the engine was made by. Lives as long as the engine. */
@@ -182,31 +181,32 @@ struct aios_logit_bias {
 /* A request. Zero-initialise with AIOS_REQUEST_INIT; all pointers are copied from. */
 struct aios_request {
 	uint32_t size;
-	uint32_t max_tokens;             /* new tokens at most; 0: until the context is full */
-	const char *text;                /* prompt, tokenized with its special tokens, or NULL */
+	uint32_t max_tokens; /* new tokens at most; 0: until the context is full */
+	const char *text;    /* prompt, tokenized with its special tokens, or NULL */
 	size_t text_len;
-	const int32_t *ids;              /* prompt as ids, when text is NULL */
+	const int32_t *ids; /* prompt as ids, when text is NULL */
 	size_t n_ids;
 	struct aios_sampling sampling;
-	const char *const *stop;         /* texts that end the answer, themselves left out */
+	const char *const *stop; /* texts that end the answer, themselves left out */
 	uint32_t n_stop;
-	int32_t top_logprobs;            /* -1: no log-probabilities; 0..20: the token's and so many best */
+	int32_t top_logprobs; /* -1: no log-probabilities; 0..20: the token's and so many best */
 	const struct aios_logit_bias *bias;
 	uint32_t n_bias;
 	bool ignore_eos;
-	bool keep_special;               /* write special tokens into the text */
-	void *user;                      /* handed back in events */
+	bool keep_special; /* write special tokens into the text */
+	void *user;        /* handed back in events */
 };
 
 #define AIOS_REQUEST_INIT                                                                          \
 	{                                                                                          \
 		.size = sizeof(struct aios_request), .top_logprobs = -1,                           \
-		.sampling = {.top_p = 1.0f, .repetition = 1.0f},                                   \
+		.sampling = { .top_p = 1.0f, .repetition = 1.0f },                                 \
 	}
 
 enum aios_event_type {
-	AIOS_EVENT_TOKEN = 1, /* one more token; `text` may be empty while characters or stops are held back */
-	AIOS_EVENT_END = 2,   /* exactly one per request, its last */
+	AIOS_EVENT_TOKEN =
+		1, /* one more token; `text` may be empty while characters or stops are held back */
+	AIOS_EVENT_END = 2, /* exactly one per request, its last */
 };
 
 enum aios_end_reason {
@@ -226,20 +226,20 @@ struct aios_usage {
 };
 
 struct aios_event {
-	uint32_t type;               /* enum aios_event_type */
-	uint32_t reason;             /* END: enum aios_end_reason */
-	uint64_t request;            /* id from aios_submit() */
+	uint32_t type;    /* enum aios_event_type */
+	uint32_t reason;  /* END: enum aios_end_reason */
+	uint64_t request; /* id from aios_submit() */
 	void *user;
-	int32_t id;                  /* TOKEN */
-	float logprob;               /* TOKEN, when asked for */
-	const char *text;            /* new text, UTF-8, never split inside a character; until the next poll */
+	int32_t id;       /* TOKEN */
+	float logprob;    /* TOKEN, when asked for */
+	const char *text; /* new text, UTF-8, never split inside a character; until the next poll */
 	size_t text_len;
-	const int32_t *top_ids;      /* TOKEN, when asked for: best first; until the next poll */
+	const int32_t *top_ids; /* TOKEN, when asked for: best first; until the next poll */
 	const float *top_logprobs;
 	uint32_t n_top;
 	uint32_t reserved;
 	struct aios_usage usage;
-	struct aios_status status;   /* END with AIOS_END_ERROR */
+	struct aios_status status; /* END with AIOS_END_ERROR */
 };
 
 /* Queue a request; *id names it in events. Refuses what can never run (-EINVAL, -E2BIG). */
@@ -269,12 +269,12 @@ AIOS_API int aios_logits(struct aios_engine *engine, const int32_t *ids, size_t 
 
 /* Counters since the engine was opened, and memory. */
 struct aios_stats {
-	uint32_t size;                 /* set by the caller */
+	uint32_t size; /* set by the caller */
 	uint32_t running, waiting;
 	uint32_t kv_pages_used, kv_pages_total;
 	uint64_t steps, prompt_tokens, generated_tokens;
-	uint64_t step_ns;              /* time inside steps */
-	uint64_t load_ns;              /* time of aios_engine_open() */
+	uint64_t step_ns;                  /* time inside steps */
+	uint64_t load_ns;                  /* time of aios_engine_open() */
 	uint64_t memory_used, memory_peak; /* device heap, bytes allocated by this engine */
 };
 

@@ -13,9 +13,9 @@
 #include <stdio.h>
 
 /* errno values with a meaning of their own here. */
-#define AIOS_EXHAUSTED ENOMEM          /* the heap is empty: a result, not a crash */
-#define AIOS_OVER_BUDGET EDQUOT        /* the heap has room, the budget does not */
-#define AIOS_NOT_NOW EAGAIN            /* try again when pending work has completed */
+#define AIOS_EXHAUSTED ENOMEM            /* the heap is empty: a result, not a crash */
+#define AIOS_OVER_BUDGET EDQUOT          /* the heap has room, the budget does not */
+#define AIOS_NOT_NOW EAGAIN              /* try again when pending work has completed */
 #define AIOS_DEVICE_LOST ENOTRECOVERABLE /* sticky until reset() */
 
 #define AIOS_STATUS_WHERE 64

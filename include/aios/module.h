@@ -55,9 +55,9 @@ struct aios_module {
 	uint32_t size;
 	uint16_t abi_major, abi_minor;
 	uint32_t abi_hash;
-	uint32_t kind;    /* enum aios_module_kind */
-	const char *name; /* unique within its kind: lower case, digits, '-' */
-	const void *ops;  /* the kind's table; its first member is uint32_t size */
+	uint32_t kind;                   /* enum aios_module_kind */
+	const char *name;                /* unique within its kind: lower case, digits, '-' */
+	const void *ops;                 /* the kind's table; its first member is uint32_t size */
 	const struct aios_param *params; /* may be NULL */
 	uint32_t n_params;
 	uint32_t reserved;

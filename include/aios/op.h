@@ -47,8 +47,8 @@ enum aios_op_type {
 
 /* Header of every descriptor. Set with AIOS_OP_INIT. */
 struct aios_op {
-	uint32_t size; /* sizeof the whole descriptor */
-	uint16_t type; /* enum aios_op_type */
+	uint32_t size;  /* sizeof the whole descriptor */
+	uint16_t type;  /* enum aios_op_type */
 	uint16_t flags; /* 0 */
 };
 
@@ -84,11 +84,11 @@ struct aios_scratch {
  * Rows of one sequence are adjacent and in ascending position.
  */
 struct aios_batch {
-	uint32_t n_tokens;     /* rows, padding included */
-	uint32_t n_seqs;       /* sequences, empty ones included */
-	uint32_t max_blocks;   /* columns of block_table */
-	uint32_t max_q;        /* no sequence has more rows than this here */
-	uint32_t max_kv;       /* no sequence is longer than this, in keys */
+	uint32_t n_tokens;   /* rows, padding included */
+	uint32_t n_seqs;     /* sequences, empty ones included */
+	uint32_t max_blocks; /* columns of block_table */
+	uint32_t max_q;      /* no sequence has more rows than this here */
+	uint32_t max_kv;     /* no sequence is longer than this, in keys */
 	uint32_t reserved;
 	aios_addr positions;   /* I32[n_tokens] */
 	aios_addr seq_ids;     /* I32[n_tokens] */
@@ -112,9 +112,9 @@ struct aios_kv_layer {
 /* out[t] = F32(table[ids[t]]) * scale. An id outside the table: the row is NaN. */
 struct aios_op_embed {
 	struct aios_op op;
-	float scale;             /* 1: no multiplication is done */
+	float scale; /* 1: no multiplication is done */
 	uint32_t n_tokens;
-	aios_addr ids;           /* I32[n_tokens]; -1 is padding: row of +0 */
+	aios_addr ids;            /* I32[n_tokens]; -1 is padding: row of +0 */
 	struct aios_tensor table; /* [vocabulary][hidden], BF16, F16 or F32 */
 	struct aios_tensor out;   /* [n_tokens][hidden] F32 */
 };
@@ -127,13 +127,13 @@ struct aios_op_embed {
 struct aios_op_rmsnorm {
 	struct aios_op op;
 	float eps;
-	float weight_offset;     /* 0, or 1 for weights stored as w - 1 */
-	struct aios_tensor x;    /* [n][cols] F32; read, and written when add is there */
-	struct aios_tensor add;  /* [n][cols] F32 or BF16; data 0: none */
-	aios_addr weight;        /* [cols] */
-	uint32_t weight_dtype;   /* BF16, F16 or F32 */
+	float weight_offset;    /* 0, or 1 for weights stored as w - 1 */
+	struct aios_tensor x;   /* [n][cols] F32; read, and written when add is there */
+	struct aios_tensor add; /* [n][cols] F32 or BF16; data 0: none */
+	aios_addr weight;       /* [cols] */
+	uint32_t weight_dtype;  /* BF16, F16 or F32 */
 	uint32_t reserved;
-	struct aios_tensor out;  /* [n][cols] */
+	struct aios_tensor out; /* [n][cols] */
 };
 
 /* What a matmul does with its accumulators. */
@@ -150,16 +150,16 @@ enum aios_act {
  */
 struct aios_op_matmul {
 	struct aios_op op;
-	uint8_t profile;          /* enum aios_profile */
-	uint8_t act;              /* enum aios_act */
-	uint8_t mid_type;         /* with act: gate and up are rounded to this first (F32: not) */
-	uint8_t bias_dtype;       /* BF16, F16 or F32 when bias is there */
-	uint32_t segments;        /* S, a power of two that divides K / L */
-	struct aios_tensor x;     /* [T][K]: BF16 or F16; E4M3, I8, I8X2 in their profiles */
-	struct aios_tensor w;     /* [N or 2N][K]: x's type; I8 for I8X2 */
-	struct aios_tensor out;   /* [T][N]: F32, BF16 or F16 */
+	uint8_t profile;        /* enum aios_profile */
+	uint8_t act;            /* enum aios_act */
+	uint8_t mid_type;       /* with act: gate and up are rounded to this first (F32: not) */
+	uint8_t bias_dtype;     /* BF16, F16 or F32 when bias is there */
+	uint32_t segments;      /* S, a power of two that divides K / L */
+	struct aios_tensor x;   /* [T][K]: BF16 or F16; E4M3, I8, I8X2 in their profiles */
+	struct aios_tensor w;   /* [N or 2N][K]: x's type; I8 for I8X2 */
+	struct aios_tensor out; /* [T][N]: F32, BF16 or F16 */
 	struct aios_tensor residual; /* [T][N] F32, may be `out` itself; data 0: none */
-	aios_addr bias;           /* [N or 2N]; 0: none */
+	aios_addr bias;              /* [N or 2N]; 0: none */
 	struct aios_scratch scratch;
 };
 
@@ -170,12 +170,12 @@ struct aios_op_matmul {
  */
 struct aios_op_rope_kv {
 	struct aios_op op;
-	float eps;                /* of q_norm and k_norm */
-	float weight_offset;      /* as in rmsnorm */
+	float eps;           /* of q_norm and k_norm */
+	float weight_offset; /* as in rmsnorm */
 	struct aios_batch batch;
 	struct aios_kv_layer kv;
-	struct aios_tensor qkv;   /* [T][(n_heads + 2 * n_kv_heads) * head_dim] F32 or BF16: q, k, v */
-	struct aios_tensor q;     /* out: [T][n_heads * head_dim], the KV type */
+	struct aios_tensor qkv; /* [T][(n_heads + 2 * n_kv_heads) * head_dim] F32 or BF16: q, k, v */
+	struct aios_tensor q;   /* out: [T][n_heads * head_dim], the KV type */
 	uint32_t n_heads;
 	uint32_t rot_dim;         /* even, <= head_dim */
 	aios_addr cos, sin;       /* F32[table_rows][rot_dim / 2] */
@@ -192,7 +192,7 @@ struct aios_op_rope_kv {
  */
 struct aios_op_attention {
 	struct aios_op op;
-	uint8_t profile;      /* enum aios_profile; the integer ones use FMA32's unit */
+	uint8_t profile; /* enum aios_profile; the integer ones use FMA32's unit */
 	uint8_t reserved0[3];
 	uint32_t n_heads;
 	struct aios_batch batch;
@@ -211,7 +211,7 @@ struct aios_op_attention {
 /* out[t][n] = act(in[t][n]) * in[t][N + n]: the unfused tail of a matmul with act. */
 struct aios_op_glu {
 	struct aios_op op;
-	uint8_t act;            /* enum aios_act, not NONE */
+	uint8_t act; /* enum aios_act, not NONE */
 	uint8_t reserved[7];
 	struct aios_tensor in;  /* [T][2N] F32 or BF16 */
 	struct aios_tensor out; /* [T][N] F32, BF16, F16 or a scaled type */
@@ -267,13 +267,13 @@ struct aios_op_copy_pages {
  */
 struct aios_sample_row {
 	uint64_t seed;
-	uint32_t position;   /* absolute position of the token to be drawn */
-	uint32_t draw;       /* 0, or the number of an extra draw at this position */
-	float temperature;   /* 0: greedy */
-	float top_p;         /* 1 (or 0): off */
+	uint32_t position; /* absolute position of the token to be drawn */
+	uint32_t draw;     /* 0, or the number of an extra draw at this position */
+	float temperature; /* 0: greedy */
+	float top_p;       /* 1 (or 0): off */
 	float min_p;
 	uint32_t top_k;
-	float repetition;    /* 1 (or 0): off */
+	float repetition; /* 1 (or 0): off */
 	float frequency;
 	float presence;
 	uint32_t counts_start, counts_n; /* range of `counts` */
@@ -295,7 +295,7 @@ struct aios_token_bias {
 /* In place: optional final softcap, then bias, repetition, frequency, presence, per row. */
 struct aios_op_logits {
 	struct aios_op op;
-	float softcap;             /* 0: none */
+	float softcap; /* 0: none */
 	uint32_t reserved;
 	struct aios_tensor logits; /* [R][vocabulary] F32 */
 	aios_addr params;          /* struct aios_sample_row[R]; 0: none */
@@ -325,7 +325,7 @@ struct aios_op_sample {
  */
 struct aios_op_logprobs {
 	struct aios_op op;
-	uint32_t n_top;            /* 0..32 */
+	uint32_t n_top; /* 0..32 */
 	uint32_t reserved;
 	struct aios_tensor logits; /* [R][vocabulary] F32, raw */
 	aios_addr ids;             /* I32[R] */
@@ -360,9 +360,9 @@ struct aios_op_all_gather {
 static inline const char *aios_op_name(uint32_t type)
 {
 	static const char *const names[AIOS_OP_COUNT] = {
-		"none",       "embed",      "rmsnorm",    "matmul",      "rope_kv", "attention",
-		"glu",        "add",        "gather_rows", "cast",       "quantise", "copy_pages",
-		"logits",     "argmax",     "sample",     "logprobs",    "all_reduce", "all_gather",
+		"none",   "embed",  "rmsnorm",     "matmul",   "rope_kv",    "attention",
+		"glu",    "add",    "gather_rows", "cast",     "quantise",   "copy_pages",
+		"logits", "argmax", "sample",      "logprobs", "all_reduce", "all_gather",
 	};
 
 	return type < AIOS_OP_COUNT ? names[type] : "unknown";

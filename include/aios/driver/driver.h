@@ -22,14 +22,14 @@
 
 /* One device a driver found. Filled by probe(); plain data. */
 struct aios_device_desc {
-	uint32_t size;       /* set by the core */
-	int32_t score;       /* higher is better; < 0: present but unusable, `reason` says why */
-	char id[64];         /* stable: "cuda:GPU-uuid", "pci:0000:3b:00.0", "cpu:0" */
-	char alias[64];      /* another stable id of the same hardware, or "" (merges duplicates) */
-	char name[96];       /* for people: "NVIDIA H100 80GB HBM3" */
-	char reason[128];    /* why this score: "AVX2, 2 cores", "driver 470 is older than 525" */
-	uint64_t memory;     /* bytes in total, 0: unknown */
-	uint32_t index;      /* the driver's own number, passed back to open() */
+	uint32_t size;    /* set by the core */
+	int32_t score;    /* higher is better; < 0: present but unusable, `reason` says why */
+	char id[64];      /* stable: "cuda:GPU-uuid", "pci:0000:3b:00.0", "cpu:0" */
+	char alias[64];   /* another stable id of the same hardware, or "" (merges duplicates) */
+	char name[96];    /* for people: "NVIDIA H100 80GB HBM3" */
+	char reason[128]; /* why this score: "AVX2, 2 cores", "driver 470 is older than 525" */
+	uint64_t memory;  /* bytes in total, 0: unknown */
+	uint32_t index;   /* the driver's own number, passed back to open() */
 	uint32_t reserved;
 };
 
@@ -48,30 +48,33 @@ struct aios_heap_info {
 
 /* One allocation. Filled by mem_alloc(); given back by mem_free(). */
 struct aios_mem {
-	aios_addr addr;   /* start, aligned to 256 bytes at least */
+	aios_addr addr; /* start, aligned to 256 bytes at least */
 	uint64_t bytes;
-	void *host;       /* where the host may read and write it; NULL for pure device memory */
-	void *priv;       /* the driver's own */
-	uint32_t heap;    /* enum aios_heap_kind */
+	void *host;    /* where the host may read and write it; NULL for pure device memory */
+	void *priv;    /* the driver's own */
+	uint32_t heap; /* enum aios_heap_kind */
 	uint32_t reserved;
 };
 
 /* What an opened device is. Filled by device_info(). */
 struct aios_device_info {
-	uint32_t size;           /* set by the core */
-	uint32_t wave;           /* lanes of a warp or wave; 1 for a CPU */
-	uint32_t profiles;       /* bit p set: enum aios_profile p works */
-	uint32_t best_profile;   /* the fastest exact one */
-	uint32_t units;          /* SMs, CUs, threads */
+	uint32_t size;         /* set by the core */
+	uint32_t wave;         /* lanes of a warp or wave; 1 for a CPU */
+	uint32_t profiles;     /* bit p set: enum aios_profile p works */
+	uint32_t best_profile; /* the fastest exact one */
+	uint32_t units;        /* SMs, CUs, threads */
 	uint32_t reserved;
-	uint64_t op_types;       /* bit t set: enum aios_op_type t is implemented in some form */
-	char id[64];             /* as in the descriptor */
+	uint64_t op_types; /* bit t set: enum aios_op_type t is implemented in some form */
+	char id[64];       /* as in the descriptor */
 	char name[96];
-	char runtime[96];        /* "CUDA 13.0, driver 580.65", "threads 2, avx2" */
+	char runtime[96]; /* "CUDA 13.0, driver 580.65", "threads 2, avx2" */
 };
 
 /* Answer to "can you run this op?". NO must have no side effect; EXACT must pass conformance. */
-enum aios_support { AIOS_SUPPORT_NO = 0, AIOS_SUPPORT_EXACT = 1 };
+enum aios_support {
+	AIOS_SUPPORT_NO = 0,
+	AIOS_SUPPORT_EXACT = 1
+};
 
 struct aios_op_support {
 	uint32_t size;          /* set by the core */
@@ -81,7 +84,11 @@ struct aios_op_support {
 };
 
 /* Where copy() moves bytes. Host memory is any address of this process. */
-enum aios_copy_dir { AIOS_COPY_TO_DEVICE = 0, AIOS_COPY_TO_HOST = 1, AIOS_COPY_ON_DEVICE = 2 };
+enum aios_copy_dir {
+	AIOS_COPY_TO_DEVICE = 0,
+	AIOS_COPY_TO_HOST = 1,
+	AIOS_COPY_ON_DEVICE = 2
+};
 
 struct aios_driver_ops {
 	uint32_t size;
@@ -124,7 +131,8 @@ struct aios_driver_ops {
 
 	/* Mandatory. An in-order queue. */
 	int (*queue_create)(void *dev, void **queue, struct aios_status *st);
-	void (*queue_destroy)(void *dev, void *queue); /* mandatory; the queue is idle; takes NULL */
+	void (*queue_destroy)(void *dev,
+			      void *queue); /* mandatory; the queue is idle; takes NULL */
 
 	/*
 	 * Mandatory. Can this op run? Pure: reads the descriptor, writes *out.

@@ -20,14 +20,14 @@
 /* One tensor of a checkpoint; row-major, the last dimension contiguous. */
 struct aios_ckpt_tensor {
 	const char *name;
-	const char *file;        /* path of the file it lies in, for messages */
-	const void *data;        /* mapped read-only, any alignment */
-	uint64_t bytes;          /* = product of shape * element size */
-	uint64_t offset;         /* of data in the file */
+	const char *file; /* path of the file it lies in, for messages */
+	const void *data; /* mapped read-only, any alignment */
+	uint64_t bytes;   /* = product of shape * element size */
+	uint64_t offset;  /* of data in the file */
 	uint64_t shape[AIOS_CKPT_MAX_DIMS];
 	uint32_t n_dims;
-	uint32_t dtype;          /* enum aios_dtype; AIOS_NONE: a type AIOS has no name for */
-	char dtype_name[16];     /* as the file spells it, "BF16" */
+	uint32_t dtype;      /* enum aios_dtype; AIOS_NONE: a type AIOS has no name for */
+	char dtype_name[16]; /* as the file spells it, "BF16" */
 };
 
 /* A text file beside the tensors. text is NUL-terminated; NULL when the file is absent. */

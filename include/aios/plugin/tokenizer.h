@@ -31,8 +31,8 @@
 struct aios_tokenizer_source {
 	uint32_t size;
 	uint32_t reserved;
-	const char *path;        /* the tokenizer.json file, for messages */
-	const char *json;        /* its text, not NUL-terminated */
+	const char *path; /* the tokenizer.json file, for messages */
+	const char *json; /* its text, not NUL-terminated */
 	size_t json_len;
 	const char *config_path; /* tokenizer_config.json, or NULL */
 	const char *config;      /* its text, or NULL */
@@ -41,10 +41,10 @@ struct aios_tokenizer_source {
 
 /* Facts about an opened tokenizer. */
 struct aios_tokenizer_info {
-	uint32_t size;         /* set by the core */
-	int32_t vocab_size;    /* largest id + 1, added tokens included */
-	int32_t bos_id;        /* from tokenizer_config.json; -1: none */
-	int32_t eos_id;        /* likewise */
+	uint32_t size;      /* set by the core */
+	int32_t vocab_size; /* largest id + 1, added tokens included */
+	int32_t bos_id;     /* from tokenizer_config.json; -1: none */
+	int32_t eos_id;     /* likewise */
 	int32_t pad_id;
 	int32_t unk_id;
 	const char *chat_template; /* from tokenizer_config.json, or NULL; the tokenizer's */
