@@ -53,6 +53,7 @@ $(call visit,core)
 $(call visit,drivers)
 $(call visit,plugins)
 $(call visit,samples)
+$(call visit,tools)
 $(call visit,tests)
 include scripts/rules.mk
 include scripts/tests.mk

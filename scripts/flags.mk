@@ -44,10 +44,11 @@ all-ldflags := -pthread $(san-flags) -Wl,-z,relro,-z,now
 no-undefined := $(if $(and $(is-clang),$(san-flags)),,-Wl$(comma)--no-undefined)
 
 # Who may include what is decided here, by the folder an object's source lies in:
-# drivers, plugins and samples see <aios/...> and their own folder; core also sees "core/...".
+# drivers, plugins, samples and tools see <aios/...> and their own folder; core also sees "core/...".
 generated := -I$(O)/include
 include.core = -Iinclude $(generated) -iquote .
 include.drivers = -Iinclude -iquote $1
 include.plugins = -Iinclude -iquote $1 -iquote plugins/lib
 include.samples = -Iinclude
+include.tools = -Iinclude
 include.tests = -Iinclude $(generated) -iquote . -iquote tests -iquote $1

@@ -31,7 +31,7 @@ docs man: $(man-done)
 
 install: all docs $(completions) $(O)/aios.pc
 	$(Q): >$(O)/install.list
-	$(call put,755,$(BINDIR),$(filter-out $(O)/samples/%,$(program-files)))
+	$(call put,755,$(BINDIR),$(filter-out $(O)/samples/% $(O)/tools/%,$(program-files)))
 	$(call put,644,$(LIBDIR),$(libaios) $(libaios-so))
 ifdef CONFIG_LIBAIOS_SHARED
 	$(Q)ln -sf libaios.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libaios.so"

@@ -79,8 +79,8 @@ $(call rule,LD      ,$(libaios-so),$(lib-objs) scripts/libaios.map,$(CC) -shared
 $(call rule,LN      ,$(O)/libaios.so,$(libaios-so),ln -sf libaios.so.$(SOVERSION) $(O)/libaios.so)
 endif
 
-# Samples keep their folder; what people run lies at the top of the build folder.
-program-path = $(O)/$(if $(filter samples%,$(dir.programs.$1)),samples/)$1
+# Samples and tools keep their folder; what people run lies at the top of the build folder.
+program-path = $(O)/$(addsuffix /,$(filter samples tools,$(call root-of,$(dir.programs.$1))))$1
 $(foreach p,$(programs),$(call rule,LD      ,$(call program-path,$p),$(call parts-in,programs.$p) $(libaios),\
 	$(CC) $(all-ldflags) $(call parts-in,programs.$p) $(libaios) $(libs.programs.$p) $(lib-libs) $(LDFLAGS) \
 	-o $(call program-path,$p)))
