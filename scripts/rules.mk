@@ -71,7 +71,8 @@ lib-libs := $(sort $(core-libs) $(builtin-libs))
 libaios := $(O)/libaios.a
 libaios-so := $(if $(CONFIG_LIBAIOS_SHARED),$(O)/libaios.so.$(SOVERSION))
 
-$(call rule,AR      ,$(libaios),$(lib-objs),rm -f $(libaios) && $(AR) rcsD $(libaios) $(lib-objs))
+$(call rule,AR      ,$(libaios),$(lib-objs),rm -f $(libaios).new && \
+	$(AR) rcsD $(libaios).new $(lib-objs) && mv $(libaios).new $(libaios))
 ifdef CONFIG_LIBAIOS_SHARED
 $(call rule,LD      ,$(libaios-so),$(lib-objs) scripts/libaios.map,$(CC) -shared $(all-ldflags) $(no-undefined) \
 	-Wl$(comma)--version-script=scripts/libaios.map -Wl$(comma)-soname$(comma)libaios.so.$(SOVERSION) \
