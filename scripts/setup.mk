@@ -2,7 +2,9 @@
 # Targets that need no configuration yet: they set the machine up, or start make again with
 # another build folder.
 
-again = +$(Q)$(MAKE) V=$(V)
+# On all cores, unless make was told otherwise.
+jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
+again = +$(Q)$(MAKE) $(jobs) V=$(V)
 
 .PHONY: help deps demo clean distclean mrproper uninstall abi-update $(setup-goals) $(sweep-goals)
 
@@ -18,9 +20,12 @@ demo check check-unit check-conformance check-e2e: ready
 ready:
 	$(Q)scripts/deps --if-missing
 
+demo-command = $(O)/aios --driver=cpu-ref -m share/demo -p "Once upon a time" --seed 7
 demo:
 	$(again) O=$(O) all
-	$(Q)$(O)/aios --driver=cpu-ref -m share/demo -p "Once upon a time" --seed 7
+	@echo '  RUN     $(demo-command)'
+	@echo
+	$(Q)printf 'Once upon a time' && $(demo-command)
 
 check check-unit check-conformance check-e2e:
 	$(again) O=$(O) T="$(T)" run-$@
