@@ -9,22 +9,11 @@
 #include <unistd.h>
 
 #include "dot.h"
+#include "isa.h"
 #include "pool.h"
 #include "ref.h"
 
 #define REF_DEVICE_ID "cpu:0"
-
-/* Can this machine run dot-v3? The flag says whether there is such an object. */
-static bool ref_cpu_has_v3(void)
-{
-#if REF_HAVE_V3
-	__builtin_cpu_init();
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-	       __builtin_cpu_supports("bmi2");
-#else
-	return false;
-#endif
-}
 
 /* The kernels a value of the parameter 'isa' asks for; NULL when this CPU cannot. */
 static const struct ref_dot *ref_choose_dot(const char *isa)

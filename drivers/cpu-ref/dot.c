@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * dot.c - the dot units of dot.h in plain loops that a compiler turns into SIMD.
+ * dot.c - the dot units of dot.h: vectors of eight outputs, two at a time.
  *
  * TFDPA without integers of 64 bits: all terms of a block are brought to units
  * of 2^(E - F) by an exact multiplication with a power of two, and truncated by
@@ -18,6 +18,64 @@
 #define TC_E_MIN (-100)
 #define TC_E_MAX 120
 #define TC_E_EMPTY (-600) /* below it: no term at all */
+
+/* --- lanes ------------------------------------------------------------------ */
+
+/*
+ * Vectors of GNU C: the ordinary operators, element by element, on any machine.
+ * The compiler makes one instruction of each function here where there is one.
+ */
+#define LANES 8
+typedef float vfloat __attribute__((vector_size(4 * LANES)));
+typedef int32_t vint __attribute__((vector_size(4 * LANES)));
+typedef uint32_t vuint __attribute__((vector_size(4 * LANES)));
+
+_Static_assert(REF_LANES == 2 * LANES, "the loops below take two vectors at a time");
+
+static inline vfloat lanes_load(const float *p)
+{
+	vfloat v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline vint lanes_load_int(const int32_t *p)
+{
+	vint v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline void lanes_store(float *p, vfloat v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline vfloat lanes_fma(float x, vfloat w, vfloat acc)
+{
+	int j;
+
+	for (j = 0; j < LANES; j++)
+		acc[j] = aios_fma(x, w[j], acc[j]);
+	return acc;
+}
+
+/* `value` where the mask is all ones, `otherwise` where it is 0. */
+static inline vint lanes_select(vint mask, int32_t value, vint otherwise)
+{
+	return (mask & value) | (~mask & otherwise);
+}
+
+static inline vint lanes_max(vint a, vint b)
+{
+	int j;
+
+	for (j = 0; j < LANES; j++)
+		b[j] = a[j] > b[j] ? a[j] : b[j];
+	return b;
+}
 
 /* --- taking apart ---------------------------------------------------------- */
 
@@ -109,40 +167,45 @@ static void dot_set_vec(const struct ref_unit *u, struct ref_vec *vec, const flo
 
 static void dot_fma_1(float *acc, const float *x, const float (*w)[REF_LANES], uint32_t n)
 {
-	float a[REF_LANES];
-	uint32_t j, k;
+	vfloat a = lanes_load(acc), b = lanes_load(acc + LANES);
+	uint32_t k;
 
-	memcpy(a, acc, sizeof(a));
-	for (k = 0; k < n; k++)
-		for (j = 0; j < REF_LANES; j++)
-			a[j] = aios_fma(x[k], w[k][j], a[j]);
-	memcpy(acc, a, sizeof(a));
+	for (k = 0; k < n; k++) {
+		a = lanes_fma(x[k], lanes_load(w[k]), a);
+		b = lanes_fma(x[k], lanes_load(w[k] + LANES), b);
+	}
+	lanes_store(acc, a);
+	lanes_store(acc + LANES, b);
 }
 
 /* Four rows of x at once: enough independent chains to hide the latency of fma. */
 static void dot_fma_4(float (*acc)[REF_LANES], const struct ref_vec *x, uint32_t k0,
 		      const float (*w)[REF_LANES], uint32_t n)
 {
-	float a0[REF_LANES], a1[REF_LANES], a2[REF_LANES], a3[REF_LANES];
 	const float *x0 = x[0].v + k0, *x1 = x[1].v + k0, *x2 = x[2].v + k0, *x3 = x[3].v + k0;
-	uint32_t j, k;
+	vfloat a[REF_VECS], b[REF_VECS], v;
+	uint32_t i, k;
 
-	memcpy(a0, acc[0], sizeof(a0));
-	memcpy(a1, acc[1], sizeof(a1));
-	memcpy(a2, acc[2], sizeof(a2));
-	memcpy(a3, acc[3], sizeof(a3));
-	for (k = 0; k < n; k++) {
-		for (j = 0; j < REF_LANES; j++) {
-			a0[j] = aios_fma(x0[k], w[k][j], a0[j]);
-			a1[j] = aios_fma(x1[k], w[k][j], a1[j]);
-			a2[j] = aios_fma(x2[k], w[k][j], a2[j]);
-			a3[j] = aios_fma(x3[k], w[k][j], a3[j]);
-		}
+	for (i = 0; i < REF_VECS; i++) {
+		a[i] = lanes_load(acc[i]);
+		b[i] = lanes_load(acc[i] + LANES);
 	}
-	memcpy(acc[0], a0, sizeof(a0));
-	memcpy(acc[1], a1, sizeof(a1));
-	memcpy(acc[2], a2, sizeof(a2));
-	memcpy(acc[3], a3, sizeof(a3));
+	for (k = 0; k < n; k++) {
+		v = lanes_load(w[k]);
+		a[0] = lanes_fma(x0[k], v, a[0]);
+		a[1] = lanes_fma(x1[k], v, a[1]);
+		a[2] = lanes_fma(x2[k], v, a[2]);
+		a[3] = lanes_fma(x3[k], v, a[3]);
+		v = lanes_load(w[k] + LANES);
+		b[0] = lanes_fma(x0[k], v, b[0]);
+		b[1] = lanes_fma(x1[k], v, b[1]);
+		b[2] = lanes_fma(x2[k], v, b[2]);
+		b[3] = lanes_fma(x3[k], v, b[3]);
+	}
+	for (i = 0; i < REF_VECS; i++) {
+		lanes_store(acc[i], a[i]);
+		lanes_store(acc[i] + LANES, b[i]);
+	}
 }
 
 /* --- TFDPA ------------------------------------------------------------------ */
@@ -176,88 +239,113 @@ static void dot_block_exact(const struct ref_unit *u, float *acc, const float *x
 	}
 }
 
-/* E of each lane: the largest exponent among the terms of the block and c. */
-static void dot_block_exponent(int32_t *e_max, const float *acc, const int32_t *xe,
-			       const int32_t (*we)[REF_LANES], uint32_t n)
-{
-	int32_t top[REF_LANES], e;
-	uint32_t j, k, a;
+/* A block of eight chains. */
+struct dot_block {
+	vfloat c;     /* the accumulators, a term like the products */
+	vint e;       /* E: the largest exponent of the terms so far */
+	vfloat scale; /* 2^(F - E) */
+	vint sum;     /* of the products, in units of 2^(E - F) */
+};
 
-	for (j = 0; j < REF_LANES; j++) {
-		a = aios_bits(acc[j]) & 0x7fffffffu;
-		e = (int32_t)(a >> 23) - 127;
-		e = a == 0 ? REF_EXP_ZERO : e;
-		top[j] = a >= 0x7f800000u ? REF_EXP_SPECIAL : e;
-	}
+static inline void block_begin(struct dot_block *b, const float *acc)
+{
+	vint mag, e;
+
+	b->c = lanes_load(acc);
+	mag = (vint)b->c & INT32_MAX;
+	e = (mag >> 23) - 127;
+	e = lanes_select(mag == 0, REF_EXP_ZERO, e);
+	e = lanes_select(mag >= 0x7f800000, REF_EXP_SPECIAL, e);
+	b->e = e;
+}
+
+/* Not 0 where a lane's E is out of range. */
+static inline vint block_bad(const struct dot_block *b)
+{
+	return (b->e > TC_E_MAX) | ((b->e < TC_E_MIN) & (b->e > TC_E_EMPTY));
+}
+
+static inline void block_scale(struct dot_block *b, int32_t frac)
+{
+	b->e &= b->e >= TC_E_MIN; /* no terms: any scale will do */
+	b->scale = (vfloat)((frac + 127 - b->e) << 23);
+	b->sum = b->e & 0;
+}
+
+static inline void block_add(struct dot_block *b, float x, const float *w)
+{
+	b->sum += __builtin_convertvector(x * lanes_load(w) * b->scale, vint);
+}
+
+/* Add c, round, store. `cut` clears what the result does not keep. */
+static inline void block_end(const struct dot_block *b, int32_t frac, int32_t cut, float *acc)
+{
+	vint c = __builtin_convertvector(b->c * b->scale, vint), neg;
+	vuint t = (vuint)b->sum + (vuint)c, mag, wide;
+	vfloat f;
+
+	/* |sum + c| < 2^32: the sign is the operands' where both agree, else t's. */
+	neg = ((b->sum & c) | ((b->sum | c) & (vint)t)) >> 31;
+	mag = (t ^ (vuint)neg) - (vuint)neg;
+	wide = mag >> 31;
+	mag = mag >> wide;
+	/* Without the bit 24 places below the leading one nothing rounds up. */
+	f = __builtin_convertvector((vint)(mag & ~(mag >> 24)), vfloat);
+	f = f * (vfloat)((vint)(wide + 127) << 23) * (vfloat)((b->e - frac + 127) << 23);
+	lanes_store(acc, (vfloat)(((vint)f & cut) | (neg & INT32_MIN)));
+}
+
+static inline bool lanes_any(vint v)
+{
+	int64_t part[sizeof(v) / 8], any = 0;
+	size_t i;
+
+	memcpy(part, &v, sizeof(v));
+	for (i = 0; i < sizeof(part) / sizeof(part[0]); i++)
+		any |= part[i];
+	return any != 0;
+}
+
+/* n terms of sixteen chains; false, with nothing done, when a lane is out of range. */
+static inline bool dot_block_fast(float *acc, int32_t frac, int32_t cut, const float *x,
+				  const int32_t *xe, const float (*w)[REF_LANES],
+				  const int32_t (*we)[REF_LANES], uint32_t n)
+{
+	struct dot_block a, b;
+	uint32_t k;
+
+	block_begin(&a, acc);
+	block_begin(&b, acc + LANES);
 	for (k = 0; k < n; k++) {
-		for (j = 0; j < REF_LANES; j++) {
-			e = xe[k] + we[k][j];
-			top[j] = e > top[j] ? e : top[j];
-		}
+		a.e = lanes_max(lanes_load_int(we[k]) + xe[k], a.e);
+		b.e = lanes_max(lanes_load_int(we[k] + LANES) + xe[k], b.e);
 	}
-	memcpy(e_max, top, sizeof(top));
-}
-
-static bool dot_block_in_range(const int32_t *e_max)
-{
-	int32_t bad = 0, e;
-	uint32_t j;
-
-	for (j = 0; j < REF_LANES; j++) {
-		e = e_max[j];
-		bad |= (e > TC_E_MAX) | ((e < TC_E_MIN) & (e > TC_E_EMPTY));
+	if (lanes_any(block_bad(&a) | block_bad(&b)))
+		return false;
+	block_scale(&a, frac);
+	block_scale(&b, frac);
+	for (k = 0; k < n; k++) {
+		block_add(&a, x[k], w[k]);
+		block_add(&b, x[k], w[k] + LANES);
 	}
-	return !bad;
-}
-
-/* One block of lanes that are all in range. `cut` clears what the result does not keep. */
-static void dot_block_fast(float *acc, const int32_t *e_max, int32_t frac, uint32_t cut,
-			   const float *x, const float (*w)[REF_LANES], uint32_t n)
-{
-	float scale[REF_LANES], back[REF_LANES], f;
-	int32_t sum[REF_LANES], e, c, t, neg, wide;
-	uint32_t j, k, mag;
-
-	for (j = 0; j < REF_LANES; j++) {
-		e = e_max[j] < TC_E_MIN ? 0 : e_max[j]; /* no terms: any scale will do */
-		scale[j] = aios_float((uint32_t)(frac - e + 127) << 23);
-		back[j] = aios_float((uint32_t)(e - frac + 127) << 23);
-		sum[j] = 0;
-	}
-	for (k = 0; k < n; k++)
-		for (j = 0; j < REF_LANES; j++)
-			sum[j] += (int32_t)(x[k] * w[k][j] * scale[j]);
-	for (j = 0; j < REF_LANES; j++) {
-		c = (int32_t)(acc[j] * scale[j]);
-		t = (int32_t)((uint32_t)sum[j] + (uint32_t)c);
-		/* |sum + c| < 2^32: the sign is the operands' where both agree, else t's. */
-		neg = ((sum[j] & c) | ((sum[j] | c) & t)) >> 31;
-		mag = ((uint32_t)t ^ (uint32_t)neg) - (uint32_t)neg;
-		wide = (int32_t)(mag >> 31);
-		mag >>= wide;
-		/* Without the bit 24 places below the leading one nothing rounds up. */
-		f = (float)(int32_t)(mag & ~(mag >> 24));
-		f = f * aios_float((uint32_t)(127 + wide) << 23) * back[j];
-		acc[j] = aios_float((aios_bits(f) & cut) | ((uint32_t)neg & 0x80000000u));
-	}
+	block_end(&a, frac, cut, acc);
+	block_end(&b, frac, cut, acc + LANES);
+	return true;
 }
 
 static void dot_tfdpa(const struct ref_unit *u, float *acc, const struct ref_vec *x,
 		      const struct ref_tile *tile, uint32_t k0, uint32_t n)
 {
-	uint32_t l = (uint32_t)u->tc.terms, cut = ~((1u << (23 - u->tc.keep)) - 1), k = 0, len;
-	int32_t e_max[REF_LANES];
+	int32_t cut = (int32_t) ~((1u << (23 - u->tc.keep)) - 1);
+	uint32_t l = (uint32_t)u->tc.terms, k = k0, end = k0 + n, len;
 
 	do {
-		len = n - k < l ? n - k : l;
-		dot_block_exponent(e_max, acc, x->e + k0 + k, tile->e + k0 + k, len);
-		if (dot_block_in_range(e_max))
-			dot_block_fast(acc, e_max, u->tc.frac, cut, x->v + k0 + k, tile->v + k0 + k,
-				       len);
-		else
-			dot_block_exact(u, acc, x->v + k0 + k, tile->v + k0 + k, len);
-		k += l;
-	} while (k < n);
+		len = end - k < l ? end - k : l;
+		if (!dot_block_fast(acc, u->tc.frac, cut, x->v + k, x->e + k, tile->v + k,
+				    tile->e + k, len))
+			dot_block_exact(u, acc, x->v + k, tile->v + k, len);
+		k += len;
+	} while (k < end);
 }
 
 static void dot_chain(const struct ref_unit *u, float (*acc)[REF_LANES], const struct ref_vec *vecs,
