@@ -86,12 +86,16 @@ static char *parent(const char *path)
 	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-static bool exists_in(const char *dir, const char *name)
+/* Is there a regular file DIR/NAME? 1, 0, or -ENOMEM. */
+static int exists_in(const char *dir, const char *name)
 {
 	struct stat sb;
 	char *path = join(dir, name);
-	bool yes = path && stat(path, &sb) == 0 && S_ISREG(sb.st_mode);
+	int yes;
 
+	if (!path)
+		return -ENOMEM;
+	yes = stat(path, &sb) == 0 && S_ISREG(sb.st_mode);
 	free(path);
 	return yes;
 }
@@ -115,11 +119,11 @@ static int probe(const struct aios_host *host, const char *path, char reason[128
 		snprintf(reason, 128, "neither a file nor a folder");
 		return 0;
 	}
-	if (exists_in(path, SINGLE_NAME)) {
+	if (exists_in(path, SINGLE_NAME) > 0) {
 		snprintf(reason, 128, "holds " SINGLE_NAME);
 		return SCORE;
 	}
-	if (exists_in(path, INDEX_NAME)) {
+	if (exists_in(path, INDEX_NAME) > 0) {
 		snprintf(reason, 128, "holds " INDEX_NAME);
 		return SCORE;
 	}
@@ -127,7 +131,40 @@ static int probe(const struct aios_host *host, const char *path, char reason[128
 	return 0;
 }
 
-/* What `path` means: a folder, or one file with config.json beside it. */
+/* One file with config.json beside it. */
+static int locate_file(struct st_ckpt *c, const char *path, struct aios_status *st)
+{
+	if (!has_suffix(path, ".safetensors"))
+		return aios_fail(st, -EINVAL,
+				 "%s: neither a folder nor a .safetensors file; give a "
+				 "Hugging Face folder",
+				 path);
+	c->dir = parent(path);
+	c->single = strdup(path);
+	if (!c->dir || !c->single)
+		return aios_fail(st, -ENOMEM, "%s: no memory", path);
+	return 0;
+}
+
+/* A folder with model.safetensors or an index. */
+static int locate_folder(struct st_ckpt *c, const char *path, struct aios_status *st)
+{
+	int single = exists_in(path, SINGLE_NAME);
+	int index = exists_in(path, INDEX_NAME);
+
+	c->dir = strdup(path);
+	if (single > 0)
+		c->single = join(path, SINGLE_NAME);
+	if (!c->dir || single < 0 || index < 0 || (single && !c->single))
+		return aios_fail(st, -ENOMEM, "%s: no memory", path);
+	if (!single && !index)
+		return aios_fail(st, -ENOENT,
+				 "%s: holds neither " SINGLE_NAME " nor " INDEX_NAME
+				 "; give a Hugging Face folder with safetensors",
+				 path);
+	return 0;
+}
+
 static int locate(struct st_ckpt *c, const char *path, struct aios_status *st)
 {
 	struct stat sb;
@@ -135,31 +172,7 @@ static int locate(struct st_ckpt *c, const char *path, struct aios_status *st)
 	if (stat(path, &sb) < 0)
 		return aios_fail(st, -errno, "%s: %s; give a Hugging Face folder", path,
 				 strerror(errno));
-	if (!S_ISDIR(sb.st_mode)) {
-		if (!has_suffix(path, ".safetensors"))
-			return aios_fail(st, -EINVAL,
-					 "%s: neither a folder nor a .safetensors file; give a "
-					 "Hugging Face folder",
-					 path);
-		c->dir = parent(path);
-		c->single = strdup(path);
-		if (!c->dir || !c->single)
-			return aios_fail(st, -ENOMEM, "%s: no memory", path);
-		return 0;
-	}
-	c->dir = strdup(path);
-	if (!c->dir)
-		return aios_fail(st, -ENOMEM, "%s: no memory", path);
-	if (exists_in(path, SINGLE_NAME)) {
-		c->single = join(path, SINGLE_NAME);
-		return c->single ? 0 : aios_fail(st, -ENOMEM, "%s: no memory", path);
-	}
-	if (!exists_in(path, INDEX_NAME))
-		return aios_fail(st, -ENOENT,
-				 "%s: holds neither " SINGLE_NAME " nor " INDEX_NAME
-				 "; give a Hugging Face folder with safetensors",
-				 path);
-	return 0;
+	return S_ISDIR(sb.st_mode) ? locate_folder(c, path, st) : locate_file(c, path, st);
 }
 
 static int read_texts(struct st_ckpt *c, struct aios_status *st)

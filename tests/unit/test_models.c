@@ -1169,6 +1169,63 @@ START_TEST(test_golden)
 }
 END_TEST
 
+/* Checkpoints made by tools/make-checkpoint --------------------------------- */
+
+static const struct {
+	enum family family;
+	const char *options;
+	uint32_t dtype;
+	bool sharded;
+} made[] = {
+	{ LLAMA, "--family llama --tied 0 --dtype float32 --shards 3", AIOS_F32, true },
+	{ QWEN2, "--family qwen2 --tied 1 --dtype bfloat16 --older 1", AIOS_BF16, false },
+	{ QWEN3, "--shape tiny --dtype float16 --shards 2", AIOS_F16, true },
+	{ MISTRAL, "--family mistral --tied 0 --layers 1 --kv-heads 4", AIOS_BF16, false },
+};
+
+static void run(const char *command)
+{
+	ck_assert_msg(system(command) == 0, "failed: %s", command);
+}
+
+START_TEST(test_made)
+{
+	const struct aios_format_ops *format = aios_module_safetensors.ops;
+	const struct aios_checkpoint *c = NULL;
+	const char *build = getenv("AIOS_TEST_BUILD");
+	const enum family f = made[_i].family;
+	struct aios_model_info info;
+	struct aios_status st = { 0 };
+	char dir[] = "/tmp/aios-made-XXXXXX";
+	char tool[512], command[1024];
+	void *ckpt = NULL;
+	void *model;
+
+	snprintf(tool, sizeof(tool), "%s/tools/make-checkpoint", build ? build : "build");
+	if (access(tool, X_OK) < 0) {
+		printf("test_models: made: skipped, no %s\n", tool);
+		return;
+	}
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(command, sizeof(command), "%s %s %s", tool, made[_i].options, dir);
+	run(command);
+	ck_assert_msg(format->open(NULL, dir, false, &ckpt, &c, &st) == 0, "%s", st.message);
+	ck_assert_ptr_nonnull(c->tokenizer.text);
+	ck_assert_int_eq(strcmp(strrchr(c->tensors[0].file, '/'), "/model.safetensors") != 0,
+			 made[_i].sharded);
+	model = open_text(f, c->config.text, &info);
+	ck_assert_uint_eq(info.dtype, made[_i].dtype);
+	ck_assert_double_eq(info.rope.theta, 1e6);
+	check_covers(f, model, &info, c);
+	for (uint32_t i = 0; i < c->n_tensors; i++)
+		ck_assert_uint_eq(c->tensors[i].dtype, made[_i].dtype);
+	model_ops(f)->close(model);
+	format->close(ckpt);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	run(command);
+}
+END_TEST
+
 Suite *test_models_suite(void)
 {
 	Suite *s = suite_create("models");
@@ -1190,6 +1247,7 @@ Suite *test_models_suite(void)
 	tcase_add_test(tc, test_forward_failure);
 	tcase_add_test(tc, test_norm_types_differ);
 	tcase_add_loop_test(tc, test_golden, 0, (int)COUNT(golden));
+	tcase_add_loop_test(tc, test_made, 0, (int)COUNT(made));
 	suite_add_tcase(s, tc);
 	return s;
 }
