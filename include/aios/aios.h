@@ -27,6 +27,7 @@
 #include <aios/log.h>
 #include <aios/module.h>
 #include <aios/plugin/sampler.h>
+#include <aios/plugin/tokenizer.h>
 #include <aios/types.h>
 
 #ifndef AIOS_API

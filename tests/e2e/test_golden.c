@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <aios/aios.h>
-
 #include "golden.h"
+#include "session.h"
 
 Suite *test_golden_suite(void);
 
@@ -25,32 +24,6 @@ static const char *const models[] = {
 };
 
 static const char *const profiles[] = { "fma32", "tc-sm90" };
-
-static void set(struct aios_config *cfg, const char *section, const char *key, const char *value)
-{
-	struct aios_status st;
-
-	ck_assert_msg(aios_config_set(cfg, section, key, value, AIOS_CONFIG_CLI, "test", &st) == 0,
-		      "%s", st.message);
-}
-
-/* An engine on cpu-ref for the folder; the context goes to *aios, the configuration to *cfg. */
-static struct aios_engine *open_engine(const char *path, const char *profile,
-				       struct aios_config **cfg, struct aios **aios)
-{
-	struct aios_engine *engine;
-	struct aios_status st;
-
-	*cfg = aios_config_create();
-	ck_assert_ptr_nonnull(*cfg);
-	set(*cfg, "aios", "driver", "cpu-ref");
-	set(*cfg, "aios", "numerics", profile);
-	set(*cfg, "engine", "kv_memory", "64M");
-	ck_assert_msg(aios_create(*cfg, NULL, NULL, aios, &st) == 0, "%s", st.message);
-	ck_assert_msg(aios_engine_open(*aios, path, NULL, NULL, &engine, &st) == 0, "%s",
-		      st.message);
-	return engine;
-}
 
 /* The largest error over the rows of `got` against the fp32 run; the bf16 run's in *theirs. */
 static double largest_error(const struct golden_prompt *p, const float *got, double *theirs)
@@ -122,47 +95,40 @@ static void check_greedy(struct aios_engine *engine, const struct golden_prompt 
 static void check_folder(const char *path, const char *expected, const char *profile)
 {
 	struct golden *g = golden_load(expected);
-	struct aios_engine *engine;
-	struct aios_config *cfg;
-	struct aios *aios;
-	char what[256];
+	char what[256], numerics[64];
+	struct session s;
 
 	if (!g) {
 		printf("test_golden: skipped %s: %s is not there\n", path, expected);
 		return;
 	}
 	snprintf(what, sizeof(what), "%s %s", path, profile);
-	engine = open_engine(path, profile, &cfg, &aios);
+	snprintf(numerics, sizeof(numerics), "aios.numerics=%s", profile);
+	session_open(&s, path, (const char *const[]){ numerics, "engine.kv_memory=64M", NULL });
 	for (size_t i = 0; i < g->n_prompts; i++) {
-		check_logits(engine, &g->prompts[i], what, i);
-		check_greedy(engine, &g->prompts[i], what, i);
+		check_logits(s.engine, &g->prompts[i], what, i);
+		check_greedy(s.engine, &g->prompts[i], what, i);
 	}
-	aios_engine_close(engine);
-	aios_destroy(aios);
-	aios_config_destroy(cfg);
+	session_close(&s);
 	golden_free(g);
 }
 
 START_TEST(test_demo)
 {
-	const char *src = getenv("AIOS_TEST_SRC");
-	char path[4096], expected[4200];
+	const char *expected = source_path("tests/vectors/demo-logits/expected.safetensors");
 
-	snprintf(path, sizeof(path), "%s/share/demo", src);
-	snprintf(expected, sizeof(expected), "%s/tests/vectors/demo-logits/expected.safetensors",
-		 src);
 	ck_assert_msg(access(expected, R_OK) == 0, "%s is missing", expected);
-	check_folder(path, expected, profiles[_i]);
+	check_folder(source_path("share/demo"), expected, profiles[_i]);
 }
 END_TEST
 
 START_TEST(test_shared)
 {
-	const char *src = getenv("AIOS_TEST_SRC");
 	size_t n = sizeof(profiles) / sizeof(profiles[0]);
 	char path[4096], expected[4200];
 
-	snprintf(path, sizeof(path), "%s/../shared/golden/models/%s", src, models[(size_t)_i / n]);
+	snprintf(path, sizeof(path), "%s/%s", source_path("../shared/golden/models"),
+		 models[(size_t)_i / n]);
 	snprintf(expected, sizeof(expected), "%s/expected.safetensors", path);
 	check_folder(path, expected, profiles[(size_t)_i % n]);
 }
