@@ -27,7 +27,8 @@
 
 /* clang-format off */
 const struct aios_option config_core_options[] = {
-	ROW("aios", "model", PATH, "", 0, 0, NULL, "model", 'm', "DIR", "Model", MODEL,
+	ROW("aios", "model", PATH, "", 0, 0, NULL, "model", 'm', "DIR", "Model",
+	    MODEL | AIOS_CMD_DOCTOR,
 	    "Folder of the model (Hugging Face layout)."),
 	ROW("aios", "driver", STRING, "", 0, 0, NULL, "driver", 0, "LIST", "Device", ALL,
 	    "Drivers to use, in order of preference, separated by commas; a name with '/' is a file. "
@@ -43,7 +44,7 @@ const struct aios_option config_core_options[] = {
 	    "Threads of drivers that compute on the CPU; 0: one a core. Results do not depend on it."),
 	ROW("aios", "numerics", CHOICE, "auto", 0, 0,
 	    "auto|fma32|tc-sm90|tc-sm90-e4m3|tc-sm80|i8|i8x2", "numerics", 0, "PROFILE", "Device",
-	    ENGINE | AIOS_CMD_CONFORM | AIOS_CMD_DEVICES,
+	    ENGINE | AIOS_CMD_CONFORM | AIOS_CMD_DEVICES | AIOS_CMD_DOCTOR,
 	    "Numerics profile, which fixes every bit of the answer; auto: the driver's fastest exact one."),
 	ROW("aios", "log_level", CHOICE, "warn", 0, 0, "error|warn|info|debug", "log-level", 0,
 	    "LEVEL", "Output", ALL, "Least severity of what is logged to stderr."),

@@ -113,6 +113,7 @@ static void bash_value(const struct aios_option *option)
 			   "awk 'NR > 1 { print $1 }')\" -- \"$cur\"))");
 		break;
 	default:
+		out_printf(":");
 		break;
 	}
 	out_printf("; return ;;\n");
