@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-# How each thing is made. Every output remembers its command in .OUTPUT.cmd; when the command
+# How each thing is made. Every output remembers its command in .OUTPUT.last; when the command
 # would be another today (flags, configuration, list of objects), the output is made again.
 
 squote := '
 quoted = '$(subst $(squote),'\$(squote)$(squote),$1)'
 same = $(and $(findstring x$1x,x$2x),$(findstring x$2x,x$1x))
+cmd-file = $(dir $1).$(notdir $1).last
 
-cmd-file = $(dir $1).$(notdir $1).cmd
-
-# $(call rule,LABEL,target,prerequisites,command): one output, made by one command.
+# $(call rule,LABEL,target,prerequisites,command): one output, made by one command. The file of the
+# last command is a makefile (reading it with $(file <) is not reliable in make 4.3).
 define rule
 $(eval label.$2 := $1)
 $(eval cmd.$2 := $(strip $4))
-$(eval $2: $3 $(if $(call same,$(file <$(call cmd-file,$2)),$(cmd.$2)),,FORCE) ; $$(run))
+$(eval include $(wildcard $(call cmd-file,$2)))
+$(eval $2: $3 $(if $(call same,$(value last.$2),$(cmd.$2)),,FORCE) ; $$(run))
 endef
 define run
 @$(if $(Q),echo '  $(label.$@)$(@:$(O)/%=%)',printf '%s\n' $(call quoted,$(cmd.$@)))
 @mkdir -p $(@D) && rm -f $(call cmd-file,$@) && $(cmd.$@) && \
-	printf '%s\n' $(call quoted,$(cmd.$@)) >$(call cmd-file,$@)
+	printf 'define last.$@\n%s\nendef\n' $(call quoted,$(cmd.$@)) >$(call cmd-file,$@)
 endef
 .PHONY: FORCE
 FORCE:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make style` looks at taste; the part that needs no extra tool, style-check, is in `make check`.
 
-.PHONY: style style-check check-exports check-defconfigs
+.PHONY: style style-check check-exports check-defconfigs check-build
 
 public-headers := $(wildcard include/aios/*.h include/aios/driver/*.h include/aios/plugin/*.h)
 
-style-check: $(O)/headers.ok check-exports check-defconfigs
+style-check: $(O)/headers.ok check-exports check-defconfigs check-build
 	$(Q)scripts/abi-hash --check
 	$(Q)scripts/check-includes
 
@@ -17,6 +17,10 @@ $(O)/headers.ok: $(public-headers) scripts/check-headers
 # A module exports aios_module alone and uses no symbol of the core, built in or not.
 check-exports: $(module-files) $(libaios-so) $(libaios)
 	$(Q)scripts/check-exports '$(addprefix $(O)/,$(core-objs))' '$(builtin-objs)' '$(libaios-so)' $(module-files)
+
+# The build itself: does it rebuild what it must and nothing else?
+check-build:
+	$(Q)tests/build/run
 
 check-defconfigs: $(wildcard configs/*_defconfig) $(kconfigs)
 	$(Q)mkdir -p $(O)/defconfigs
