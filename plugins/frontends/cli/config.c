@@ -15,11 +15,13 @@ static void declare_modules(struct cli *cli)
 	for (uint32_t i = 0; aios_module(cli->aios, i, &report); i++) {
 		const struct aios_param *params;
 		struct aios_status st = { 0 };
+		char name[64];
 		uint32_t n;
 
+		snprintf(name, sizeof(name), "%s", report.name);
 		if (report.accepted &&
-		    aios_module_params(cli->aios, report.kind, report.name, &params, &n, &st))
-			terminal_log(&cli->term, AIOS_LOG_WARN, report.name, st.message);
+		    aios_module_params(cli->aios, report.kind, name, &params, &n, &st))
+			terminal_log(&cli->term, AIOS_LOG_WARN, name, st.message);
 	}
 }
 

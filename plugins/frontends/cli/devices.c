@@ -100,14 +100,13 @@ static void print_table(const struct aios_device_report *list, size_t n)
 {
 	struct table table = { 0 };
 
-	table_row(&table, "DRIVER", "DEVICE", "NAME", "MEMORY", "SCORE", "PROFILES", NULL);
+	table_row(&table, "DRIVER", "DEVICE", "NAME", "MEMORY", "PROFILES", NULL);
 	for (size_t i = 0; i < n; i++) {
 		const struct aios_device_desc *desc = &list[i].desc;
-		char memory[HUMAN], score[16], profiles[160];
+		char memory[HUMAN], profiles[160];
 
-		snprintf(score, sizeof(score), "%d", (int)desc->score);
 		table_row(&table, list[i].driver, desc->id, desc->name,
-			  desc->memory ? human_bytes(memory, desc->memory) : "?", score,
+			  desc->memory ? human_bytes(memory, desc->memory) : "?",
 			  list[i].opened ? device_profiles(&list[i], profiles, sizeof(profiles)) :
 					   desc->reason,
 			  NULL);

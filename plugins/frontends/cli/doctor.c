@@ -15,6 +15,10 @@
 #include "selftest.h"
 #include "text.h"
 
+enum {
+	TEXT_COLUMN = 16
+};
+
 enum verdict {
 	VERDICT_OK,
 	VERDICT_WARN,
@@ -27,6 +31,7 @@ struct doctor {
 	struct cli *cli;
 	bool json;
 	bool failed;
+	unsigned width; /* lines are broken on a terminal only: scripts want whole ones */
 	json_t *findings;
 };
 
@@ -56,16 +61,20 @@ static void find(struct doctor *d, enum verdict verdict, const char *check, cons
 		json_add(&d->findings, object);
 		return;
 	}
-	out_printf("%s%-4s%s  %-9s %s\n", style_on(color, styles[verdict]), verdicts[verdict],
-		   style_off(color), check, text);
-	if (hint[0])
-		out_printf("                what to do: %s\n", hint);
+	out_printf("%s%-4s%s  %-9s ", style_on(color, styles[verdict]), verdicts[verdict],
+		   style_off(color), check);
+	wrap(stdout, text, TEXT_COLUMN, TEXT_COLUMN, d->width);
+	if (hint[0]) {
+		out_printf("\n%*swhat to do: ", TEXT_COLUMN, "");
+		wrap(stdout, hint, TEXT_COLUMN + 12, TEXT_COLUMN, d->width);
+	}
+	out_printf("\n");
 	out_write("", 0); /* what comes next may take a while */
 }
 
 static void check_version(struct doctor *d)
 {
-	find(d, VERDICT_OK, "version", "", "aios %s, module ABI %u.%u:%08x", aios_version(),
+	find(d, VERDICT_OK, "version", "", "aios %s, module ABI %u.%u:0x%08x", aios_version(),
 	     (unsigned)AIOS_ABI_MAJOR, (unsigned)AIOS_ABI_MINOR, (unsigned)AIOS_ABI_HASH);
 }
 
@@ -187,13 +196,17 @@ static void check_memory(struct doctor *d)
 		     lock.rlim_cur == RLIM_INFINITY ? "unlimited" : human_bytes(a, lock.rlim_cur));
 }
 
-static const char *const kinds[AIOS_KIND_COUNT] = {
-	[AIOS_KIND_DRIVER] = "drivers",   [AIOS_KIND_FORMAT] = "formats",
-	[AIOS_KIND_MODEL] = "models",     [AIOS_KIND_TOKENIZER] = "tokenizers",
-	[AIOS_KIND_SAMPLER] = "samplers",
+/* The kinds without which no answer is computed. */
+static const struct {
+	uint32_t kind;
+	const char *plural;
+} needed[] = {
+	{ AIOS_KIND_DRIVER, "drivers" },   { AIOS_KIND_FORMAT, "formats" },
+	{ AIOS_KIND_MODEL, "models" },     { AIOS_KIND_TOKENIZER, "tokenizers" },
+	{ AIOS_KIND_SAMPLER, "samplers" },
 };
 
-/* "2: null, cpu-ref" */
+/* "null, cpu-ref", and how many. */
 static unsigned names_of(struct cli *cli, uint32_t kind, char *text, size_t size)
 {
 	struct aios_module_report report;
@@ -217,13 +230,13 @@ static void check_modules(struct doctor *d)
 	struct aios_module_report report;
 	char names[256];
 
-	for (uint32_t kind = 1; kind < AIOS_KIND_COUNT; kind++) {
-		if (names_of(d->cli, kind, names, sizeof(names)))
-			find(d, VERDICT_OK, "modules", "", "%s: %s", kinds[kind], names);
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		if (names_of(d->cli, needed[i].kind, names, sizeof(names)))
+			find(d, VERDICT_OK, "modules", "", "%s: %s", needed[i].plural, names);
 		else
 			find(d, VERDICT_FAIL, "modules",
 			     "install them, or name their folder: --driver-path, --plugin-path",
-			     "%s: none", kinds[kind]);
+			     "%s: none", needed[i].plural);
 	}
 	for (uint32_t i = 0; aios_module(d->cli->aios, i, &report); i++)
 		if (!report.accepted)
@@ -250,11 +263,14 @@ static bool check_devices(struct doctor *d)
 
 		/* One that computes nothing (null) is there, but of no use. */
 		usable += list[i].opened && list[i].info.profiles;
-		find(d, list[i].opened ? VERDICT_OK : VERDICT_WARN, "devices", "",
-		     "%s %s: %s, %s, %s", list[i].driver, desc->id, desc->name,
-		     desc->memory ? human_bytes(memory, desc->memory) : "memory unknown",
-		     list[i].opened ? device_profiles(&list[i], profiles, sizeof(profiles)) :
-				      desc->reason);
+		if (!list[i].opened)
+			find(d, VERDICT_WARN, "devices", "", "%s %s: %s, %s", list[i].driver,
+			     desc->id, desc->name, desc->reason);
+		else
+			find(d, VERDICT_OK, "devices", "", "%s %s: %s, %s, profiles %s",
+			     list[i].driver, desc->id, desc->name,
+			     desc->memory ? human_bytes(memory, desc->memory) : "memory unknown",
+			     device_profiles(&list[i], profiles, sizeof(profiles)));
 	}
 	free(list);
 	if (!usable)
@@ -336,6 +352,7 @@ int doctor_main(struct cli *cli, struct aios_status *st)
 	struct doctor d = { .cli = cli, .json = cli_flag(cli, AIOS_SECTION_COMMAND, "json") };
 	struct aios_status boot = { 0 };
 
+	d.width = isatty(STDOUT_FILENO) ? terminal_columns(STDOUT_FILENO) : UINT_MAX;
 	d.findings = json_array();
 	check_version(&d);
 	check_config(&d);

@@ -219,6 +219,9 @@ static int driver_show(struct cli *cli, const char *name, struct aios_status *st
 
 	if (!rc)
 		rc = aios_module_params(cli->aios, AIOS_KIND_DRIVER, name, &params, &n, st);
+	/* Loading read the metadata once more. */
+	if (!rc)
+		rc = find_driver(cli, name, &report, st);
 	if (rc)
 		return rc;
 	if (cli_flag(cli, AIOS_SECTION_COMMAND, "json"))

@@ -253,8 +253,8 @@ int version_main(struct cli *cli, struct aios_status *st)
 	json_t *object;
 	char abi[40];
 
-	snprintf(abi, sizeof(abi), "%u.%u:%08x", (unsigned)AIOS_ABI_MAJOR, (unsigned)AIOS_ABI_MINOR,
-		 (unsigned)AIOS_ABI_HASH);
+	snprintf(abi, sizeof(abi), "%u.%u:0x%08x", (unsigned)AIOS_ABI_MAJOR,
+		 (unsigned)AIOS_ABI_MINOR, (unsigned)AIOS_ABI_HASH);
 	if (!cli_flag(cli, AIOS_SECTION_COMMAND, "json")) {
 		out_printf("aios %s, module ABI %s\n", aios_version(), abi);
 		return 0;
