@@ -20,8 +20,12 @@ struct aios {
 	struct aios_engine *engines; /* open ones */
 };
 
-/* Open the configured driver's chosen device; device_put() closes it. */
+/* Open the configured driver's chosen device with the configured hooks over it; device_put() closes it. */
 int context_open_device(struct aios *aios, struct device **out, struct aios_status *st);
+
+/* Open a device of the first usable driver in `list`, without hooks; `origin` says who asks. */
+int context_open_driver(struct aios *aios, const char *list, const char *origin,
+			struct device **out, struct aios_status *st);
 
 /* The sampler plugin; give the module back. */
 int context_sampler(struct aios *aios, struct module **module, const struct aios_sampler_ops **ops,

@@ -71,28 +71,6 @@ void aios_destroy(struct aios *aios)
 	free(aios);
 }
 
-static void put_module(void *module)
-{
-	module_put(module);
-}
-
-int context_open_device(struct aios *aios, struct device **out, struct aios_status *st)
-{
-	struct selected_driver sel;
-	int rc = module_select_driver(aios->modules, &sel, st);
-
-	if (rc < 0)
-		return rc;
-	rc = device_open(sel.name, sel.ops, sel.host, sel.device.index, out, st);
-	if (rc < 0) {
-		module_put(sel.module);
-		return rc;
-	}
-	(*out)->owner = sel.module;
-	(*out)->owner_put = put_module;
-	return 0;
-}
-
 int context_sampler(struct aios *aios, struct module **module, const struct aios_sampler_ops **ops,
 		    struct aios_status *st)
 {

@@ -8,7 +8,7 @@
 
 #include "core/config/value.h"
 
-static const char *const module_kinds[] = { "driver", "format", "model", "tokenizer", "sampler" };
+static const char *const module_kinds[] = { "driver", "format", "model", "tokenizer", "sampler", "hook" };
 
 /* ---- life ------------------------------------------------------------------ */
 

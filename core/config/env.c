@@ -15,8 +15,8 @@ static bool is_left_alone(const char *name)
 /* "AIOS_DRIVER_CUDA_DEVICE" may belong to a module that is not loaded yet. */
 static bool may_be_module(const char *name)
 {
-	static const char *const prefixes[] = { "AIOS_DRIVER_", "AIOS_FORMAT_", "AIOS_MODEL_",
-						"AIOS_TOKENIZER_", "AIOS_SAMPLER_" };
+	static const char *const prefixes[] = { "AIOS_DRIVER_",    "AIOS_FORMAT_",  "AIOS_MODEL_",
+						"AIOS_TOKENIZER_", "AIOS_SAMPLER_", "AIOS_HOOK_" };
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))

@@ -36,6 +36,9 @@ const struct aios_option config_core_options[] = {
 	ROW("aios", "device", STRING, "", 0, 0, NULL, "device", 0, "ID", "Device", ALL,
 	    "Device of the driver: its number or a stable id as 'aios devices' prints it. "
 	    "Empty: the one with the best score."),
+	ROW("aios", "hook", STRING, "", 0, 0, NULL, "hook", 0, "LIST", "Device", ENGINE,
+	    "Hooks over the driver: NAME or NAME:ARGUMENTS, separated by commas, the first nearest to "
+	    "the core; empty: none."),
 	ROW("aios", "driver_path", PATH, "", 0, 0, NULL, "driver-path", 0, "DIRS", "Device", ALL,
 	    "Folders that are searched for drivers, separated by colons, before the installed ones."),
 	ROW("aios", "plugin_path", PATH, "", 0, 0, NULL, "plugin-path", 0, "DIRS", "Device", ALL,

@@ -33,37 +33,55 @@ static int device_check(struct device *dev, const char *slot, struct aios_status
 	return device_result(dev, slot, -AIOS_DEVICE_LOST, st);
 }
 
-int device_open(const char *driver, const struct aios_driver_ops *ops, const struct aios_host *host,
-		uint32_t index, struct device **out, struct aios_status *st)
+int device_adopt(const char *driver, const struct aios_driver_ops *ops,
+		 const struct aios_host *host, void *opened, struct device **out,
+		 struct aios_status *st)
 {
 	struct device *dev = calloc(1, sizeof(*dev));
 	int rc;
 
-	if (!dev)
-		return aios_fail(st, -ENOMEM, "no memory to open a device of driver %s", driver);
+	if (!dev) {
+		rc = aios_fail(st, -ENOMEM, "no memory for a device of driver %s", driver);
+		goto close_opened;
+	}
 	dev->ops = ops;
 	dev->host = host;
+	dev->dev = opened;
 	dev->refs = 1;
 	snprintf(dev->driver, sizeof(dev->driver), "%s", driver);
-	aios_status_clear(st);
-	rc = device_result(dev, "open", ops->open(host, index, &dev->dev, st), st);
+	dev->info.size = sizeof(dev->info);
+	rc = device_result(dev, "device_info", ops->device_info(opened, &dev->info, st), st);
 	if (rc < 0)
 		goto free_device;
-	dev->info.size = sizeof(dev->info);
-	rc = device_result(dev, "device_info", ops->device_info(dev->dev, &dev->info, st), st);
-	if (rc < 0)
-		goto close_device;
 	dev->info.id[sizeof(dev->info.id) - 1] = '\0';
 	dev->info.name[sizeof(dev->info.name) - 1] = '\0';
 	dev->info.runtime[sizeof(dev->info.runtime) - 1] = '\0';
 	*out = dev;
 	return 0;
 
-close_device:
-	ops->close(dev->dev);
 free_device:
 	free(dev);
+close_opened:
+	ops->close(opened);
 	return rc;
+}
+
+int device_open(const char *driver, const struct aios_driver_ops *ops, const struct aios_host *host,
+		uint32_t index, struct device **out, struct aios_status *st)
+{
+	void *opened = NULL;
+	int rc;
+
+	aios_status_clear(st);
+	rc = ops->open(host, index, &opened, st);
+	if (rc < 0) {
+		if (st && st->code == 0)
+			aios_fail(st, rc, "open failed: %s", strerror(-rc));
+		if (st)
+			snprintf(st->where, sizeof(st->where), "driver %s: open", driver);
+		return rc;
+	}
+	return device_adopt(driver, ops, host, opened, out, st);
 }
 
 struct device *device_get(struct device *dev)

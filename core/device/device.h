@@ -44,6 +44,15 @@ struct queue {
 /* Open device `index` of a driver; *out has one reference. `ops` and `host` outlive it. */
 int device_open(const char *driver, const struct aios_driver_ops *ops, const struct aios_host *host,
 		uint32_t index, struct device **out, struct aios_status *st);
+
+/*
+ * Make a device of a driver object that is open already (a hook's). On failure the
+ * object is closed and *out is left alone.
+ */
+int device_adopt(const char *driver, const struct aios_driver_ops *ops,
+		 const struct aios_host *host, void *opened, struct device **out,
+		 struct aios_status *st);
+
 struct device *device_get(struct device *dev);
 void device_put(struct device *dev); /* takes NULL; the last reference quiesces and closes */
 

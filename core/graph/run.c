@@ -72,7 +72,7 @@ static int run_tmp(struct graph_run *run, const struct aios_tensor *like, uint32
 	return mm_arena_tensor(run->scratch, dtype, like->rows, cols, out, st);
 }
 
-static int run_quantise(struct graph_run *run, const struct aios_tensor *in,
+static int run_quantise(struct graph_run *run, uint8_t layer, const struct aios_tensor *in,
 			const struct aios_tensor *out, struct aios_status *st)
 {
 	struct aios_op_quantise q = {
@@ -81,10 +81,11 @@ static int run_quantise(struct graph_run *run, const struct aios_tensor *in,
 		.out = *out,
 	};
 
+	q.op.layer = layer;
 	return run_op(run, &q.op, st);
 }
 
-static int run_add(struct graph_run *run, const struct aios_tensor *a, const struct aios_tensor *b,
+static int run_add(struct graph_run *run, uint8_t layer, const struct aios_tensor *a, const struct aios_tensor *b,
 		   const struct aios_tensor *out, struct aios_status *st)
 {
 	struct aios_op_add add = {
@@ -94,6 +95,7 @@ static int run_add(struct graph_run *run, const struct aios_tensor *a, const str
 		.out = *out,
 	};
 
+	add.op.layer = layer;
 	return run_op(run, &add.op, st);
 }
 
@@ -108,6 +110,7 @@ static int split_act(struct graph_run *run, const struct aios_op_matmul *m, stru
 	};
 	int rc;
 
+	glu.op.layer = m->op.layer;
 	part.act = AIOS_ACT_NONE;
 	rc = run_tmp(run, &m->out, m->mid_type, 2 * m->out.cols, &part.out, st);
 	if (rc < 0)
@@ -129,7 +132,7 @@ static int split_residual(struct graph_run *run, const struct aios_op_matmul *m,
 	if (rc < 0)
 		return rc;
 	rc = run_op(run, &part.op, st);
-	return rc < 0 ? rc : run_add(run, &m->residual, &part.out, &m->out, st);
+	return rc < 0 ? rc : run_add(run, m->op.layer, &m->residual, &part.out, &m->out, st);
 }
 
 static int split_rmsnorm(struct graph_run *run, const struct aios_op_rmsnorm *n,
@@ -140,14 +143,14 @@ static int split_rmsnorm(struct graph_run *run, const struct aios_op_rmsnorm *n,
 
 	if (n->add.data) {
 		memset(&part.add, 0, sizeof(part.add));
-		rc = run_add(run, &n->x, &n->add, &n->x, st);
+		rc = run_add(run, n->op.layer, &n->x, &n->add, &n->x, st);
 		return rc < 0 ? rc : run_op(run, &part.op, st);
 	}
 	rc = run_tmp(run, &n->out, AIOS_F32, n->out.cols, &part.out, st);
 	if (rc < 0)
 		return rc;
 	rc = run_op(run, &part.op, st);
-	return rc < 0 ? rc : run_quantise(run, &part.out, &n->out, st);
+	return rc < 0 ? rc : run_quantise(run, n->op.layer, &part.out, &n->out, st);
 }
 
 static int split_attention(struct graph_run *run, const struct aios_op_attention *a,
@@ -159,7 +162,7 @@ static int split_attention(struct graph_run *run, const struct aios_op_attention
 	if (rc < 0)
 		return rc;
 	rc = run_op(run, &part.op, st);
-	return rc < 0 ? rc : run_quantise(run, &part.out, &a->out, st);
+	return rc < 0 ? rc : run_quantise(run, a->op.layer, &part.out, &a->out, st);
 }
 
 static int split_glu(struct graph_run *run, const struct aios_op_glu *g, struct aios_status *st)
@@ -170,7 +173,7 @@ static int split_glu(struct graph_run *run, const struct aios_op_glu *g, struct 
 	if (rc < 0)
 		return rc;
 	rc = run_op(run, &part.op, st);
-	return rc < 0 ? rc : run_quantise(run, &part.out, &g->out, st);
+	return rc < 0 ? rc : run_quantise(run, g->op.layer, &part.out, &g->out, st);
 }
 
 /* Split an op that the device refused; -ENOTSUP when there is nothing to split. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <aios/driver/driver.h>
+#include <aios/driver/hook.h>
 #include <aios/plugin/format.h>
 #include <aios/plugin/model.h>
 #include <aios/plugin/sampler.h>
@@ -24,6 +25,7 @@ _Static_assert(offsetof(struct aios_format_ops, probe) == FIRST_SLOT, "slots beg
 _Static_assert(offsetof(struct aios_model_ops, architectures) == FIRST_SLOT, "the head");
 _Static_assert(offsetof(struct aios_tokenizer_ops, open) == FIRST_SLOT, "the head");
 _Static_assert(offsetof(struct aios_sampler_ops, check) == FIRST_SLOT, "the head");
+_Static_assert(offsetof(struct aios_hook_ops, wrap) == FIRST_SLOT, "the head");
 _Static_assert(sizeof(void *) == sizeof(void (*)(void)), "a slot is one word");
 
 /* ---- drivers --------------------------------------------------------------- */
@@ -152,6 +154,25 @@ static const struct kind_slot sampler_mandatory[] = {
 	SLOT(aios_sampler_ops, row),
 };
 
+/* ---- hooks ----------------------------------------------------------------- */
+
+static int stub_reference(const char *args, char name[64], struct aios_status *st)
+{
+	(void)args, (void)st;
+	name[0] = '\0'; /* no reference */
+	return 0;
+}
+
+static const struct aios_hook_ops hook_stubs = {
+	.size = sizeof(hook_stubs),
+	.reference = stub_reference,
+};
+
+static const struct kind_slot hook_mandatory[] = {
+	SLOT(aios_hook_ops, wrap),
+	SLOT(aios_hook_ops, ops),
+};
+
 /* ---- the table ------------------------------------------------------------- */
 
 #define KIND(T, stub_table, slots)                                                                 \
@@ -166,6 +187,7 @@ static const struct kind kinds[AIOS_KIND_COUNT] = {
 	[AIOS_KIND_MODEL] = KIND(aios_model_ops, model_stubs, model_mandatory),
 	[AIOS_KIND_TOKENIZER] = KIND(aios_tokenizer_ops, tokenizer_stubs, tokenizer_mandatory),
 	[AIOS_KIND_SAMPLER] = KIND(aios_sampler_ops, sampler_stubs, sampler_mandatory),
+	[AIOS_KIND_HOOK] = KIND(aios_hook_ops, hook_stubs, hook_mandatory),
 };
 
 const struct kind *kind_get(uint32_t kind)
@@ -189,7 +211,8 @@ static uint32_t ops_size(const void *ops)
 	return size;
 }
 
-int kind_check_ops(const struct kind *kind, const void *ops, struct aios_status *st)
+static int check_slots(const struct kind *kind, const void *ops, size_t first,
+		       struct aios_status *st)
 {
 	uint32_t size;
 
@@ -200,7 +223,7 @@ int kind_check_ops(const struct kind *kind, const void *ops, struct aios_status 
 		return aios_fail(st, -EINVAL,
 				 "the ops table says it has %u bytes, expected %u: set .size", size,
 				 kind->table_size);
-	for (size_t i = 0; i < kind->n_mandatory; i++) {
+	for (size_t i = first; i < kind->n_mandatory; i++) {
 		const struct kind_slot *slot = &kind->mandatory[i];
 
 		if (slot->offset + sizeof(void *) > size || !read_slot(ops, slot->offset))
@@ -208,6 +231,17 @@ int kind_check_ops(const struct kind *kind, const void *ops, struct aios_status 
 					 slot->name);
 	}
 	return 0;
+}
+
+int kind_check_ops(const struct kind *kind, const void *ops, struct aios_status *st)
+{
+	return check_slots(kind, ops, 0, st);
+}
+
+int kind_check_hook_table(const void *ops, struct aios_status *st)
+{
+	/* driver_mandatory begins with probe and open */
+	return check_slots(&kinds[AIOS_KIND_DRIVER], ops, 2, st);
 }
 
 void *kind_copy_ops(const struct kind *kind, const void *ops)

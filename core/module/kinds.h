@@ -32,6 +32,9 @@ const struct kind *kind_get(uint32_t kind);
  */
 int kind_check_ops(const struct kind *kind, const void *ops, struct aios_status *st);
 
+/* The same for a hook's driver table, where nobody calls probe and open. */
+int kind_check_hook_table(const void *ops, struct aios_status *st);
+
 /* A malloc'ed copy of a checked table, absent slots filled with the stubs. */
 void *kind_copy_ops(const struct kind *kind, const void *ops);
 

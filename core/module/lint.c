@@ -58,7 +58,7 @@ static int check_kind(const struct modinfo *info, struct aios_status *st)
 	if (info->kind)
 		return 0;
 	return aios_fail(st, -EINVAL,
-			 "kind '%.40s' is none of driver, format, model, tokenizer, sampler",
+			 "kind '%.40s' is none of driver, format, model, tokenizer, sampler, hook",
 			 info->kind_text);
 }
 

@@ -9,6 +9,7 @@ static const char *const kind_names[AIOS_KIND_COUNT] = {
 	[AIOS_KIND_DRIVER] = "driver",   [AIOS_KIND_FORMAT] = "format",
 	[AIOS_KIND_MODEL] = "model",     [AIOS_KIND_TOKENIZER] = "tokenizer",
 	[AIOS_KIND_SAMPLER] = "sampler",
+	[AIOS_KIND_HOOK] = "hook",
 };
 
 const char *module_kind_name(uint32_t kind)
@@ -19,7 +20,7 @@ const char *module_kind_name(uint32_t kind)
 uint32_t module_kind_number(const char *name)
 {
 	for (uint32_t kind = 1; kind < AIOS_KIND_COUNT; kind++)
-		if (!strcmp(kind_names[kind], name))
+		if (kind_names[kind] && !strcmp(kind_names[kind], name))
 			return kind;
 	return 0;
 }

@@ -219,10 +219,9 @@ static int resolve(struct module_registry *reg, const char *name, const char **o
 	return 0;
 }
 
-static int select_listed(struct module_registry *reg, const char *list, struct selected_driver *out,
-			 struct aios_status *st)
+static int select_listed(struct module_registry *reg, const char *list, const char *origin,
+			 struct selected_driver *out, struct aios_status *st)
 {
-	const char *origin = aios_config_origin(module_registry_config(reg), "aios", "driver");
 	struct aios_status own = { 0 };
 	char name[PATH_MAX], why[AIOS_STATUS_MESSAGE] = "";
 	const char *resolved;
@@ -292,10 +291,20 @@ static int select_best(struct module_registry *reg, struct selected_driver *out,
 int module_select_driver(struct module_registry *reg, struct selected_driver *out,
 			 struct aios_status *st)
 {
-	const char *list = aios_config_get(module_registry_config(reg), "aios", "driver");
+	const struct aios_config *cfg = module_registry_config(reg);
+	const char *list = aios_config_get(cfg, "aios", "driver");
 
 	memset(out, 0, sizeof(*out));
-	return list && *list ? select_listed(reg, list, out, st) : select_best(reg, out, st);
+	if (!list || !*list)
+		return select_best(reg, out, st);
+	return select_listed(reg, list, aios_config_origin(cfg, "aios", "driver"), out, st);
+}
+
+int module_select_named(struct module_registry *reg, const char *list, const char *origin,
+			struct selected_driver *out, struct aios_status *st)
+{
+	memset(out, 0, sizeof(*out));
+	return select_listed(reg, list, origin, out, st);
 }
 
 /* ---- listing --------------------------------------------------------------- */

@@ -27,6 +27,10 @@ struct selected_driver {
 int module_select_driver(struct module_registry *reg, struct selected_driver *out,
 			 struct aios_status *st);
 
+/* The same with this list of names in place of the configured one; `origin` says whose, for messages. */
+int module_select_named(struct module_registry *reg, const char *list, const char *origin,
+			struct selected_driver *out, struct aios_status *st);
+
 /* A device and the driver that found it. */
 struct module_device {
 	struct module *module; /* borrowed; loaded */

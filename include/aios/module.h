@@ -28,6 +28,7 @@ enum aios_module_kind {
 	AIOS_KIND_MODEL = 3,     /* struct aios_model_ops */
 	AIOS_KIND_TOKENIZER = 4, /* struct aios_tokenizer_ops */
 	AIOS_KIND_SAMPLER = 5,   /* struct aios_sampler_ops */
+	AIOS_KIND_HOOK = 6,      /* struct aios_hook_ops */
 	AIOS_KIND_COUNT
 };
 
@@ -139,6 +140,8 @@ struct aios_module {
 	AIOS_MODULE_(ident, name, "tokenizer", AIOS_KIND_TOKENIZER, ops, params, n)
 #define AIOS_SAMPLER(ident, name, ops, params, n)                                                  \
 	AIOS_MODULE_(ident, name, "sampler", AIOS_KIND_SAMPLER, ops, params, n)
+#define AIOS_HOOK(ident, name, ops, params, n)                                                     \
+	AIOS_MODULE_(ident, name, "hook", AIOS_KIND_HOOK, ops, params, n)
 
 /* Log a formatted line through the host's table. */
 static inline void aios_host_log(const struct aios_host *host, int level, const char *fmt, ...)

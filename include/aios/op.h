@@ -47,9 +47,10 @@ enum aios_op_type {
 
 /* Header of every descriptor. Set with AIOS_OP_INIT. */
 struct aios_op {
-	uint32_t size;  /* sizeof the whole descriptor */
-	uint16_t type;  /* enum aios_op_type */
-	uint16_t flags; /* 0 */
+	uint32_t size; /* sizeof the whole descriptor */
+	uint16_t type; /* enum aios_op_type */
+	uint8_t flags; /* 0 */
+	uint8_t layer; /* label for reports: layer of the model + 1, 0: none. Drivers ignore it */
 };
 
 #define AIOS_OP_INIT(T, op_type)                                                                   \

@@ -354,8 +354,17 @@ struct pass {
 	const struct dense_model *m;
 	const struct aios_forward *fw;
 	uint32_t layer;
+	uint32_t label; /* of ops: layer + 1, 0 before and after the layers */
 	struct aios_status *st;
 };
+
+/* A descriptor's header, labelled with the layer. */
+static struct aios_op op_header(const struct pass *p, size_t size, uint16_t type)
+{
+	struct aios_op op = { .size = (uint32_t)size, .type = type, .layer = (uint8_t)p->label };
+
+	return op;
+}
 
 static int emit(const struct pass *p, const struct aios_op *op)
 {
@@ -395,7 +404,7 @@ static int emit_norm(const struct pass *p, const struct aios_tensor *weight,
 		     const struct aios_tensor *x, const struct aios_tensor *out)
 {
 	const struct aios_op_rmsnorm op = {
-		.op = AIOS_OP_INIT(struct aios_op_rmsnorm, AIOS_OP_RMSNORM),
+		.op = op_header(p, sizeof(struct aios_op_rmsnorm), AIOS_OP_RMSNORM),
 		.eps = p->m->cfg.eps,
 		.x = *x,
 		.weight = weight->data,
@@ -411,7 +420,7 @@ static struct aios_op_matmul matmul(const struct pass *p, const struct aios_tens
 				    const struct aios_tensor *w, const struct aios_tensor *out)
 {
 	return (struct aios_op_matmul){
-		.op = AIOS_OP_INIT(struct aios_op_matmul, AIOS_OP_MATMUL),
+		.op = op_header(p, sizeof(struct aios_op_matmul), AIOS_OP_MATMUL),
 		.profile = p->fw->types.profile,
 		.act = AIOS_ACT_NONE,
 		.mid_type = AIOS_F32,
@@ -433,7 +442,7 @@ static void add_bias(const struct pass *p, struct aios_op_matmul *op, enum slot 
 static int emit_embed(const struct pass *p)
 {
 	const struct aios_op_embed op = {
-		.op = AIOS_OP_INIT(struct aios_op_embed, AIOS_OP_EMBED),
+		.op = op_header(p, sizeof(struct aios_op_embed), AIOS_OP_EMBED),
 		.scale = 1.0f,
 		.n_tokens = p->fw->batch.n_tokens,
 		.ids = p->fw->ids,
@@ -457,7 +466,7 @@ static int emit_qkv(const struct pass *p)
 static int emit_rope(const struct pass *p)
 {
 	struct aios_op_rope_kv op = {
-		.op = AIOS_OP_INIT(struct aios_op_rope_kv, AIOS_OP_ROPE_KV),
+		.op = op_header(p, sizeof(struct aios_op_rope_kv), AIOS_OP_ROPE_KV),
 		.eps = p->m->cfg.eps,
 		.batch = p->fw->batch,
 		.kv = p->fw->kv[p->layer],
@@ -490,7 +499,7 @@ static int emit_attention(const struct pass *p)
 {
 	const struct dense_config *c = &p->m->cfg;
 	const struct aios_op_attention op = {
-		.op = AIOS_OP_INIT(struct aios_op_attention, AIOS_OP_ATTENTION),
+		.op = op_header(p, sizeof(struct aios_op_attention), AIOS_OP_ATTENTION),
 		.profile = p->fw->types.profile,
 		.n_heads = c->n_heads,
 		.batch = p->fw->batch,
@@ -534,7 +543,7 @@ static int emit_quantise(const struct pass *p, const struct aios_tensor *in,
 			 const struct aios_tensor *out)
 {
 	const struct aios_op_quantise op = {
-		.op = AIOS_OP_INIT(struct aios_op_quantise, AIOS_OP_QUANTISE),
+		.op = op_header(p, sizeof(struct aios_op_quantise), AIOS_OP_QUANTISE),
 		.in = *in,
 		.out = *out,
 	};
@@ -582,7 +591,7 @@ static int emit_logits(const struct pass *p)
 	const struct aios_tensor *buffers = p->fw->buffers;
 	const struct aios_tensor *weights = p->fw->weights;
 	const struct aios_op_gather_rows gather = {
-		.op = AIOS_OP_INIT(struct aios_op_gather_rows, AIOS_OP_GATHER_ROWS),
+		.op = op_header(p, sizeof(struct aios_op_gather_rows), AIOS_OP_GATHER_ROWS),
 		.n_rows = p->fw->n_logit_rows,
 		.rows = p->fw->logit_rows,
 		.src = buffers[BUF_X],
@@ -609,10 +618,12 @@ int dense_forward(void *model, const struct aios_forward *fw, struct aios_status
 		return 0;
 	rc = emit_embed(&p);
 	for (p.layer = 0; rc == 0 && p.layer < p.m->cfg.n_layers; p.layer++) {
+		p.label = p.layer < UINT8_MAX ? p.layer + 1 : UINT8_MAX;
 		rc = attention_half(&p);
 		if (rc == 0)
 			rc = mlp_half(&p);
 	}
+	p.label = 0;
 	if (rc == 0 && fw->n_logit_rows > 0)
 		rc = emit_logits(&p);
 	return rc;
