@@ -11,6 +11,6 @@
 
 #define AIOS_ABI_MAJOR 0
 #define AIOS_ABI_MINOR 1
-#define AIOS_ABI_HASH 0x2cbf7a21
+#define AIOS_ABI_HASH 0xa0576776
 
 #endif /* AIOS_ABI_H */
