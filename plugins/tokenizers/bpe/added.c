@@ -154,10 +154,15 @@ static int read_content(const json_t *json, const char *path, const char **text,
 	return 0;
 }
 
-/* What a normalized token looks like in normalized text. */
-static int add_normalized(struct added *added, const struct normalizer *normalizer,
-			  const char *content, size_t len, struct aios_status *st)
+/*
+ * What a normalized token looks like in normalized text. Decoding begins from
+ * that too, as it would for any other token found there.
+ */
+static int add_normalized(struct added *added, struct vocab *vocab,
+			  const struct normalizer *normalizer, const char *content, size_t len,
+			  struct aios_status *st)
 {
+	int32_t id = added->tokens[added->len].id;
 	struct pattern_scratch scratch;
 	struct text spare = { 0 };
 	struct text text = { 0 };
@@ -170,6 +175,8 @@ static int add_normalized(struct added *added, const struct normalizer *normaliz
 		rc = normalizer_apply(normalizer, &scratch, &text, &spare, st);
 	if (rc == 0)
 		rc = set_add(&added->normalized, text.data, text.len, (int32_t)added->len);
+	if (rc == 0 && (text.len != len || memcmp(text.data, content, len) != 0))
+		rc = vocab_respell(vocab, id, text.data, text.len);
 	text_finish(&text);
 	text_finish(&spare);
 	pattern_scratch_finish(&scratch);
@@ -194,7 +201,7 @@ static int add_token(struct added *added, const json_t *json, const char *path, 
 	if (rc)
 		return rc;
 	if (token->normalized)
-		rc = add_normalized(added, normalizer, content, len, st);
+		rc = add_normalized(added, vocab, normalizer, content, len, st);
 	else
 		rc = set_add(&added->original, content, len, (int32_t)added->len);
 	if (rc == 0)

@@ -111,14 +111,16 @@ static int64_t bpe_encode(void *handle, const char *text, size_t len, uint32_t f
 static int push(const struct tokenizer *tok, struct decoding *decoding, int32_t id, uint32_t flags,
 		struct aios_status *st)
 {
-	const struct vocab_token *token = vocab_token(&tok->model.vocab, id);
+	const struct vocab *vocab = &tok->model.vocab;
+	const struct vocab_token *token = vocab_token(vocab, id);
 
 	if (!token)
 		return aios_fail(st, -EINVAL, "tokenizer: id %d is outside the vocabulary of %d",
-				 id, tok->model.vocab.size);
+				 id, vocab->size);
 	if ((flags & AIOS_DECODE_SKIP_SPECIAL) && (token->flags & AIOS_TOKEN_SPECIAL))
 		return 0;
-	return decoding_push(decoding, vocab_text(&tok->model.vocab, token), token->len, st);
+	return decoding_push(decoding, vocab->spelling.data + token->decoded_offset,
+			     token->decoded_len, st);
 }
 
 static int64_t bpe_decode(void *handle, const int32_t *ids, size_t n, uint32_t flags, char *text,

@@ -36,6 +36,12 @@
 	"\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}"             \
 	"\\x{2060}-\\x{2fff}\\x{3001}-\\x{10ffff}"
 #define WORD_ITEMS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+/* Outside classes \w and \b also take in Latin-1's superscripts and fractions. */
+#define WORD_ESCAPE_ITEMS WORD_ITEMS "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
+#define AFTER_WORD "(?<=[" WORD_ESCAPE_ITEMS "])"
+#define NOT_AFTER_WORD "(?<![" WORD_ESCAPE_ITEMS "])"
+#define BEFORE_WORD "(?=[" WORD_ESCAPE_ITEMS "])"
+#define NOT_BEFORE_WORD "(?![" WORD_ESCAPE_ITEMS "])"
 
 struct rewriter {
 	const char *src; /* the rest of the expression */
@@ -70,7 +76,7 @@ static const struct named_set posix_sets[] = {
 	{ "cntrl", "\\p{Cc}", "\\P{Cc}" },
 	{ "digit", "\\p{Nd}", "\\P{Nd}" },
 	{ "lower", "\\p{Lowercase}", "\\P{Lowercase}" },
-	{ "punct", "\\p{P}$+<=>\\x{5e}`|~", NULL },
+	{ "punct", "\\p{P}\\p{S}", NULL },
 	{ "space", SPACE_ITEMS, NOT_SPACE_ITEMS },
 	{ "upper", "\\p{Uppercase}", "\\P{Uppercase}" },
 	{ "word", WORD_ITEMS, NULL },
@@ -103,6 +109,7 @@ static const char *const categories[][2] = {
 	{ "letternumber", "Nl" },
 	{ "othernumber", "No" },
 	{ "punctuation", "P" },
+	{ "punct", "P" }, /* unlike [:punct:] */
 	{ "connectorpunctuation", "Pc" },
 	{ "dashpunctuation", "Pd" },
 	{ "closepunctuation", "Pe" },
@@ -214,15 +221,17 @@ static bool pcre2_knows(const char *property)
 	return code != NULL;
 }
 
-/* What PCRE2 calls the property: a category by its short name, a script as Script, not extended. */
+static const char *short_category(const char *name)
+{
+	for (size_t i = 0; i < sizeof(categories) / sizeof(categories[0]); i++)
+		if (strcmp(categories[i][0], name) == 0)
+			return categories[i][1];
+	return NULL;
+}
+
+/* What PCRE2 calls the property: a script as Script, not extended. */
 static bool pcre2_property(const char *name, char *out, size_t size)
 {
-	for (size_t i = 0; i < sizeof(categories) / sizeof(categories[0]); i++) {
-		if (strcmp(categories[i][0], name) == 0) {
-			snprintf(out, size, "%s", categories[i][1]);
-			return true;
-		}
-	}
 	snprintf(out, size, "sc:%s", name);
 	if (strlen(name) > 2 && pcre2_knows(out))
 		return true;
@@ -234,6 +243,7 @@ static bool pcre2_property(const char *name, char *out, size_t size)
 static int property(struct rewriter *r, bool negated, struct charset *set)
 {
 	const struct named_set *named;
+	const char *category;
 	const char *close;
 	char name[48];
 	char known[56];
@@ -249,8 +259,11 @@ static int property(struct rewriter *r, bool negated, struct charset *set)
 	close = memchr(r->src, '}', (size_t)(r->end - r->src));
 	if (!close || !plain_name(r->src, (size_t)(close - r->src), name, sizeof(name)))
 		return refuse(r, "\\p without a {name}");
-	named = find_posix(name);
-	if (!named && !pcre2_property(name, known, sizeof(known)))
+	category = short_category(name);
+	named = category ? NULL : find_posix(name);
+	if (category)
+		snprintf(known, sizeof(known), "%s", category);
+	else if (!named && !pcre2_property(name, known, sizeof(known)))
 		return refuse(r, "an unknown \\p{name}");
 	r->src = close + 1;
 	if (named)
@@ -327,25 +340,26 @@ static int escaped_char(struct rewriter *r, uint32_t *code)
 }
 
 /* An escape that stands for a set (\s, \p{L} ...), r->src behind the backslash: 1, or 0. */
-static int escaped_set(struct rewriter *r, struct charset *set)
+static int escaped_set(struct rewriter *r, bool in_class, struct charset *set)
 {
+	static const struct named_set word = { "w", WORD_ESCAPE_ITEMS, NULL };
 	char c = *r->src;
 	bool negated = isupper((unsigned char)c) != 0;
-	const char *name = NULL;
+	const struct named_set *named;
 	int rc;
 
 	switch (tolower((unsigned char)c)) {
 	case 's':
-		name = "space";
+		named = find_posix("space");
 		break;
 	case 'w':
-		name = "word";
+		named = in_class ? find_posix("word") : &word;
 		break;
 	case 'd':
-		name = "digit";
+		named = find_posix("digit");
 		break;
 	case 'h':
-		name = "xdigit";
+		named = find_posix("xdigit");
 		break;
 	case 'p':
 		r->src++;
@@ -355,7 +369,7 @@ static int escaped_set(struct rewriter *r, struct charset *set)
 		return 0;
 	}
 	r->src++;
-	rc = add_named(set, find_posix(name), negated);
+	rc = add_named(set, named, negated);
 	return rc ? rc : 1;
 }
 
@@ -483,7 +497,7 @@ static int class_item(struct rewriter *r, struct charset *set)
 		r->src++;
 		rc = escaped_char(r, &code);
 		if (rc == 0) {
-			rc = escaped_set(r, set);
+			rc = escaped_set(r, true, set);
 			if (rc != 0)
 				return rc < 0 ? rc : 0;
 			if (isdigit((unsigned char)*r->src) || strchr("cCMRXbB", *r->src))
@@ -619,15 +633,15 @@ static int escape(struct rewriter *r)
 	rc = escaped_char(r, &code);
 	if (rc != 0)
 		return rc < 0 ? rc : add_code(&r->out, code);
-	rc = escaped_set(r, &set);
+	rc = escaped_set(r, false, &set);
 	if (rc > 0)
 		rc = charset_expression(&set, &r->out);
 	else if (rc == 0 && *r->src == 'b')
-		rc = text_append_string(&r->out, "(?:(?<=[" WORD_ITEMS "])(?![" WORD_ITEMS
-						 "])|(?<![" WORD_ITEMS "])(?=[" WORD_ITEMS "]))");
+		rc = text_append_string(&r->out, "(?:" AFTER_WORD NOT_BEFORE_WORD
+						 "|" NOT_AFTER_WORD BEFORE_WORD ")");
 	else if (rc == 0 && *r->src == 'B')
-		rc = text_append_string(&r->out, "(?:(?<=[" WORD_ITEMS "])(?=[" WORD_ITEMS
-						 "])|(?<![" WORD_ITEMS "])(?![" WORD_ITEMS "]))");
+		rc = text_append_string(&r->out, "(?:" AFTER_WORD BEFORE_WORD
+						 "|" NOT_AFTER_WORD NOT_BEFORE_WORD ")");
 	else if (rc == 0 && (strchr("AzZGRXN", *r->src) || isdigit((unsigned char)*r->src)))
 		rc = text_append(&r->out, "\\", 1) ? -ENOMEM : text_append(&r->out, r->src, 1);
 	else if (rc == 0)

@@ -45,7 +45,11 @@ bool unicode_is_punctuation(uint32_t code)
 		return (code >= '!' && code <= '/') || (code >= ':' && code <= '@') ||
 		       (code >= '[' && code <= '`') || (code >= '{' && code <= '~');
 	c = category(code);
-	return c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO;
+	/* Two were punctuation once, and still are to the files. */
+	if (code == 0x166d || code == 0x111c9)
+		return true;
+	return c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO &&
+	       !unicode_is_later_punctuation(code);
 }
 
 bool unicode_is_word(uint32_t code)
@@ -182,7 +186,7 @@ static bool unchanged(const char *bytes, size_t len, enum unicode_form form)
 	return true;
 }
 
-int unicode_append_form(struct text *text, const char *bytes, size_t len, enum unicode_form form)
+static int append_form(struct text *text, const char *bytes, size_t len, enum unicode_form form)
 {
 	static const utf8proc_option_t forms[] = {
 		[UNICODE_NFC] = UTF8PROC_STABLE | UTF8PROC_COMPOSE,
@@ -226,4 +230,28 @@ free_spare:
 free_codes:
 	free(codes);
 	return rc;
+}
+
+/* A character without a class, a decomposition or a composition is a wall between its sides. */
+int unicode_append_form(struct text *text, const char *bytes, size_t len, enum unicode_form form)
+{
+	size_t before = text->len;
+	size_t done = 0;
+	size_t pos = 0;
+	size_t start;
+
+	while (pos < len) {
+		start = pos;
+		if (!unicode_has_later_form(utf8_next(bytes, &pos)))
+			continue;
+		if (append_form(text, bytes + done, start - done, form) ||
+		    text_append(text, bytes + start, pos - start))
+			goto undo;
+		done = pos;
+	}
+	if (append_form(text, bytes + done, len - done, form) == 0)
+		return 0;
+undo:
+	text->len = before;
+	return -ENOMEM;
 }

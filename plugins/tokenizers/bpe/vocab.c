@@ -122,30 +122,51 @@ static size_t slot_of(const struct vocab *vocab, const char *text, size_t len)
 	return at;
 }
 
+static int add_spelling(struct vocab *vocab, const char *text, size_t len, uint32_t *offset)
+{
+	if (len > UINT32_MAX - 1 - vocab->spelling.len || text_reserve(&vocab->spelling, len + 1))
+		return -ENOMEM;
+	*offset = (uint32_t)vocab->spelling.len;
+	text_append(&vocab->spelling, text, len);
+	text_append(&vocab->spelling, "", 1);
+	return 0;
+}
+
+int vocab_respell(struct vocab *vocab, int32_t id, const char *text, size_t len)
+{
+	uint32_t offset;
+
+	if (add_spelling(vocab, text, len, &offset))
+		return -ENOMEM;
+	vocab->tokens[id].decoded_offset = offset;
+	vocab->tokens[id].decoded_len = (uint32_t)len;
+	return 0;
+}
+
 int vocab_add(struct vocab *vocab, const char *text, size_t len, int32_t id, uint32_t flags)
 {
-	size_t offset = vocab->spelling.len;
+	uint32_t offset;
 	size_t slot;
 
 	if (vocab_token(vocab, id))
 		return -EEXIST;
-	if (len > UINT32_MAX - 1 - offset || tokens_reserve(vocab, id))
+	if (tokens_reserve(vocab, id))
 		return -ENOMEM;
 	if (vocab->used * 2 > vocab->mask && table_resize(vocab, vocab->used * 2))
 		return -ENOMEM;
 	slot = slot_of(vocab, text, len);
 	if (vocab->table[slot] >= 0)
 		return -EALREADY;
-	if (text_reserve(&vocab->spelling, len + 1))
+	if (add_spelling(vocab, text, len, &offset))
 		return -ENOMEM;
-	text_append(&vocab->spelling, text, len);
-	text_append(&vocab->spelling, "", 1);
 
 	vocab->table[slot] = id;
 	vocab->used++;
 	vocab->tokens[id] = (struct vocab_token){
-		.offset = (uint32_t)offset,
+		.offset = offset,
 		.len = (uint32_t)len,
+		.decoded_offset = offset,
+		.decoded_len = (uint32_t)len,
 		.flags = flags | VOCAB_PRESENT,
 	};
 	if (id >= vocab->size)

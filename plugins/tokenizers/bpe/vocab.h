@@ -25,6 +25,8 @@
 struct vocab_token {
 	uint32_t offset; /* in spelling */
 	uint32_t len;
+	uint32_t decoded_offset; /* what decoding takes it for: its spelling, if nothing else */
+	uint32_t decoded_len;
 	uint32_t flags;
 };
 
@@ -45,6 +47,9 @@ void vocab_finish(struct vocab *vocab);
 
 /* Add a token. -EEXIST: the id has another token; -EALREADY: the text has an id; -ENOMEM. */
 int vocab_add(struct vocab *vocab, const char *text, size_t len, int32_t id, uint32_t flags);
+
+/* Have the decoder take the token for another text than its spelling. 0 or -ENOMEM. */
+int vocab_respell(struct vocab *vocab, int32_t id, const char *text, size_t len);
 
 /* Id of the text, or -1: any token; one of the model's own; one that is a single character. */
 int32_t vocab_find(const struct vocab *vocab, const char *text, size_t len);

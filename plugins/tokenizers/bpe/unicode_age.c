@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * unicode_age.c - characters that are younger than the tables that tokenizer.json
+ * files are written against.
+ *
+ * The library that makes and reads these files has the normal forms of Unicode 9
+ * and the punctuation of Unicode 8, whatever the age of its other tables. Models
+ * were trained with what it does, so what came later is left alone here too.
+ */
+#include <stdlib.h>
+
+#include "unicode.h"
+
+struct range {
+	uint32_t first;
+	uint32_t last;
+};
+
+/* Have a combining class or a decomposition, or (U+11930) compose with what is before them. */
+static const struct range normal_forms[] = {
+	{ 0x7fd, 0x7fd },     { 0x898, 0x89f },     { 0x8ca, 0x8d3 },     { 0x9fe, 0x9fe },
+	{ 0xc3c, 0xc3c },     { 0xd3b, 0xd3c },     { 0xeba, 0xeba },     { 0x1715, 0x1715 },
+	{ 0x1abf, 0x1ace },   { 0x1df6, 0x1dfa },   { 0x32ff, 0x32ff },   { 0xa7f2, 0xa7f4 },
+	{ 0xa82c, 0xa82c },   { 0xab69, 0xab69 },   { 0x10781, 0x10785 }, { 0x10787, 0x107b0 },
+	{ 0x107b2, 0x107ba }, { 0x10d24, 0x10d27 }, { 0x10eab, 0x10eac }, { 0x10efd, 0x10eff },
+	{ 0x10f46, 0x10f50 }, { 0x10f82, 0x10f85 }, { 0x11070, 0x11070 }, { 0x1133b, 0x1133b },
+	{ 0x1145e, 0x1145e }, { 0x11839, 0x1183a }, { 0x11930, 0x11930 }, { 0x11938, 0x11938 },
+	{ 0x1193d, 0x1193e }, { 0x11943, 0x11943 }, { 0x119e0, 0x119e0 }, { 0x11a34, 0x11a34 },
+	{ 0x11a47, 0x11a47 }, { 0x11a99, 0x11a99 }, { 0x11d42, 0x11d42 }, { 0x11d44, 0x11d45 },
+	{ 0x11d97, 0x11d97 }, { 0x11f41, 0x11f42 }, { 0x16ff0, 0x16ff1 }, { 0x1e030, 0x1e06d },
+	{ 0x1e08f, 0x1e08f }, { 0x1e130, 0x1e136 }, { 0x1e2ae, 0x1e2ae }, { 0x1e2ec, 0x1e2ef },
+	{ 0x1e4ec, 0x1e4ef }, { 0x1f16c, 0x1f16c }, { 0x1fbf0, 0x1fbf9 },
+};
+
+static const struct range punctuation[] = {
+	{ 0x61d, 0x61d },     { 0x9fd, 0x9fd },     { 0xa76, 0xa76 },     { 0xc77, 0xc77 },
+	{ 0xc84, 0xc84 },     { 0x1b7d, 0x1b7e },   { 0x2e43, 0x2e4f },   { 0x2e52, 0x2e5d },
+	{ 0x10ead, 0x10ead }, { 0x10f55, 0x10f59 }, { 0x10f86, 0x10f89 }, { 0x1144b, 0x1144f },
+	{ 0x1145a, 0x1145b }, { 0x1145d, 0x1145d }, { 0x11660, 0x1166c }, { 0x116b9, 0x116b9 },
+	{ 0x1183b, 0x1183b }, { 0x11944, 0x11946 }, { 0x119e2, 0x119e2 }, { 0x11a3f, 0x11a46 },
+	{ 0x11a9a, 0x11a9c }, { 0x11a9e, 0x11aa2 }, { 0x11b00, 0x11b09 }, { 0x11c41, 0x11c45 },
+	{ 0x11c70, 0x11c71 }, { 0x11ef7, 0x11ef8 }, { 0x11f43, 0x11f4f }, { 0x11fff, 0x11fff },
+	{ 0x12ff1, 0x12ff2 }, { 0x16e97, 0x16e9a }, { 0x16fe2, 0x16fe2 }, { 0x1e95e, 0x1e95f },
+};
+
+static int compare(const void *key, const void *member)
+{
+	uint32_t code = *(const uint32_t *)key;
+	const struct range *range = member;
+
+	return code < range->first ? -1 : code > range->last;
+}
+
+static bool within(uint32_t code, const struct range *ranges, size_t n)
+{
+	return bsearch(&code, ranges, n, sizeof(*ranges), compare) != NULL;
+}
+
+bool unicode_has_later_form(uint32_t code)
+{
+	return code >= normal_forms[0].first &&
+	       within(code, normal_forms, sizeof(normal_forms) / sizeof(normal_forms[0]));
+}
+
+bool unicode_is_later_punctuation(uint32_t code)
+{
+	return within(code, punctuation, sizeof(punctuation) / sizeof(punctuation[0]));
+}
