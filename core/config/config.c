@@ -8,7 +8,8 @@
 
 #include "core/config/value.h"
 
-static const char *const module_kinds[] = { "driver", "format", "model", "tokenizer", "sampler", "hook" };
+static const char *const module_kinds[] = { "driver",    "format",  "model",
+					    "tokenizer", "sampler", "hook" };
 
 /* ---- life ------------------------------------------------------------------ */
 
@@ -562,6 +563,23 @@ static bool module_known(const struct aios_config *cfg, const struct config_pend
 	return false;
 }
 
+/* The module of the section's kind whose name is closest, or NULL. */
+static const char *suggest_module(const struct aios_config *cfg, const char *section)
+{
+	size_t kind = strcspn(section, ".") + 1;
+	const char **names = calloc(cfg->n_modules + 1, sizeof(*names));
+	const char *best;
+
+	if (!names)
+		return NULL;
+	for (size_t i = 0; i < cfg->n_modules; i++)
+		if (!strncmp(cfg->modules[i], section, kind))
+			names[i] = cfg->modules[i] + kind;
+	best = aios_suggest(section + kind, names, cfg->n_modules);
+	free(names);
+	return best ? best - kind : NULL;
+}
+
 static int unknown_module(const struct aios_config *cfg, const struct config_pending *pending,
 			  struct aios_status *st)
 {
@@ -570,7 +588,7 @@ static int unknown_module(const struct aios_config *cfg, const struct config_pen
 	if (!pending->section)
 		return aios_fail(st, -ENOENT, "%s: neither an option nor a module is named so",
 				 pending->origin);
-	close = aios_suggest(pending->section, (const char *const *)cfg->modules, cfg->n_modules);
+	close = suggest_module(cfg, pending->section);
 	return aios_fail(st, -ENOENT, "%s: no module for section [%.80s]%s%s%s", pending->origin,
 			 pending->section, close ? ", did you mean [" : "", close ? close : "",
 			 close ? "]" : " ('aios driver list --why' shows what was found)");
@@ -613,50 +631,64 @@ static enum aios_config_layer row_layer(const struct config_row *row)
 	return AIOS_CONFIG_DEFAULT;
 }
 
-static const char *row_text(const struct config_row *row)
+/*
+ * The row whose value is in force: a module's parameter that nobody set takes the
+ * value of the option of the same key in [aios] that somebody did.
+ */
+static const struct config_row *row_source(const struct aios_config *cfg,
+					   const struct config_row *row)
 {
-	enum aios_config_layer layer = row_layer(row);
+	const struct config_row *shared;
 
-	return layer ? row->values[layer].text : row->option.param.default_text;
+	if (row_layer(row) || !config_is_module_section(row->option.section))
+		return row;
+	shared = config_row_find(cfg, "aios", row->option.param.name);
+	return shared && row_layer(shared) ? shared : row;
 }
 
-static const char *row_origin(const struct config_row *row)
+static const char *row_text(const struct aios_config *cfg, const struct config_row *row)
 {
-	enum aios_config_layer layer = row_layer(row);
+	const struct config_row *source = row_source(cfg, row);
+	enum aios_config_layer layer = row_layer(source);
 
-	return layer ? row->values[layer].origin : "default";
+	return layer ? source->values[layer].text : source->option.param.default_text;
+}
+
+static const char *row_origin(const struct aios_config *cfg, const struct config_row *row)
+{
+	const struct config_row *source = row_source(cfg, row);
+	enum aios_config_layer layer = row_layer(source);
+
+	return layer ? source->values[layer].origin : "default";
 }
 
 const char *config_module_value(const struct aios_config *cfg, const char *kind, const char *name,
 				const char *key, const char **origin)
 {
-	const struct config_row *row, *shared;
+	const struct config_row *row;
 	char section[128];
 
 	snprintf(section, sizeof(section), "%s.%s", kind, name);
 	row = config_row_find(cfg, section, key);
 	if (!row)
 		return NULL;
-	shared = config_row_find(cfg, "aios", key);
-	if (shared && row_layer(row) == AIOS_CONFIG_DEFAULT && row_layer(shared))
-		row = shared;
 	if (origin)
-		*origin = row_origin(row);
-	return row_text(row);
+		*origin = row_origin(cfg, row);
+	return row_text(cfg, row);
 }
 
 const char *aios_config_get(const struct aios_config *cfg, const char *section, const char *key)
 {
 	const struct config_row *row = config_row_find(cfg, section, key);
 
-	return row ? row_text(row) : NULL;
+	return row ? row_text(cfg, row) : NULL;
 }
 
 const char *aios_config_origin(const struct aios_config *cfg, const char *section, const char *key)
 {
 	const struct config_row *row = config_row_find(cfg, section, key);
 
-	return row ? row_origin(row) : NULL;
+	return row ? row_origin(cfg, row) : NULL;
 }
 
 bool aios_config_is_set(const struct aios_config *cfg, const char *section, const char *key)
@@ -683,7 +715,8 @@ int aios_config_get_int(const struct aios_config *cfg, const char *section, cons
 
 	if (!row)
 		return -ENOENT;
-	return row->option.param.type == AIOS_PARAM_INT && value_parse_int(row_text(row), out) ?
+	return row->option.param.type == AIOS_PARAM_INT &&
+			       value_parse_int(row_text(cfg, row), out) ?
 		       0 :
 		       -EINVAL;
 }
@@ -695,7 +728,8 @@ int aios_config_get_size(const struct aios_config *cfg, const char *section, con
 
 	if (!row)
 		return -ENOENT;
-	return row->option.param.type == AIOS_PARAM_SIZE && value_parse_size(row_text(row), out) ?
+	return row->option.param.type == AIOS_PARAM_SIZE &&
+			       value_parse_size(row_text(cfg, row), out) ?
 		       0 :
 		       -EINVAL;
 }
@@ -707,7 +741,8 @@ int aios_config_get_float(const struct aios_config *cfg, const char *section, co
 
 	if (!row)
 		return -ENOENT;
-	return row->option.param.type == AIOS_PARAM_FLOAT && value_parse_float(row_text(row), out) ?
+	return row->option.param.type == AIOS_PARAM_FLOAT &&
+			       value_parse_float(row_text(cfg, row), out) ?
 		       0 :
 		       -EINVAL;
 }
@@ -719,7 +754,8 @@ int aios_config_get_bool(const struct aios_config *cfg, const char *section, con
 
 	if (!row)
 		return -ENOENT;
-	return row->option.param.type == AIOS_PARAM_BOOL && value_parse_bool(row_text(row), out) ?
+	return row->option.param.type == AIOS_PARAM_BOOL &&
+			       value_parse_bool(row_text(cfg, row), out) ?
 		       0 :
 		       -EINVAL;
 }

@@ -56,9 +56,8 @@ int config_declare(struct aios_config *cfg, const char *kind, const char *name,
 		   const struct aios_param *params, uint32_t n, struct aios_status *st);
 
 /*
- * The value in force for a module's parameter; a default gives way to an option
- * of [aios] with the same key that somebody set (threads, device). NULL when
- * there is no such row. *origin (may be NULL) says where it comes from.
+ * The value in force for a module's parameter, NULL when there is no such row.
+ * *origin (may be NULL) says where it comes from.
  */
 const char *config_module_value(const struct aios_config *cfg, const char *kind, const char *name,
 				const char *key, const char **origin);

@@ -7,7 +7,8 @@
  * Rows come from the core (sections aios, engine, sampling, and command for
  * options of the command line alone) and from modules, whose parameters stand in
  * [driver.NAME] or [KIND.NAME]. Values for a module that is not loaded yet are
- * kept and checked when it is. An unknown section, key, option or AIOS_*
+ * kept and checked when it is. A module's parameter that nobody set takes the value
+ * of the option of [aios] with the same key (threads, device) if somebody set that. An unknown section, key, option or AIOS_*
  * variable is an error with a suggestion.
  *
  * Threads: one thread at a time. Texts returned live until the same option is

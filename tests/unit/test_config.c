@@ -390,6 +390,9 @@ START_TEST(values_wait_for_their_module)
 	ck_assert_str_eq(origin, "command line --set threads");
 	ck_assert_str_eq(config_module_value(cfg, "driver", "cpu-ref", "threads", NULL), "3");
 	ck_assert_ptr_null(config_module_value(cfg, "driver", "cpu-ref", "nothing", NULL));
+	ck_assert_str_eq(aios_config_get(cfg, "driver.cpu", "threads"), "6");
+	ck_assert_str_eq(aios_config_origin(cfg, "driver.cpu", "threads"),
+			 "command line --set threads");
 }
 END_TEST
 
@@ -428,6 +431,16 @@ START_TEST(sections_of_no_module)
 	ck_assert_contains(st.message,
 			   "ini a.ini:2: no module for section [driver.cpu-rfe], did you "
 			   "mean [driver.cpu-ref]");
+}
+END_TEST
+
+START_TEST(no_suggestion_for_something_else)
+{
+	static const char *const null[] = { "driver.null", "tokenizer.cuda" };
+
+	good_ini("[driver.cuda]\ndevice = 2\n");
+	ck_assert_int_eq(config_set_modules(cfg, null, 2, &st), -ENOENT);
+	ck_assert_contains(st.message, "no module for section [driver.cuda] (");
 }
 END_TEST
 
@@ -473,6 +486,7 @@ Suite *test_config_suite(void)
 	tcase_add_test(tc, unknown_keys_of_a_module);
 	tcase_add_test(tc, a_module_without_parameters);
 	tcase_add_test(tc, sections_of_no_module);
+	tcase_add_test(tc, no_suggestion_for_something_else);
 	tcase_add_test(tc, variables_of_no_module);
 	tcase_add_test(tc, variables_of_a_declared_module);
 	suite_add_tcase(suite, tc);

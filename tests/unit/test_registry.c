@@ -5,6 +5,7 @@
 #include <aios/driver/driver.h>
 
 #include "core/module/kinds.h"
+#include "core/module/modinfo.h"
 #include "tests/modules/mock.h"
 
 Suite *test_registry_suite(void);
@@ -121,6 +122,8 @@ START_TEST(every_mandatory_slot)
 	const struct kind *kind = kind_get((uint32_t)_i);
 
 	ck_assert_ptr_nonnull(kind);
+	ck_assert_ptr_nonnull(module_kind_name((uint32_t)_i));
+	ck_assert_uint_eq(module_kind_number(module_kind_name((uint32_t)_i)), (uint32_t)_i);
 	ck_assert_uint_le(kind->table_size, sizeof(table));
 	ck_assert_uint_gt(kind->n_mandatory, 0);
 	for (size_t s = 0; s < kind->n_mandatory; s++) {
