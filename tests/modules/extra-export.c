@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* extra-export - exports a second symbol (it is linked without the version script). */
+/* extra-export - exports a second symbol (its version script says so). */
 #include "mock.h"
 
 __attribute__((visibility("default"))) int helper(void);

@@ -17,15 +17,18 @@
 #include <unistd.h>
 
 #include "core/module/registry.h"
+#include "generated/autoconf.h"
+
+#ifdef CONFIG_COVERAGE
+#define COVERAGE_BUILD true
+#else
+#define COVERAGE_BUILD false
+#endif
 
 /* True when this build adds code of its own to every module (rules on that are off). */
 static inline bool instrumented_build(void)
 {
-#if defined(CONFIG_COVERAGE)
-	return true;
-#else
-	return strcmp(AIOS_SANITIZER, "none") != 0;
-#endif
+	return COVERAGE_BUILD || strcmp(AIOS_SANITIZER, "none") != 0;
 }
 
 /* A new empty folder; remove_folder() deletes it. */

@@ -70,7 +70,7 @@ static const struct {
 	{ "extra-export", "exports 'helper' besides", FROM_FILE, false },
 	{ "gnu-unique", "'shared_by_all' is STB_GNU_UNIQUE", FROM_FILE, false },
 	{ "no-export", "does not export 'aios_module'", FROM_FILE, false },
-	{ "imports-abort", "imports 'abort'", FROM_FILE, false },
+	{ "imports-abort", "imports 'abort'", FROM_FILE, COVERAGE_BUILD },
 	/* Its constructor crashes: if it ran, so would this test. */
 	{ "crash-ctor", "hash 0x0badc0de, expected", FROM_FILE, false },
 	{ "hidden-ctor", "has constructors (2 entries in .init_array", FROM_FILE, true },
