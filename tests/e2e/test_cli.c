@@ -149,6 +149,33 @@ START_TEST(help_names_env_and_ini)
 }
 END_TEST
 
+/* What the manual takes from the tables is in the format of scdoc. */
+START_TEST(manual_can_be_made)
+{
+	const char *name = _i < COMMANDS ? command_names[_i] : _i == COMMANDS ? "ini" : "";
+	struct cli_result part, page;
+	char line[64], *source;
+
+	snprintf(line, sizeof(line), "scdoc %s", name);
+	part = cli_run(line, NULL);
+	ck_assert_int_eq(part.code, 0);
+	if (access("/usr/bin/scdoc", X_OK) != 0) {
+		printf("skipped: scdoc is not installed\n");
+		cli_free(&part);
+		return;
+	}
+	source = malloc(part.out_len + 64);
+	ck_assert_ptr_nonnull(source);
+	snprintf(source, part.out_len + 64, "aios-test(1)\n\n%s", part.out);
+	page = cli_run_program("scdoc", "", source);
+	ck_assert_msg(page.code == 0, "aios %s: %s", line, page.err);
+	ck_assert_ptr_nonnull(strstr(page.out, "\n.S"));
+	free(source);
+	cli_free(&page);
+	cli_free(&part);
+}
+END_TEST
+
 START_TEST(version_has_three_spellings)
 {
 	expect("version", 0, "aios ", NULL);
@@ -918,6 +945,7 @@ Suite *test_cli_suite(void)
 	tcase_add_test(tc, help_lists_commands);
 	tcase_add_loop_test(tc, help_of_each_command, 0, COMMANDS);
 	tcase_add_test(tc, help_names_env_and_ini);
+	tcase_add_loop_test(tc, manual_can_be_made, 0, COMMANDS + 2);
 	tcase_add_test(tc, version_has_three_spellings);
 	tcase_add_loop_test(tc, completion_is_complete, 0, 3);
 

@@ -144,6 +144,17 @@ int input_ids(const struct cli *cli, bool piped, int32_t **ids, size_t *n, struc
 /* What `aios help` and `aios COMMAND --help` print; command NULL: the list of commands. */
 void help_command(struct cli *cli, const struct command *command);
 
+enum {
+	MOST_GROUPS = 32
+};
+
+/*
+ * The groups of a command's options, or of all when it is NULL, each once, those that people look
+ * for first first. Returns how many there are.
+ */
+size_t help_groups(const struct cli *cli, const struct command *command,
+		   const char *groups[MOST_GROUPS]);
+
 /* ---- the commands, one file each -------------------------------------------- */
 
 int run_main(struct cli *cli, struct aios_status *st);

@@ -12,7 +12,6 @@
 enum {
 	NAME_COLUMN = 30, /* where the explanation of an option begins */
 	WIDEST = 100,
-	MOST_GROUPS = 32,
 };
 
 /* Where help goes and how it looks there. */
@@ -103,9 +102,8 @@ static unsigned rank(const char *group)
 	return n;
 }
 
-/* The groups of one command's options, or of all when it is NULL, each once. */
-static size_t list_groups(const struct cli *cli, const struct command *command,
-			  const char *groups[MOST_GROUPS])
+size_t help_groups(const struct cli *cli, const struct command *command,
+		   const char *groups[MOST_GROUPS])
 {
 	size_t n = 0, count = aios_config_count(cli->config);
 
@@ -168,7 +166,7 @@ static void lines(const struct page *page, const char *text)
 static void overview(const struct cli *cli, const struct page *page)
 {
 	const char *groups[MOST_GROUPS];
-	size_t n = list_groups(cli, NULL, groups);
+	size_t n = help_groups(cli, NULL, groups);
 
 	usage(page, "[COMMAND] [OPTION ...]\n-m DIR -p TEXT");
 	fputc('\n', page->out);
@@ -213,7 +211,7 @@ void help_command(struct cli *cli, const struct command *command)
 		heading(&page, "Examples");
 		lines(&page, command->examples);
 	}
-	n = list_groups(cli, command, groups);
+	n = help_groups(cli, command, groups);
 	for (size_t i = 0; i < n; i++)
 		group_help(cli, &page, command, groups[i]);
 }
@@ -230,7 +228,7 @@ int help_main(struct cli *cli, struct aios_status *st)
 		help_command(cli, command);
 		return 0;
 	}
-	n = list_groups(cli, NULL, words);
+	n = help_groups(cli, NULL, words);
 	for (size_t i = 0; i < n; i++) {
 		if (strcasecmp(words[i], name) == 0) {
 			struct page page = page_open();

@@ -78,8 +78,9 @@ static void print_memory(const struct aios_plan *plan)
 
 	snprintf(note, sizeof(note), "%s in the checkpoint", human_bytes(file, plan->weights_file));
 	bytes_row(&table, "  weights", plan->weights, note);
-	snprintf(note, sizeof(note), "%u pages of %u tokens, %s a token", plan->kv_pages,
-		 plan->page_size, human_bytes(token, plan->kv_token));
+	snprintf(note, sizeof(note), "%u page%s of %u tokens, %s a token", plan->kv_pages,
+		 plan->kv_pages == 1 ? "" : "s", plan->page_size,
+		 human_bytes(token, plan->kv_token));
 	bytes_row(&table, "  KV cache", plan->kv_pool, note);
 	snprintf(note, sizeof(note), "batches of up to %u tokens", plan->max_batch_tokens);
 	bytes_row(&table, "  activations", plan->activations, note);
@@ -94,10 +95,11 @@ static void print_memory(const struct aios_plan *plan)
 
 static void print_sequences(const struct aios_plan *plan)
 {
-	out_printf("\n  %u sequence%s at once, of up to %u tokens each; %u of that length fit "
-		   "together\n",
-		   plan->max_batch_size, plan->max_batch_size == 1 ? "" : "s", plan->context_length,
-		   plan->full_sequences);
+	out_printf(
+		"\n  up to %u sequence%s at once, of up to %u tokens each; %u of that length fit "
+		"together\n",
+		plan->max_batch_size, plan->max_batch_size == 1 ? "" : "s", plan->context_length,
+		plan->full_sequences);
 	out_printf("  %s\n", plan->fits ? "It fits." : "It does not fit.");
 }
 

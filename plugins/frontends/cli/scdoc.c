@@ -48,10 +48,13 @@ static void synopsis(const struct command *command)
 
 static void option_facts(const struct aios_option *option, bool with_ini)
 {
+	bool flag = option->param.type == AIOS_PARAM_BOOL;
 	char kind[200];
 
 	plain(option->param.help);
-	if (option->param.type != AIOS_PARAM_BOOL) {
+	/* That a text is a text need not be said. */
+	if (!flag && option->param.type != AIOS_PARAM_STRING &&
+	    option->param.type != AIOS_PARAM_PATH) {
 		out_printf(" Value: ");
 		plain(aios_param_describe(&option->param, kind, sizeof(kind)));
 		out_printf(".");
@@ -68,7 +71,7 @@ static void option_facts(const struct aios_option *option, bool with_ini)
 		plain(option->env);
 		out_printf(".");
 	}
-	if (option->param.default_text[0]) {
+	if (option->param.default_text[0] && !(flag && with_ini)) {
 		out_printf(" Default: ");
 		plain(option->param.default_text);
 		out_printf(".");
@@ -96,33 +99,22 @@ static void option_entry(const struct aios_option *option)
 	option_facts(option, true);
 }
 
-/* The options of a command, or those that every command takes, under their groups. */
+/* The options of a command under their groups. */
 static void options(const struct cli *cli, const struct command *command)
 {
 	size_t count = aios_config_count(cli->config);
-	const char *done[32];
-	size_t n = 0;
+	const char *groups[MOST_GROUPS];
+	size_t n = help_groups(cli, command, groups);
 
 	out_printf("# OPTIONS\n\n");
-	for (size_t i = 0; i < count; i++) {
-		const char *group = aios_config_option(cli->config, i)->group;
-		bool any = false, seen = false;
+	for (size_t g = 0; g < n; g++) {
+		out_printf("## %s\n\n", groups[g]);
+		for (size_t i = 0; i < count; i++) {
+			const struct aios_option *option = aios_config_option(cli->config, i);
 
-		for (size_t d = 0; d < n; d++)
-			seen |= strcmp(done[d], group) == 0;
-		if (seen || n == 32)
-			continue;
-		done[n++] = group;
-		for (size_t k = i; k < count; k++) {
-			const struct aios_option *option = aios_config_option(cli->config, k);
-
-			if (!option->cli || strcmp(option->group, group) != 0 ||
-			    !command_takes(command, option))
-				continue;
-			if (!any)
-				out_printf("## %s\n\n", group);
-			any = true;
-			option_entry(option);
+			if (option->cli && strcmp(option->group, groups[g]) == 0 &&
+			    command_takes(command, option))
+				option_entry(option);
 		}
 	}
 }
