@@ -139,11 +139,11 @@ int device_alloc(struct device *dev, uint32_t heap, uint64_t bytes, const char *
 		return rc;
 	if (h->budget && (bytes > h->budget || h->used > h->budget - bytes)) {
 		h->failures++;
-		return aios_fail(
-			st, -AIOS_OVER_BUDGET,
-			"%s needs %" PRIu64 " bytes; %" PRIu64 " of the budget of %" PRIu64
-			" are taken. Raise engine.memory_limit or lower engine.context_length",
-			what, bytes, h->used, h->budget);
+		return aios_fail(st, -AIOS_OVER_BUDGET,
+				 "no room for %s: %" PRIu64 " bytes wanted, %" PRIu64
+				 " of the budget of %" PRIu64
+				 " taken. Raise engine.memory_limit or lower engine.context_length",
+				 what, bytes, h->used, h->budget);
 	}
 	rc = dev->ops->mem_alloc(dev->dev, heap, bytes, out, st);
 	if (rc < 0) {
@@ -151,8 +151,8 @@ int device_alloc(struct device *dev, uint32_t heap, uint64_t bytes, const char *
 		if (rc == -AIOS_EXHAUSTED && st) {
 			st->code = 0;
 			aios_fail(st, rc,
-				  "%s needs %" PRIu64 " bytes and %s has no room for them "
-				  "(%" PRIu64 " allocated so far)",
+				  "no room for %s: %" PRIu64 " bytes wanted of %s, %" PRIu64
+				  " allocated so far",
 				  what, bytes, dev->info.id, h->used);
 		}
 		return device_result(dev, "mem_alloc", rc, st);

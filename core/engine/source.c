@@ -71,7 +71,8 @@ static void supported_append(char *text, size_t size, const char *const *list)
 
 /*
  * The module for an architecture: `architectures` decides when config.json has it
- * (a model_type may be shared by models that differ), model_type otherwise.
+ * (a model_type may be shared by models that differ), model_type otherwise. A
+ * plugin that cannot be loaded hinders only its own models.
  */
 static int find_model(struct aios *aios, const char *path, const char *architecture,
 		      const char *model_type, struct module **out, struct aios_status *st)
@@ -79,23 +80,25 @@ static int find_model(struct aios *aios, const char *path, const char *architect
 	char supported[MAX_SUPPORTED_TEXT] = "";
 	const struct aios_model_ops *ops;
 	struct module *m = NULL, *mod;
-	bool match;
-	int rc;
+	int failed = 0, rc;
 
 	while ((m = module_next(aios->modules, AIOS_KIND_MODEL, m)) != NULL) {
 		rc = module_get(aios->modules, AIOS_KIND_MODEL, module_name(m), &mod, st);
-		if (rc < 0)
-			return rc;
+		if (rc < 0) {
+			failed = rc; /* with its message: it may have been the one */
+			continue;
+		}
 		ops = module_ops(mod);
-		match = architecture ? in_list(ops->architectures, architecture) :
-				       in_list(ops->model_types, model_type);
-		if (match) {
+		if (architecture ? in_list(ops->architectures, architecture) :
+				   in_list(ops->model_types, model_type)) {
 			*out = mod;
 			return 0;
 		}
 		supported_append(supported, sizeof(supported), ops->architectures);
 		module_put(mod);
 	}
+	if (failed)
+		return failed;
 	if (!architecture && !model_type)
 		return aios_fail(st, -EINVAL,
 				 "%s has neither 'architectures' nor 'model_type'; AIOS cannot "

@@ -50,8 +50,8 @@ START_TEST(test_budget_is_a_result)
 	ck_assert_int_eq(device_alloc(dev, AIOS_HEAP_DEVICE, 800, "the first", &a, &st), 0);
 	ck_assert_int_eq(device_alloc(dev, AIOS_HEAP_DEVICE, 300, "the second", &b, &st),
 			 -AIOS_OVER_BUDGET);
-	ck_assert_ptr_nonnull(strstr(st.message, "the second needs 300 bytes"));
-	ck_assert_ptr_nonnull(strstr(st.message, "800 of the budget of 1000"));
+	ck_assert_ptr_nonnull(strstr(st.message, "no room for the second: 300 bytes wanted"));
+	ck_assert_ptr_nonnull(strstr(st.message, "800 of the budget of 1000 taken"));
 	ck_assert_int_eq(device_alloc(dev, AIOS_HEAP_DEVICE, UINT64_MAX, "all", &b, &st),
 			 -AIOS_OVER_BUDGET);
 	ck_assert_uint_eq(b.addr, 0);
@@ -70,7 +70,7 @@ START_TEST(test_exhausted_names_the_need)
 	mock.fail_alloc = 1;
 	ck_assert_int_eq(device_alloc(dev, AIOS_HEAP_DEVICE, 4096, "the weights", &a, &st),
 			 -AIOS_EXHAUSTED);
-	ck_assert_ptr_nonnull(strstr(st.message, "the weights needs 4096 bytes"));
+	ck_assert_ptr_nonnull(strstr(st.message, "no room for the weights: 4096 bytes wanted"));
 	ck_assert_str_eq(st.where, "driver mock: mem_alloc");
 	ck_assert_uint_eq(dev->heaps[AIOS_HEAP_DEVICE].used, 0);
 	mock_close(&mock, dev);
