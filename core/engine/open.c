@@ -32,19 +32,23 @@ static int engine_allocate(struct aios_engine *e, const struct workspace *planne
 	return rc;
 }
 
-static void gib(uint64_t bytes, char *out, size_t size)
+static void bytes_text(uint64_t bytes, char *out, size_t size)
 {
-	snprintf(out, size, "%.2f GiB", (double)bytes / (1ull << 30));
+	if (bytes >= 1ull << 30)
+		snprintf(out, size, "%.2f GiB", (double)bytes / (1ull << 30));
+	else
+		snprintf(out, size, "%.1f MiB", (double)bytes / (1ull << 20));
 }
 
 static int does_not_fit(const struct aios_plan *p, struct aios_status *st)
 {
 	char total[24], weights[24], kv[24], room[24];
 
-	gib(p->total, total, sizeof(total));
-	gib(p->weights, weights, sizeof(weights));
-	gib(p->kv_pool, kv, sizeof(kv));
-	gib(p->budget && p->budget < p->heap_free ? p->budget : p->heap_free, room, sizeof(room));
+	bytes_text(p->total, total, sizeof(total));
+	bytes_text(p->weights, weights, sizeof(weights));
+	bytes_text(p->kv_pool, kv, sizeof(kv));
+	bytes_text(p->budget && p->budget < p->heap_free ? p->budget : p->heap_free, room,
+		   sizeof(room));
 	return aios_fail(st, -AIOS_EXHAUSTED,
 			 "%s needs %s on %s (weights %s, KV cache %s for %u tokens), and %s are "
 			 "free; lower engine.context_length, engine.kv_memory or "

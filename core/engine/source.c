@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <jansson.h>
 
@@ -177,9 +178,12 @@ static int read_eos(struct source *src, struct aios_status *st)
 int source_open(struct aios *aios, const char *path, bool meta_only, struct source *src,
 		struct aios_status *st)
 {
+	struct stat sb;
 	int rc;
 
 	memset(src, 0, sizeof(*src));
+	if (stat(path, &sb) < 0)
+		return aios_fail(st, -errno, "%s: %s", path, strerror(errno));
 	rc = open_format(aios, path, src, st);
 	if (rc < 0)
 		goto close;
