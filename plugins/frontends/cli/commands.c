@@ -49,11 +49,12 @@ const struct command commands[] = {
 		.summary = "list drivers, or show one",
 		.synopsis = "driver list [--why] [--json]\ndriver show NAME [--json]",
 		.details =
-			"'list' prints the drivers that can be used and where they lie; with --why "
-			"also every candidate that was refused and the reason. 'show' loads one "
-			"driver and prints what it says of itself, its parameters with their "
-			"values, "
-			"and its devices.",
+			"'list' prints the drivers that can be used, the hooks that --hook may put "
+			"over one, and where they lie; with --why also where drivers were looked "
+			"for "
+			"and what became of each candidate. 'show' loads one and prints what it "
+			"says "
+			"of itself, its parameters with their values, and its devices.",
 		.examples = "aios driver list --why\naios driver show cpu-ref",
 		.operands = "list show",
 		.bit = AIOS_CMD_DRIVER,

@@ -225,6 +225,24 @@ static unsigned names_of(struct cli *cli, uint32_t kind, char *text, size_t size
 	return n;
 }
 
+/* The folders that modules came from, each once. */
+static void check_folders(struct doctor *d)
+{
+	struct aios_module_report report, earlier;
+
+	for (uint32_t i = 0; aios_module(d->cli->aios, i, &report); i++) {
+		const char *slash = strrchr(report.path, '/');
+		int len = slash ? (int)(slash - report.path) : 0;
+		bool seen = false;
+
+		for (uint32_t k = 0; k < i && !seen && aios_module(d->cli->aios, k, &earlier); k++)
+			seen = strrchr(earlier.path, '/') == earlier.path + len &&
+			       strncmp(earlier.path, report.path, (size_t)len) == 0;
+		if (slash && !seen)
+			find(d, VERDICT_OK, "folders", "", "%.*s", len, report.path);
+	}
+}
+
 static void check_modules(struct doctor *d)
 {
 	struct aios_module_report report;
@@ -362,6 +380,7 @@ int doctor_main(struct cli *cli, struct aios_status *st)
 		find(&d, VERDICT_FAIL, "boot", "", "%s", boot.message);
 		return conclude(&d, st);
 	}
+	check_folders(&d);
 	check_modules(&d);
 	if (check_devices(&d))
 		check_model(&d);

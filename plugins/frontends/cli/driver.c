@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* driver.c - aios driver list, aios driver show NAME. */
+/* driver.c - aios driver list, aios driver show NAME: drivers, and hooks over drivers. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,10 +8,12 @@
 #include "table.h"
 #include "text.h"
 
-static bool next_driver(struct cli *cli, uint32_t *at, struct aios_module_report *out)
+/* The next candidate of `kind`; a file that is no module may have been meant as a driver. */
+static bool next_module(struct cli *cli, uint32_t kind, uint32_t *at,
+			struct aios_module_report *out)
 {
 	while (aios_module(cli->aios, (*at)++, out))
-		if (out->kind == AIOS_KIND_DRIVER || !out->kind)
+		if (out->kind == kind || (!out->kind && kind == AIOS_KIND_DRIVER))
 			return true;
 	return false;
 }
@@ -34,29 +36,52 @@ static json_t *report_json(const struct aios_module_report *report)
 	return object;
 }
 
-static int list_json(struct cli *cli, bool why, struct aios_status *st)
+static json_t *modules_json(struct cli *cli, uint32_t kind, bool why)
 {
-	json_t *object = json_object(), *array = json_array();
+	json_t *array = json_array();
 	struct aios_module_report report;
 	uint32_t at = 0;
 
-	while (next_driver(cli, &at, &report))
+	while (next_module(cli, kind, &at, &report))
 		if (report.accepted || why)
 			json_add(&array, report_json(&report));
-	json_put(&object, "drivers", array);
+	return array;
+}
+
+static int list_json(struct cli *cli, bool why, struct aios_status *st)
+{
+	json_t *object = json_object();
+
+	json_put(&object, "drivers", modules_json(cli, AIOS_KIND_DRIVER, why));
+	json_put(&object, "hooks", modules_json(cli, AIOS_KIND_HOOK, why));
 	return out_json(object, 2, st);
 }
 
+/* Drivers, and below them the hooks that --hook may put over one. */
 static void list_table(struct cli *cli)
 {
+	static const struct {
+		uint32_t kind;
+		const char *title;
+	} kinds[] = { { AIOS_KIND_DRIVER, "DRIVER" }, { AIOS_KIND_HOOK, "HOOK" } };
 	struct table table = { 0 };
 	struct aios_module_report report;
-	uint32_t at = 0;
 
-	table_row(&table, "DRIVER", "DESCRIPTION", "WHERE", NULL);
-	while (next_driver(cli, &at, &report))
-		if (report.accepted)
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		bool any = kinds[i].kind == AIOS_KIND_DRIVER;
+		uint32_t at = 0;
+
+		if (any)
+			table_row(&table, kinds[i].title, "DESCRIPTION", "WHERE", NULL);
+		while (next_module(cli, kinds[i].kind, &at, &report)) {
+			if (!report.accepted)
+				continue;
+			if (!any)
+				table_row(&table, kinds[i].title, "", "", NULL);
+			any = true;
 			table_row(&table, report.name, report.description, report.path, NULL);
+		}
+	}
 	table_print(&table, true);
 }
 
@@ -82,23 +107,27 @@ static int driver_list(struct cli *cli, struct aios_status *st)
 	return why ? list_why(cli, st) : 0;
 }
 
-/* The accepted candidate `name`; else why there is none. */
+/* The accepted driver or hook `name`; else why there is none. */
 static int find_driver(struct cli *cli, const char *name, struct aios_module_report *out,
 		       struct aios_status *st)
 {
+	static const uint32_t kinds[] = { AIOS_KIND_DRIVER, AIOS_KIND_HOOK };
 	const char *names[64], *refused = NULL, *path = NULL, *near;
-	uint32_t at = 0;
 	size_t n = 0;
 
-	while (next_driver(cli, &at, out)) {
-		if (strcmp(out->name, name) == 0) {
-			if (out->accepted)
-				return 0;
-			refused = out->reason;
-			path = out->path;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		uint32_t at = 0;
+
+		while (next_module(cli, kinds[i], &at, out)) {
+			if (strcmp(out->name, name) == 0) {
+				if (out->accepted)
+					return 0;
+				refused = out->reason;
+				path = out->path;
+			}
+			if (n < 64 && out->accepted)
+				names[n++] = out->name;
 		}
-		if (n < 64 && out->accepted)
-			names[n++] = out->name;
 	}
 	if (refused)
 		return aios_fail(st, -ENOENT, "driver %s (%s) is refused: %s", name, path, refused);
@@ -107,13 +136,21 @@ static int find_driver(struct cli *cli, const char *name, struct aios_module_rep
 			 name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
-static json_t *params_json(struct cli *cli, const char *name, const struct aios_param *params,
-			   uint32_t n)
+/* "driver.NAME": where the ini file has the module's parameters. */
+static const char *section_of(const struct aios_module_report *report, char text[96])
+{
+	snprintf(text, 96, "%s.%.80s", report->kind == AIOS_KIND_HOOK ? "hook" : "driver",
+		 report->name);
+	return text;
+}
+
+static json_t *params_json(struct cli *cli, const struct aios_module_report *report,
+			   const struct aios_param *params, uint32_t n)
 {
 	json_t *array = json_array();
-	char section[64], kind[200];
+	char section[96], kind[200];
 
-	snprintf(section, sizeof(section), "driver.%s", name);
+	section_of(report, section);
 	for (uint32_t i = 0; i < n; i++) {
 		const char *value = aios_config_get(cli->config, section, params[i].name);
 		const char *origin = aios_config_origin(cli->config, section, params[i].name);
@@ -131,12 +168,12 @@ static json_t *params_json(struct cli *cli, const char *name, const struct aios_
 	return array;
 }
 
-static void params_text(struct cli *cli, const char *name, const struct aios_param *params,
-			uint32_t n)
+static void params_text(struct cli *cli, const struct aios_module_report *report,
+			const struct aios_param *params, uint32_t n)
 {
-	char section[64];
+	char section[96];
 
-	snprintf(section, sizeof(section), "driver.%s", name);
+	section_of(report, section);
 	out_printf("\nParameters, in the ini file under [%s]:\n", section);
 	for (uint32_t i = 0; i < n; i++) {
 		const char *value = aios_config_get(cli->config, section, params[i].name);
@@ -205,7 +242,7 @@ static int show_json(struct cli *cli, const struct aios_module_report *report,
 		if (strcmp(list[i].driver, report->name) == 0)
 			json_add(&array, device_json(&list[i]));
 	free(list);
-	json_put(&object, "params", params_json(cli, report->name, params, n_params));
+	json_put(&object, "params", params_json(cli, report, params, n_params));
 	json_put(&object, "devices", array);
 	return out_json(object, 2, st);
 }
@@ -218,7 +255,7 @@ static int driver_show(struct cli *cli, const char *name, struct aios_status *st
 	int rc = find_driver(cli, name, &report, st);
 
 	if (!rc)
-		rc = aios_module_params(cli->aios, AIOS_KIND_DRIVER, name, &params, &n, st);
+		rc = aios_module_params(cli->aios, report.kind, name, &params, &n, st);
 	/* Loading read the metadata once more. */
 	if (!rc)
 		rc = find_driver(cli, name, &report, st);
@@ -233,8 +270,9 @@ static int driver_show(struct cli *cli, const char *name, struct aios_status *st
 	fact("abi", report.abi);
 	fact("isa", report.isa);
 	fact("needs", report.needs);
-	params_text(cli, name, params, n);
-	devices_text(cli, name);
+	params_text(cli, &report, params, n);
+	if (report.kind == AIOS_KIND_DRIVER)
+		devices_text(cli, name);
 	return 0;
 }
 
