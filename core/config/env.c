@@ -2,6 +2,7 @@
 /* env.c - the AIOS_* variables of the environment. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "core/config/config.h"
@@ -63,6 +64,9 @@ int config_set_env(struct aios_config *cfg, const char *name, const char *value,
 
 int aios_config_load_env(struct aios_config *cfg, struct aios_status *st)
 {
+	/* A set-user-id program must not load what its caller's environment says. */
+	if (getauxval(AT_SECURE))
+		return 0;
 	for (char **at = environ; at && *at; at++) {
 		const char *equals = strchr(*at, '=');
 		char name[128];

@@ -8,9 +8,11 @@
 #if defined(__x86_64__)
 #define HOST_MACHINE EM_X86_64
 #define HOST_MACHINE_NAME "x86-64"
+#define HOST_IRELATIVE R_X86_64_IRELATIVE
 #elif defined(__aarch64__)
 #define HOST_MACHINE EM_AARCH64
 #define HOST_MACHINE_NAME "aarch64"
+#define HOST_IRELATIVE R_AARCH64_IRELATIVE
 #else
 #error "AIOS runs on 64-bit x86 and ARM"
 #endif
@@ -147,6 +149,23 @@ static int take_modinfo(struct elf *elf, const Elf64_Shdr *section, struct aios_
 	return 0;
 }
 
+/* Relocations that are made by calling a function of the file, which runs inside dlopen(). */
+static int count_resolvers(struct elf *elf, const Elf64_Shdr *section, struct aios_status *st)
+{
+	if (section->sh_entsize != sizeof(Elf64_Rela) || section->sh_size % sizeof(Elf64_Rela) != 0)
+		return aios_fail(st, -EINVAL,
+				 "relocations: %" PRIu64 " bytes in entries of %" PRIu64,
+				 section->sh_size, section->sh_entsize);
+	for (uint64_t at = 0; at < section->sh_size; at += sizeof(Elf64_Rela)) {
+		Elf64_Rela entry;
+
+		memcpy(&entry, elf->data + section->sh_offset + at, sizeof(entry));
+		if (ELF64_R_TYPE(entry.r_info) == HOST_IRELATIVE)
+			elf->resolvers++;
+	}
+	return 0;
+}
+
 /* The address range that becomes read-only once relocated. */
 static void find_relro(const struct elf *elf, const Elf64_Ehdr *head, uint64_t *start,
 		       uint64_t *end)
@@ -202,6 +221,8 @@ static int take_section(struct elf *elf, const Elf64_Ehdr *head, const Elf64_Shd
 		return take_symbols(elf, head, section, st);
 	if (section->sh_type == SHT_DYNAMIC)
 		return take_dynamic(elf, section, st);
+	if (section->sh_type == SHT_RELA && section->sh_flags & SHF_ALLOC)
+		return count_resolvers(elf, section, st);
 	if (!strcmp(name, MODINFO_SECTION))
 		return take_modinfo(elf, section, st);
 	return 0;

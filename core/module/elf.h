@@ -33,6 +33,7 @@ struct elf {
 	uint64_t symbols_addr, strings_addr; /* where the sections say these two are */
 	uint64_t dynamic_offset;
 	uint64_t init_array, fini_array, preinit_array; /* entries that run by themselves */
+	uint64_t resolvers;  /* relocations that call code of the file: ifuncs */
 	uint64_t writable;   /* bytes that stay writable once relocated: .data, .bss */
 	uint64_t tls;        /* bytes of thread-local storage a thread */
 	bool static_tls;     /* initial-exec TLS: may not fit at dlopen() */

@@ -203,6 +203,13 @@ static int check_symbols(const struct elf *elf, bool tolerant, struct aios_statu
  */
 static int check_constructors(const struct elf *elf, struct aios_status *st)
 {
+	if (elf->resolvers)
+		return aios_fail(st, -EPERM,
+				 "has ifuncs or target_clones (%" PRIu64
+				 "), whose resolvers run when "
+				 "it is loaded: choose code in probe or open, or state "
+				 "AIOS_MODULE_INFO(ctors, \"allowed\")",
+				 elf->resolvers);
 	if (elf->init_array <= 1 && elf->init_array <= elf->fini_array && !elf->preinit_array)
 		return 0;
 	return aios_fail(st, -EPERM,

@@ -540,9 +540,14 @@ int module_get(struct module_registry *reg, uint32_t kind, const char *name, str
 	if (!module)
 		return not_found(reg, kind, name, st);
 	if (module->state == MODULE_FOUND) {
-		if (loader_load(module, &own)) {
+		int err = loader_load(module, &own);
+
+		/* Memory may be there the next time; anything else stays as it is. */
+		if (err == -ENOMEM)
+			return aios_fail(st, err, "%s: %s", module->path, own.message);
+		if (err) {
 			module_refuse(module, &own);
-			return fail_with_path(module, own.code, st);
+			return fail_with_path(module, err, st);
 		}
 		module_log(reg, AIOS_LOG_DEBUG, "loaded %s '%s' from %s", module_kind_name(kind),
 			   module->name, module->path);

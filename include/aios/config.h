@@ -114,7 +114,10 @@ AIOS_API int aios_config_load_default_ini(struct aios_config *cfg, struct aios_s
 /* The ini file that was read last, or NULL. */
 AIOS_API const char *aios_config_ini_path(const struct aios_config *cfg);
 
-/* Read every AIOS_* variable of the environment. AIOS_CONFIG and AIOS_TEST_* are left alone. */
+/*
+ * Read every AIOS_* variable of the environment. AIOS_CONFIG and AIOS_TEST_* are left
+ * alone; a set-user-id program reads none.
+ */
 AIOS_API int aios_config_load_env(struct aios_config *cfg, struct aios_status *st);
 
 /* ---- reading --------------------------------------------------------------- */

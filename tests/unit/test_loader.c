@@ -74,6 +74,7 @@ static const struct {
 	/* Its constructor crashes: if it ran, so would this test. */
 	{ "crash-ctor", "hash 0x0badc0de, expected", FROM_FILE, false },
 	{ "hidden-ctor", "has constructors (2 entries in .init_array", FROM_FILE, true },
+	{ "ifunc", "has ifuncs or target_clones (1)", FROM_FILE, true },
 	{ "big-state", "bytes of writable data", FROM_FILE, true },
 	{ "static-tls", "thread-local storage", FROM_FILE, true },
 	{ "liar-abi", "its descriptor says ABI", FROM_CODE, false },
