@@ -12,20 +12,15 @@ const struct command commands[] = {
 			    "[run] -m DIR --ids LIST [OPTION ...]",
 		.details =
 			"Loads a model, answers one prompt and writes the answer to standard "
-			"output as "
-			"it comes; a newline follows it. The prompt comes from -p, from a file "
-			"(-f), "
-			"from standard input, or as token ids (--ids); one newline at the end of a "
-			"file or of standard input is not part of it. 'run' is the command when "
-			"none "
-			"is named.\n\n"
-			"The same prompt, options and seed give the same answer, bit for bit, on "
-			"every "
-			"device and with any number of threads; the default seed is 0.\n\n"
-			"--json writes one object instead: text, ids, finish_reason (stop, length, "
-			"cancelled), usage, numerics_id and timings, and logprobs when asked for. "
-			"A "
-			"model without a tokenizer answers in ids.\n\n"
+			"output as it comes; a newline follows it. The prompt comes from -p, "
+			"from a file (-f), from standard input, or as token ids (--ids); one "
+			"newline at the end of a file or of standard input is not part of it. "
+			"'run' is the command when none is named.\n\n"
+			"The same prompt, options and seed give the same answer, bit for bit, "
+			"on every device and with any number of threads; the default seed is 0.\n\n"
+			"--json writes one object instead: text, ids, finish_reason (stop, "
+			"length, cancelled), usage, numerics_id and timings, and logprobs when "
+			"asked for. A model without a tokenizer answers in ids.\n\n"
 			"Ctrl-C ends the answer, a second one the program.",
 		.examples = "aios -m Qwen3-0.6B -p 'Once upon a time' -n 64\n"
 			    "aios run -m Qwen3-0.6B -p 'The capital of France is' --temp 0 --json\n"
@@ -37,9 +32,10 @@ const struct command commands[] = {
 		.name = "devices",
 		.summary = "list the devices that drivers found",
 		.synopsis = "devices [--driver LIST] [--json]",
-		.details = "Each device with its driver, stable id, name, memory, score and the "
-			   "numerics profiles it computes, best score first: the first one is used "
-			   "when --driver and --device do not say otherwise.",
+		.details = "Each device with its driver, stable id, name, memory and the numerics "
+			   "profiles it computes ('*': the fastest exact one), best score first: "
+			   "the first one is used when --driver and --device do not say otherwise. "
+			   "--json has the scores and their reasons too.",
 		.examples = "aios devices\naios devices --driver cpu-ref --json",
 		.bit = AIOS_CMD_DEVICES,
 		.run = devices_main,
@@ -48,13 +44,11 @@ const struct command commands[] = {
 		.name = "driver",
 		.summary = "list drivers, or show one",
 		.synopsis = "driver list [--why] [--json]\ndriver show NAME [--json]",
-		.details =
-			"'list' prints the drivers that can be used, the hooks that --hook may put "
-			"over one, and where they lie; with --why also where drivers were looked "
-			"for "
-			"and what became of each candidate. 'show' loads one and prints what it "
-			"says "
-			"of itself, its parameters with their values, and its devices.",
+		.details = "'list' prints the drivers that can be used, the hooks that --hook may "
+			   "put over one, and where they lie; with --why also where drivers were "
+			   "looked for and what became of each candidate. 'show' loads one and "
+			   "prints what it says of itself, its parameters with their values, and "
+			   "its devices.",
 		.examples = "aios driver list --why\naios driver show cpu-ref",
 		.operands = "list show",
 		.bit = AIOS_CMD_DRIVER,
@@ -78,11 +72,9 @@ const struct command commands[] = {
 		.synopsis = "tokenize -m DIR|FILE [-p TEXT | -f FILE] [--no-special] [--json]\n"
 			    "tokenize -m DIR|FILE --jsonl",
 		.details = "Prints the ids of a text on one line, separated by spaces. -m names a "
-			   "model's "
-			   "folder or a tokenizer.json. The text is taken as it is, byte for byte, "
-			   "also "
-			   "from standard input; --no-special leaves out the tokens that the model "
-			   "expects around a text, such as <bos>.\n\n"
+			   "model's folder or a tokenizer.json. The text is taken as it is, byte "
+			   "for byte, also from standard input; --no-special leaves out the tokens "
+			   "that the model expects around a text, such as <bos>.\n\n"
 			   "--jsonl reads one JSON string a line and writes one {\"ids\":[...]} a "
 			   "line.",
 		.examples = "aios tokenize -m Qwen3-0.6B -p 'Hello world'\n"
@@ -96,14 +88,11 @@ const struct command commands[] = {
 		.synopsis =
 			"detokenize -m DIR|FILE [--skip-special] [--json] [--ids LIST | ID ...]\n"
 			"detokenize -m DIR|FILE [--skip-special] --jsonl",
-		.details =
-			"Prints the text of token ids and a newline. Ids are separated by commas "
-			"or "
-			"white space and come from --ids, from the words of the command line, or "
-			"from "
-			"standard input.\n\n"
-			"--jsonl reads one array of ids a line, or an object with a key 'ids', and "
-			"writes one {\"text\":...} a line.",
+		.details = "Prints the text of token ids and a newline. Ids are separated by "
+			   "commas or white space and come from --ids, from the words of the "
+			   "command line, or from standard input.\n\n"
+			   "--jsonl reads one array of ids a line, or an object with a key 'ids', "
+			   "and writes one {\"text\":...} a line.",
 		.examples = "aios detokenize -m Qwen3-0.6B --ids 9707,1879\n"
 			    "aios tokenize -m Qwen3-0.6B -p Hello | aios detokenize -m Qwen3-0.6B",
 		.bit = AIOS_CMD_DETOKENIZE,
@@ -115,10 +104,9 @@ const struct command commands[] = {
 		.summary = "write a model's logits to a file",
 		.synopsis = "logits -m DIR --ids LIST --out FILE.npy\n"
 			    "logits -m DIR -p TEXT --out FILE.npy",
-		.details =
-			"Computes the logits after every position of the input and writes them as "
-			"float32 [positions, vocabulary] in NumPy's format. The file appears "
-			"complete or not at all.",
+		.details = "Computes the logits after every position of the input and writes them "
+			   "as float32 [positions, vocabulary] in NumPy's format. The file appears "
+			   "complete or not at all.",
 		.examples = "aios logits -m Qwen3-0.6B --ids 5,17,9 --out logits.npy",
 		.bit = AIOS_CMD_LOGITS,
 		.max_args = UINT32_MAX,
@@ -128,11 +116,10 @@ const struct command commands[] = {
 		.name = "config",
 		.summary = "print the configuration in force",
 		.synopsis = "config [--show-origin] [--json] [SECTION | SECTION.KEY]",
-		.details =
-			"Prints every option with its value as an ini file that aios reads back. "
-			"--show-origin says where each value comes from: the command line, the "
-			"environment, a line of an ini file, or the default, in that order of "
-			"precedence. With SECTION.KEY only that value is printed.",
+		.details = "Prints every option with its value as an ini file that aios reads "
+			   "back. --show-origin says where each value comes from: the command "
+			   "line, the environment, a line of an ini file, or the default, in that "
+			   "order of precedence. With SECTION.KEY only that value is printed.",
 		.examples = "aios config --show-origin\naios config engine.page_size",
 		.bit = AIOS_CMD_CONFIG,
 		.max_args = 1,
@@ -144,9 +131,8 @@ const struct command commands[] = {
 		.synopsis = "doctor [--json]",
 		.details = "Checks the configuration, the modules, the drivers and their devices, "
 			   "memory and limits, and computes a short answer with the demo model (or "
-			   "the "
-			   "one of -m) to see that all of it works together. Every warning "
-			   "and failure comes with what to do about it. Exits with 1 when a check "
+			   "the one of -m) to see that all of it works together. Every warning and "
+			   "failure comes with what to do about it. Exits with 1 when a check "
 			   "fails.",
 		.examples = "aios doctor\naios doctor --driver cpu-ref --json",
 		.bit = AIOS_CMD_DOCTOR,
