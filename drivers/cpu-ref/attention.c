@@ -129,25 +129,18 @@ static void attn_softmax(const struct attn_job *job, struct attn_query *q)
 }
 
 /*
- * Sixteen outputs go on over the block's keys. fma32 skips the masked ones; a
- * TFDPA block takes the visible ones it has, which is the same as zeros in the
- * place of the others, whatever lies in their slots.
+ * Sixteen outputs go on over the block's keys. A TFDPA block takes the visible
+ * keys it has: the same as zeros in the place of the others, whatever lies in
+ * their slots. Blocks without any would change nothing.
  */
 static void attn_values(const struct attn_job *job, struct attn_query *q, float *acc,
 			const struct ref_tile *tile)
 {
-	uint32_t l = (uint32_t)job->unit.tc.terms, k, lo, hi;
+	uint32_t l = job->unit.tc.terms ? (uint32_t)job->unit.tc.terms : ATTN_BLOCK, lo, hi;
 
-	if (!l) {
-		job->dot->chain(&job->unit, (float(*)[REF_LANES])acc, &q->p, 1, tile, q->lo,
-				q->hi - q->lo);
-		return;
-	}
-	for (k = 0; k < ATTN_BLOCK; k += l) {
-		lo = q->lo > k ? q->lo : k;
-		hi = q->hi < k + l ? q->hi : k + l;
-		job->dot->chain(&job->unit, (float(*)[REF_LANES])acc, &q->p, 1, tile,
-				lo < hi ? lo : k, lo < hi ? hi - lo : 0);
+	for (lo = q->lo; lo < q->hi; lo = hi) {
+		hi = lo / l * l + l < q->hi ? lo / l * l + l : q->hi;
+		job->dot->chain(&job->unit, (float(*)[REF_LANES])acc, &q->p, 1, tile, lo, hi - lo);
 	}
 }
 

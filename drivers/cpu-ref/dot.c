@@ -339,13 +339,12 @@ static void dot_tfdpa(const struct ref_unit *u, float *acc, const struct ref_vec
 	int32_t cut = (int32_t) ~((1u << (23 - u->tc.keep)) - 1);
 	uint32_t l = (uint32_t)u->tc.terms, k = k0, end = k0 + n, len;
 
-	do {
+	for (; k < end; k += len) {
 		len = end - k < l ? end - k : l;
 		if (!dot_block_fast(acc, u->tc.frac, cut, x->v + k, x->e + k, tile->v + k,
 				    tile->e + k, len))
 			dot_block_exact(u, acc, x->v + k, tile->v + k, len);
-		k += len;
-	} while (k < end);
+	}
 }
 
 static void dot_chain(const struct ref_unit *u, float (*acc)[REF_LANES], const struct ref_vec *vecs,

@@ -54,7 +54,7 @@ struct ref_dot {
 	/*
 	 * Continue the chains acc[i][lane] over elements [k0, k0 + n) of vecs[i]
 	 * and the tile, i < n_vecs <= REF_VECS. A TFDPA unit begins a block at k0
-	 * and takes a last short block as it is; n 0 is one block without terms.
+	 * and takes a last short block as it is.
 	 */
 	void (*chain)(const struct ref_unit *u, float (*acc)[REF_LANES], const struct ref_vec *vecs,
 		      uint32_t n_vecs, const struct ref_tile *tile, uint32_t k0, uint32_t n);

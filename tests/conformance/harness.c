@@ -473,9 +473,27 @@ float ct_value(enum ct_dist dist, uint64_t seed, uint64_t index)
 		if ((r >> 8) % 61 == 0)
 			return sign * aios_inf();
 		return (r >> 8) % 61 == 1 ? aios_float((uint32_t)r | 0x7f810000u) : x;
+	case CT_TINY:
+		return x * ct_pow2(-53);
+	case CT_HUGE:
+		return x * ct_pow2(62);
+	case CT_FULL:
+		sign = index / 32 % 2 ? -1.0f : 1.0f;
+		if (index % 32 < 15)
+			return 0.0f;
+		return index % 32 == 15 ? sign * (float)(1 + ct_uniform(seed, index)) :
+					  sign * 0x1.fffffep0f;
 	default:
 		return x;
 	}
+}
+
+/* The type's largest value that is not above |x| (x finite, in range, not subnormal). */
+static float ct_truncate(uint32_t dtype, float x)
+{
+	uint32_t bits = dtype == AIOS_BF16 ? 16 : dtype == AIOS_F16 ? 13 : 20;
+
+	return aios_float(aios_bits(x) & ~((1u << bits) - 1));
 }
 
 void ct_fill(enum ct_dist dist, uint32_t dtype, uint64_t seed, uint64_t n, void *dst)
@@ -485,6 +503,8 @@ void ct_fill(enum ct_dist dist, uint32_t dtype, uint64_t seed, uint64_t n, void 
 
 	for (i = 0; i < n; i++) {
 		x = ct_value(dist, seed, i);
+		if (dist == CT_FULL && dtype != AIOS_F32)
+			x = ct_truncate(dtype, x);
 		if (dist == CT_SUBNORMAL && dtype == AIOS_F16)
 			x = x * 0x1p120f; /* fp16 subnormals are multiples of 2^-24 */
 		if (dtype == AIOS_F32)

@@ -91,7 +91,12 @@ enum ct_dist {
 	CT_SUBNORMAL, /* subnormal and tiny */
 	CT_ZEROS,     /* a third signed zeros, a third +-1 */
 	CT_SPECIAL,   /* normal with a few infinities and NaN */
-	CT_DISTS
+	CT_DISTS,
+	/* For dot units, about the ends of their ranges: */
+	CT_TINY = CT_DISTS, /* normal times 2^-53 */
+	CT_HUGE,            /* normal times 2^62 */
+	CT_FULL,            /* 32 by 32: a term in [1, 2), then 16 with all significand bits set */
+	CT_ALL_DISTS
 };
 uint64_t ct_random(uint64_t seed, uint64_t index);
 double ct_uniform(uint64_t seed, uint64_t index); /* [0, 1) */

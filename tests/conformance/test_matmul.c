@@ -6,7 +6,7 @@
 
 struct mm {
 	uint32_t profile, dtype, t, n, k, segments, act, mid, out, bias, residual;
-	enum ct_dist dist;
+	enum ct_dist dist, w_dist; /* of x, of w */
 };
 
 /* Host side of a case. */
@@ -41,7 +41,7 @@ static void mm_make(const struct mm *c, struct mm_data *d)
 	d->x = ct_alloc((uint64_t)c->t * c->k * 2);
 	d->w = ct_alloc((uint64_t)d->rows * c->k * 2);
 	ct_fill(c->dist, d->xt, seed, (uint64_t)c->t * c->k * (d->xt == AIOS_I8X2 ? 2 : 1), d->x);
-	ct_fill(c->dist, d->wt, seed + 1, (uint64_t)d->rows * c->k, d->w);
+	ct_fill(c->w_dist, d->wt, seed + 1, (uint64_t)d->rows * c->k, d->w);
 	d->sx = ct_alloc(c->t * sizeof(float));
 	d->sw = ct_alloc(d->rows * sizeof(float));
 	for (i = 0; i < c->t; i++)
@@ -240,9 +240,9 @@ static uint64_t mm_case(struct mm c)
 	uint64_t n = (uint64_t)c.t * c.n, digest;
 	void *got;
 
-	snprintf(what, sizeof(what), "matmul %s %s T %u N %u K %u S %u act %u out %s dist %d",
+	snprintf(what, sizeof(what), "matmul %s %s T %u N %u K %u S %u act %u out %s dist %d %d",
 		 aios_profile_info_of(c.profile).name, aios_dtype_name(mm_xt(&c)), c.t, c.n, c.k,
-		 c.segments, c.act, aios_dtype_name(c.out), (int)c.dist);
+		 c.segments, c.act, aios_dtype_name(c.out), (int)c.dist, (int)c.w_dist);
 	mm_make(&c, &d);
 	mm_model(&c, &d);
 	got = ct_alloc(n * 4);
@@ -251,7 +251,7 @@ static uint64_t mm_case(struct mm c)
 		mm_launch(t, &c, &d, got);
 		ct_same(t, what, got, d.want, c.out, n);
 	}
-	if (!c.act && c.dist != CT_SPECIAL) {
+	if (!c.act && c.dist != CT_SPECIAL && c.w_dist != CT_SPECIAL) {
 		mm_float64(&c, &d);
 		ct_near(what, c.out, got, d.exact, d.bound, n);
 	}
@@ -295,17 +295,25 @@ START_TEST(test_shapes)
 }
 END_TEST
 
+/* Every distribution of x with every one of w. */
 START_TEST(test_distributions)
 {
 	struct mm c;
-	int i;
+	int i, j;
 
-	for (i = 0; i < 2 * CT_DISTS; i++) {
-		c = mm_base((uint32_t)_i, mm_halves[i / CT_DISTS]);
-		c.dist = (enum ct_dist)(i % CT_DISTS);
-		c.k = 96;
-		c.t = 9;
-		mm_case(c);
+	for (i = 0; i < CT_ALL_DISTS; i++) {
+		for (j = 0; j < CT_ALL_DISTS; j++) {
+			c = mm_base((uint32_t)_i, mm_halves[(i + j) % 2]);
+			c.dist = (enum ct_dist)i;
+			c.w_dist = (enum ct_dist)j;
+			c.k = 64;
+			c.t = 5;
+			mm_case(c);
+			c.dtype = mm_halves[(i + j + 1) % 2];
+			c.n = 9;
+			c.t = 1;
+			mm_case(c);
+		}
 	}
 }
 END_TEST
@@ -390,7 +398,7 @@ START_TEST(test_frozen)
 	c.n = 40;
 	c.k = 512;
 	c.segments = 4;
-	c.dist = CT_WIDE;
+	c.dist = c.w_dist = CT_WIDE;
 	snprintf(name, sizeof(name), "matmul.%s", aios_profile_info_of((uint32_t)_i).name);
 	ct_frozen(name, mm_case(c));
 }
