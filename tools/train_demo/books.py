@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The public-domain books: plain paragraphs, split into tales and chapters."""
 
 import os
@@ -25,8 +26,11 @@ def chapters(folder):
             if not paragraph:
                 continue
             letters = [c for c in paragraph if c.isalpha()]
-            heading = re.match(r"(CHAPTER|PART|Chapter)\b", paragraph) or not letters or (
-                len(paragraph) < 90 and all(c.isupper() for c in letters))
+            heading = (
+                re.match(r"(CHAPTER|PART|Chapter)\b", paragraph)
+                or not letters
+                or (len(paragraph) < 90 and all(c.isupper() for c in letters))
+            )
             if heading:
                 if sum(map(len, current)) > 1500:
                     out.append((book, current))

@@ -1,6 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
 """Characters and homes: what the plots have in common."""
 
-from words import ANIMALS, BOYS, GIRLS, HE_ANIMAL_NAMES, SHE_ANIMAL_NAMES, WISE
+from words import ANIMALS, BOYS, FOLK, FOLK_HE, FOLK_SHE, GIRLS, HE_ANIMAL_NAMES, SHE_ANIMAL_NAMES, WISE, invented_name
 
 PRONOUNS = {"f": ("she", "her", "her", "herself"), "m": ("he", "him", "his", "himself")}
 
@@ -20,18 +21,31 @@ def bind_character(s, key, name, kind, sex, human):
 
 def child(s, key, name=None, sex=None):
     sex = sex or s.rng.choice("fm")
-    name = name or fresh(s, GIRLS if sex == "f" else BOYS)
+    name = name or new_name(s, GIRLS if sex == "f" else BOYS)
     bind_character(s, key, name, "girl" if sex == "f" else "boy", sex, True)
-    s.bind(**{key + ".a": "a [[little|small|young]|[#t] [little|young|]|[little|young|]] ".replace("[#t]", "{#trait}")
-              + s.ctx[key + ".kind"]})
+    s.bind(**{key + ".a": "a [little|small|young|{#trait}|{#trait} [little|young|]] " + s.ctx[key + ".kind"]})
 
 
 def animal(s, key, kind=None, name=None, sex=None):
     sex = sex or s.rng.choice("fm")
-    name = name or fresh(s, SHE_ANIMAL_NAMES if sex == "f" else HE_ANIMAL_NAMES)
+    name = name or new_name(s, SHE_ANIMAL_NAMES if sex == "f" else HE_ANIMAL_NAMES)
     kind = kind or fresh(s, ANIMALS)
     bind_character(s, key, name, kind, sex, False)
-    s.bind(**{key + ".a": "a [little|small|young|{#trait}|{#trait} little|little {#color}] ".replace("|little {#color}", "") + kind})
+    s.bind(**{key + ".a": "a [little|small|young|{#trait}|{#trait} little] " + kind})
+
+
+def folk(s, key, kind=None, name=None):
+    """A grown-up, or somebody out of a fairy tale, known by the trade."""
+    kind = kind or fresh(s, FOLK)
+    sex = "f" if kind in FOLK_SHE else "m" if kind in FOLK_HE else s.rng.choice("fm")
+    name = name or new_name(s, GIRLS if sex == "f" else BOYS)
+    bind_character(s, key, name, kind, sex, True)
+    s.ctx[key + ".child"] = kind
+    s.bind(**{key + ".a": "a [young|young|{#trait}|{#trait} young|poor|old] " + kind})
+
+
+def new_name(s, names):
+    return invented_name(s.rng) if s.rng.random() < 0.12 else fresh(s, names)
 
 
 def wise(s, key):
@@ -78,25 +92,36 @@ def home(s):
     sex = "f" if mother < 0.75 else "m"
     bind_character(s, "m", None, "mother", sex, human)
     if human:
-        word = s.rng.choice(["mother", "mom", "grandmother", "aunt"] if sex == "f" else ["father", "dad", "grandfather", "uncle"])
+        word = s.rng.choice(
+            ["mother", "mom", "grandmother", "aunt"] if sex == "f" else ["father", "dad", "grandfather", "uncle"]
+        )
     else:
         word = s.rng.choice(["mother", "mother", "grandmother"] if sex == "f" else ["father", "grandfather"])
     s.ctx["mw"] = word
     s.ctx["m"] = s.ctx["h.his"] + " " + word
-    s.ctx["papa"] = {"mother": "Mother", "mom": "Mom", "grandmother": "Grandma", "aunt": "Auntie", "father": "Father",
-                     "dad": "Dad", "grandfather": "Grandpa", "uncle": "Uncle"}[word]
+    s.ctx["papa"] = {
+        "mother": "Mother",
+        "mom": "Mom",
+        "grandmother": "Grandma",
+        "aunt": "Auntie",
+        "father": "Father",
+        "dad": "Dad",
+        "grandfather": "Grandpa",
+        "uncle": "Uncle",
+    }[word]
 
 
 def hero(s, want=None):
-    """Chooses the hero; `want` may fix name, sex, kind or human."""
+    """Chooses the hero; `want` may fix name, sex, kind or sort (child, animal, folk)."""
     want = want or {}
-    human = want.get("human", s.rng.random() < 0.58)
-    if want.get("kind"):
-        human = False
-    if human:
+    r = s.rng.random()
+    sort = want.get("sort") or ("child" if r < 0.46 else "animal" if r < 0.84 else "folk")
+    if sort == "child":
         child(s, "h", want.get("name"), want.get("sex"))
-    else:
+    elif sort == "animal":
         animal(s, "h", want.get("kind"), want.get("name"), want.get("sex"))
+    else:
+        folk(s, "h", want.get("kind"), want.get("name"))
     home(s)
 
 
@@ -111,8 +136,14 @@ def friend(s, key="f"):
 
 def meet_friend(s):
     """Says who f is."""
-    s.one("{h}'s best friend was {f}, {f.a}.", "{h} had a good friend, {f.a} named {f}.", "{h} and {f} were the best of friends.",
-          "{h.his} best friend was called {f}, and they {#together}.", "{h} had a friend named {f}.", "Next door lived {h.his} friend {f}, {f.a}.")
+    s.one(
+        "{h}'s best friend was {f}, {f.a}.",
+        "{h} had a good friend, {f.a} named {f}.",
+        "{h} and {f} were the best of friends.",
+        "{h.his} best friend was called {f}, and they {#together}.",
+        "{h} had a friend named {f}.",
+        "Next door lived {h.his} friend {f}, {f.a}.",
+    )
 
 
 LIKES = (
@@ -139,7 +170,24 @@ def opening(s):
             "Once upon a time, {home}, there was {h.a}. [{h.his} name was {h}.|The name of the {h.child} was {h}.]",
             "Once upon a time there was {h.a} whose name was {h}. {h.he} lived {home}.",
         )
-    elif r < 0.66:
+    elif r < 0.58:
+        s.one(
+            "A [{#trait}|young] {h.kind} named {h} lived {home}.",
+            "The {h.kind} was called {h}, and {h.he} lived {home}.",
+            "The {#trait} {h.kind} was named {h}. {h.he} lived {home}.",
+            "In a land far away, there lived {h.a} named {h}.",
+            "In the [forest|mountains|valley|old town|city], there was {h.a} named {h}.",
+            "Here is a story about {h.a} named {h}, who lived {home}.",
+            "There was {h.a} named {h} who lived {home}.",
+            "On a {#small} [hill|island|farm], there lived {h.a} called {h}.",
+            "Not so long ago, {h.a} named {h} lived {home}.",
+            *(
+                ()
+                if s.ctx["h.kind"] in ("girl", "boy")
+                else ("The {h.kind} {h} lived {home}.", "{h} the {h.kind} lived with {m} {home}.")
+            ),
+        )
+    elif r < 0.68:
         s.one(
             "Long ago, {h.a} named {h} lived {home}.",
             "Long, long ago, there lived {h.a} called {h}. {h.he} had a home {home}.",
@@ -164,14 +212,17 @@ def opening(s):
             "{#day}, {h.a} named {h} was [sitting in front of {h.his} {house}|walking home|looking out at the rain|eating breakfast "
             "with {m}|playing {#spot}].",
             "It was a [cold|warm|windy|sunny|rainy|quiet] day in {#season}. {h}, {h.a}, was {#doing}.",
-            "\"Good morning, {papa}!\" said {h}. {h} was {h.a}, and this was going to be a very special day.",
+            '"Good morning, {papa}!" said {h}. {h} was {h.a}, and this was going to be a very special day.',
             "{h} woke up early. {h.he} was {h.a}, and {h.he} lived {home}.",
         )
     r = s.rng.random()
-    if r < 0.7:
+    if r < 0.6:
         s.one(*[x + "." for x in LIKES])
-    s.maybe(0.12, "[But most of all, {h.he} loved {m}.|{h.he} had [a warm bed|many books|a small blue blanket] and {m} to tell {h.him} "
-            "stories.|{h} was never bored.]")
+    s.maybe(
+        0.12,
+        "[But most of all, {h.he} loved {m}.|{h.he} had [a warm bed|many books|a small blue blanket] and {m} to tell {h.him} "
+        "stories.|{h} was never bored.]",
+    )
 
 
 def weather(s, chance=0.4):
@@ -179,7 +230,7 @@ def weather(s, chance=0.4):
 
 
 SIDE = (
-    "On the way, {h} saw a {#color} {#insect}. \"Hello, little {#insect},\" said {h}, but it [flew away|did not answer|went on its way].",
+    'On the way, {h} saw a {#color} {#insect}. "Hello, little {#insect}," said {h}, but it [flew away|did not answer|went on its way].',
     "{h} picked a few {#fruits} and ate them. They were [sweet|very sweet|sour but good].",
     "A {#bird} sang [in a {#tree}|above|on a branch], and {h} [sang too|listened for a while|felt a little better].",
     "{h} jumped over a [puddle|small stream|fallen branch] and [laughed|went on|almost slipped].",
@@ -204,10 +255,18 @@ def ending(s, *lessons, together=None):
         s.one(*lessons)
     r = s.rng.random()
     if r < 0.22:
-        s.one("From that day on, [they were the best of friends|{h} and {f} were always together|they played together every day]."
-              if together else "And from that day on, {h} was [much happier|a little wiser|never quite the same].")
+        s.one(
+            "From that day on, [they were the best of friends|{h} and {f} were always together|they played together every day]."
+            if together
+            else "And from that day on, {h} was [much happier|a little wiser|never quite the same]."
+        )
     elif r < 0.42:
-        s.one("And they all lived happily ever after.", "And they lived happily ever after.", "The end.", "And that is the end of the story.")
+        s.one(
+            "And they all lived happily ever after.",
+            "And they lived happily ever after.",
+            "The end.",
+            "And that is the end of the story.",
+        )
     elif r < 0.6:
         s.one(
             "That night, {h} fell asleep with a smile on {h.his} face.",
@@ -217,5 +276,8 @@ def ending(s, *lessons, together=None):
             "And when the stars came out, {h} looked up at them and smiled.",
         )
     elif r < 0.72:
-        s.one("It was [the best day of {h.his} life|a day {h} would never forget|the happiest day of the whole year].",
-              "{h} never forgot that day.", "And {h} smiled.")
+        s.one(
+            "It was [the best day of {h.his} life|a day {h} would never forget|the happiest day of the whole year].",
+            "{h} never forgot that day.",
+            "And {h} smiled.",
+        )

@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the text and the tokens.
 
-    python3 corpus.py show SEED                         prints one story of each plot
-    python3 corpus.py tokenizer --books DIR --out DIR   trains tokenizer.json
-    python3 corpus.py tokens --books DIR --tokenizer DIR --out DIR --stories N --workers W
-                                                        writes the token files that train.py reads
+python3 corpus.py show SEED                         prints one story of each plot
+python3 corpus.py tokenizer --books DIR --out DIR   trains tokenizer.json
+python3 corpus.py tokens --books DIR --tokenizer DIR --out DIR --stories N --workers W
+                                                    writes the token files that train.py reads
 """
 
 import argparse
@@ -11,6 +12,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import sys
 import time
 
@@ -18,12 +20,17 @@ import books
 from cast import hero
 from chat import chat
 from engine import Story
-from plots import PLOTS
+from more_plots import MORE
+from plots import PLOTS as FIRST
 
+PLOTS = FIRST + MORE
 VOCAB = 4096
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-QWEN2_SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
-CHAT_SHARE = 0.14  # of the documents that are not books
+QWEN2_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+CHAT_SHARE = 0.2  # of the documents that are not books
+MIDDLE_SHARE = 0.06  # of the stories begin in the middle, so that any sentence will do as a prompt
 HELD_OUT_SEED = 10**9
 
 
@@ -37,22 +44,44 @@ def story(rng, plot=None, want=None):
 def document(seed, kind=None):
     rng = random.Random(seed)
     is_chat = rng.random() < CHAT_SHARE if kind is None else kind == "chat"
-    return chat(rng) if is_chat else story(rng)
+    if is_chat:
+        return chat(rng)
+    text = story(rng)
+    if kind is None and rng.random() < MIDDLE_SHARE:
+        cuts = [m.end() for m in re.finditer(r"[.!?]\"?\s+", text[: len(text) * 2 // 3])]
+        text = text[rng.choice(cuts) :] if cuts else text
+    return text
 
 
 def train_tokenizer(args):
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import (
+        AddedToken,
+        Regex,
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        processors,
+        trainers,
+    )
 
     tok = Tokenizer(models.BPE(unk_token=None, fuse_unk=False, byte_fallback=False))
     tok.normalizer = normalizers.NFC()
-    tok.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(QWEN2_SPLIT), behavior="isolated", invert=False),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False),
-    ])
+    tok.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(QWEN2_SPLIT), behavior="isolated", invert=False),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False),
+        ]
+    )
     tok.post_processor = processors.ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False)
     tok.decoder = decoders.ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False)
-    trainer = trainers.BpeTrainer(vocab_size=VOCAB - len(SPECIAL), special_tokens=[], show_progress=False,
-                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCAB - len(SPECIAL),
+        special_tokens=[],
+        show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
     train, _ = books.split(args.books)
     texts = [p for _, chapter in train for p in chapter]
     texts += [story(random.Random(i)) for i in range(args.stories)]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small text grammar engine.
 
 A template is plain text with
@@ -69,7 +70,7 @@ def _compile(text):
     return tree
 
 
-_ARTICLE = re.compile(r"\b([Aa]) (?=(?:[aeioAEIO]|u(?!ni|se|su|ku)|hour|honest))(?!on[ce]\b)")
+ARTICLE = re.compile(r"\b([Aa]) (?=(?:[aeioAEIO]|u(?!ni|se|su|ku)|hour|honest))(?!on[ce]\b)")
 _SENTENCE = re.compile(r"(^\W*|[.!?] +|\.\" |(?:^|(?<!,)[\s(])\")([a-z])")
 _SPACES = re.compile(r"  +")
 _SPACE_BEFORE = re.compile(r" +([.,!?;:])")
@@ -77,7 +78,7 @@ _SPACE_BEFORE = re.compile(r" +([.,!?;:])")
 
 def tidy(text):
     text = _SPACE_BEFORE.sub(r"\1", _SPACES.sub(" ", text.strip()))
-    text = _ARTICLE.sub(r"\1n ", text)
+    text = ARTICLE.sub(r"\1n ", text)
     return _SENTENCE.sub(lambda m: m.group(1) + m.group(2).upper(), text)
 
 
@@ -135,5 +136,26 @@ class Story:
         if self.paragraphs[-1]:
             self.paragraphs.append([])
 
+    def vary(self):
+        """Where two sentences in a row begin with the hero's name and speak of nobody else, the second mostly says he or she."""
+        name = self.ctx.get("h")
+        if not name:
+            return
+        others = [self.ctx[k] for k in self.meta["cast"] if k != "h" and k in self.ctx]
+        he = self.ctx["h.he"].capitalize()
+        plain = re.compile(re.escape(name) + r" (?!and |or |the )[a-z]")
+        for paragraph in self.paragraphs:
+            for i in range(1, len(paragraph)):
+                before, text = paragraph[i - 1], paragraph[i]
+                if (
+                    plain.match(text)
+                    and before.startswith((name + " ", he + " "))
+                    and '"' not in before
+                    and not any(o in before for o in others)
+                    and self.rng.random() < 0.75
+                ):
+                    paragraph[i] = he + text[len(name) :]
+
     def text(self):
+        self.vary()
         return "\n\n".join(" ".join(p) for p in self.paragraphs if p)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trains the demo model: Qwen3 architecture in plain PyTorch, with the parameter names of Hugging Face.
 
 Reads the token files of corpus.py, writes share/demo's config.json, model.safetensors (bf16), tokenizer_config.json and
@@ -197,7 +198,11 @@ class Books:
     def rows(self, count, width):
         usable = self.starts[self.starts + width <= len(self.flat)]
         at = self.rng.choice(usable, count)
-        return np.stack([self.flat[a : a + width] for a in at]).astype(np.int64)
+        return (
+            np.stack([self.flat[a : a + width] for a in at]).astype(np.int64)
+            if count
+            else np.empty((0, width), np.int64)
+        )
 
 
 @torch.no_grad()
@@ -228,7 +233,10 @@ def held_out(model, folder, device, autocast):
                 loss = model(torch.from_numpy(ids).to(device), torch.from_numpy(targets).to(device))
             nats += float(loss) * n
             count += n
-        out[name] = {"bits_per_byte": round(nats / math.log(2) / info[name]["bytes"], 4), "nats_per_token": round(nats / count, 4)}
+        out[name] = {
+            "bits_per_byte": round(nats / math.log(2) / info[name]["bytes"], 4),
+            "nats_per_token": round(nats / count, 4),
+        }
     return out
 
 
@@ -245,26 +253,47 @@ def export(model, args):
             f.write("\n")
 
     dump("config.json", CONFIG)
-    dump("generation_config.json", {"do_sample": True, "eos_token_id": [4093, 4095], "pad_token_id": 4093, "temperature": 0.7,
-                                    "top_p": 0.9, "transformers_version": "4.51.0"})
+    dump(
+        "generation_config.json",
+        {
+            "do_sample": True,
+            "eos_token_id": [4093, 4095],
+            "pad_token_id": 4093,
+            "temperature": 0.7,
+            "top_p": 0.9,
+            "transformers_version": "4.51.0",
+        },
+    )
     special = [(4093, "<|endoftext|>"), (4094, "<|im_start|>"), (4095, "<|im_end|>")]
-    dump("tokenizer_config.json", {
-        "add_bos_token": False,
-        "add_prefix_space": False,
-        "added_tokens_decoder": {str(i): {"content": t, "lstrip": False, "normalized": False, "rstrip": False,
-                                          "single_word": False, "special": True} for i, t in special},
-        "additional_special_tokens": ["<|im_start|>", "<|im_end|>"],
-        "bos_token": None,
-        "chat_template": CHAT_TEMPLATE,
-        "clean_up_tokenization_spaces": False,
-        "eos_token": "<|endoftext|>",
-        "errors": "replace",
-        "model_max_length": 2048,
-        "pad_token": "<|endoftext|>",
-        "split_special_tokens": False,
-        "tokenizer_class": "Qwen2Tokenizer",
-        "unk_token": None,
-    })
+    dump(
+        "tokenizer_config.json",
+        {
+            "add_bos_token": False,
+            "add_prefix_space": False,
+            "added_tokens_decoder": {
+                str(i): {
+                    "content": t,
+                    "lstrip": False,
+                    "normalized": False,
+                    "rstrip": False,
+                    "single_word": False,
+                    "special": True,
+                }
+                for i, t in special
+            },
+            "additional_special_tokens": ["<|im_start|>", "<|im_end|>"],
+            "bos_token": None,
+            "chat_template": CHAT_TEMPLATE,
+            "clean_up_tokenization_spaces": False,
+            "eos_token": "<|endoftext|>",
+            "errors": "replace",
+            "model_max_length": 2048,
+            "pad_token": "<|endoftext|>",
+            "split_special_tokens": False,
+            "tokenizer_class": "Qwen2Tokenizer",
+            "unk_token": None,
+        },
+    )
     source = os.path.join(args.tokenizer, "tokenizer.json")
     target = os.path.join(args.out, "tokenizer.json")
     if os.path.abspath(source) != os.path.abspath(target):
@@ -297,16 +326,22 @@ def main():
 
     matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.dim() != 2 or "embed" in n]
-    opt = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}],
-                            lr=args.lr, betas=(0.9, 0.95), eps=1e-9, fused=device == "cuda")
+    opt = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}],
+        lr=args.lr,
+        betas=(0.9, 0.95),
+        eps=1e-9,
+        fused=device == "cuda",
+    )
     step_fn = model if args.no_compile else torch.compile(model, dynamic=False)
     docs, book = Documents(args.tokens, args.seed), Books(args.tokens, args.seed + 1)
 
-    # Every fourth step reads rows of 2048 tokens, the others rows of 1024; one row in 64 comes from the books.
+    # Every fourth step reads rows of 2048 tokens, the others rows of 1024. Every other step has one row of the books: more
+    # would only be learned by heart, for the books are small.
     def batch(step):
         width = min(2048 if step % 4 == 3 else 1024, args.tokens_per_step)
         rows = args.tokens_per_step // width
-        from_books = max(1, rows // 64)
+        from_books = 1 - step % 2
         data = np.concatenate((docs.rows(rows - from_books, width + 1), book.rows(from_books, width + 1)))
         data = torch.from_numpy(data)
         if device == "cuda":
@@ -344,16 +379,25 @@ def main():
             mean = float(torch.stack(losses).mean())
             losses = []
             print(f"step {step} loss {mean:.4f} lr {lr:.2e} epoch {docs.epochs} {time.time() - t0:.0f} s", flush=True)
-        if step % 2000 == 0:
+        if step % 1000 == 0:
             print(json.dumps(held_out(model, args.tokens, device, autocast)), flush=True)
 
     with torch.no_grad():
         for p in model.parameters():
             p.copy_(p.to(torch.bfloat16))
-    report = {"parameters": count, "steps": steps, "tokens": steps * args.tokens_per_step, "epochs": docs.epochs, "seed": args.seed, "lr": args.lr,
-              "device": torch.cuda.get_device_name() if device == "cuda" else "cpu", "torch": torch.__version__,
-              "seconds": round(time.time() - t0), "held_out": held_out(model, args.tokens, device, autocast),
-              "corpus": json.load(open(os.path.join(args.tokens, "info.json")))}
+    report = {
+        "parameters": count,
+        "steps": steps,
+        "tokens": steps * args.tokens_per_step,
+        "epochs": docs.epochs,
+        "seed": args.seed,
+        "lr": args.lr,
+        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        "torch": torch.__version__,
+        "seconds": round(time.time() - t0),
+        "held_out": held_out(model, args.tokens, device, autocast),
+        "corpus": json.load(open(os.path.join(args.tokens, "info.json"))),
+    }
     export(model, args)
     with open(os.path.join(args.out, "report.json"), "w") as f:
         json.dump(report, f, indent=1)

@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """Loads share/demo in transformers, writes sample stories, and makes the golden logits.
 
-    python3 verify.py samples DIR [--prompt TEXT] [--count N]
-    python3 verify.py chat DIR
-    python3 verify.py golden DIR OUT.safetensors
+python3 verify.py samples DIR [--prompt TEXT] [--count N]
+python3 verify.py chat DIR
+python3 verify.py golden DIR OUT.safetensors
 """
 
 import argparse
@@ -11,13 +12,19 @@ import sys
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-PROMPTS = (  # cut to 1, 7, 24 and 70 tokens
-    (1, "Once upon a time"),
-    (7, "Once upon a time, there was a little rabbit"),
-    (24, "Nora lived in a small village by the sea. One morning, she found an old map in a bottle on the beach. \"Look!\" she said."),
-    (70, "Long ago, in a little house at the edge of the woods, there lived a boy named Emil. His grandmother was very ill, and only "
-         "the silver flower on the glass mountain could help her. \"Then I will go and get it,\" said Emil. On the way, he met a "
-         "fox that was stuck in a trap. \"Wait, I will help you,\" said Emil, and he opened the trap with a strong branch."),
+PROMPTS = (  # cut to 1, 7, 24 and 70 tokens; chosen so that the best two logits are seldom close
+    (1, "There was once a princess"),
+    (7, '"Good morning, Grandma!" said Oscar. Oscar was a young boy'),
+    (
+        24,
+        "Once upon a time, a young girl named Karen lived with her grandmother in the little town of Sunnyvale.\n\nEarly one morning, Karen",
+    ),
+    (
+        70,
+        "Juniper was a busy mouse who lived in a sunny meadow full of snowdrops.\n\nThere was an old golden trumpet that everyone loved to "
+        "hear. But one bright morning, there was no sound any more. Without it, the people became quiet and sad. Nobody danced, and "
+        "nobody sang. Strong men came with hammers, and clever men came with books, but the golden trumpet did not make a sound.",
+    ),
 )
 
 
@@ -40,8 +47,15 @@ def samples(args):
 def chat(args):
     tok, model = AutoTokenizer.from_pretrained(args.dir), load(args.dir)
     torch.manual_seed(args.seed)
-    for ask in ("Hello!", "Who are you?", "Tell me a story about a fox named Rusty.", "Write a story about a dragon.", "What is the capital of Spain?",
-                "Thanks!", "Please tell me a story about Mia."):
+    for ask in (
+        "Hello!",
+        "Who are you?",
+        "Tell me a story about a fox named Rusty.",
+        "Write a story about a dragon.",
+        "What is the capital of Spain?",
+        "Thanks!",
+        "Please tell me a story about Mia.",
+    ):
         text = tok.apply_chat_template([{"role": "user", "content": ask}], add_generation_prompt=True, tokenize=False)
         ids = tok(text, return_tensors="pt", add_special_tokens=False)
         out = model.generate(**ids, do_sample=True, temperature=0.7, top_p=args.top_p, top_k=0, max_new_tokens=700)
@@ -73,10 +87,16 @@ def golden(args):
         out[f"margin.{i}"] = torch.tensor(margin)
         error = (out[f"logits_bf16.{i}"] - out[f"logits_fp32.{i}"]).abs().max()
         print(i, n, "largest error of bf16", float(error), repr(tok.decode(greedy)), "smallest margin", min(margin))
-    save_file(out, args.out, metadata={
-        "transformers": transformers.__version__, "torch": torch.__version__,
-        "note": "eager attention on the CPU; logits_* hold the last min(n,%d) positions; fp32 run on the bf16 checkpoint; "
-                "greedy from the fp32 run" % args.positions})
+    save_file(
+        out,
+        args.out,
+        metadata={
+            "transformers": transformers.__version__,
+            "torch": torch.__version__,
+            "note": "eager attention on the CPU; logits_* hold the last min(n,%d) positions; fp32 run on the bf16 checkpoint; "
+            "greedy from the fp32 run" % args.positions,
+        },
+    )
 
 
 def main():
@@ -93,7 +113,7 @@ def main():
             p.add_argument("--count", type=int, default=10)
         if name == "golden":
             p.add_argument("out")
-            p.add_argument("--positions", type=int, default=8)
+            p.add_argument("--positions", type=int, default=5, help="how many of the last positions to keep")
     args = ap.parse_args()
     args.fn(args)
 
