@@ -273,7 +273,7 @@ static int byte_level(struct decoding *decoding, size_t i, const char *text, siz
 		rc = collect(state, text, len);
 		spare->len = 0;
 		if (rc == 0)
-			rc = element_bytes(state->held.data + state->seen,
+			rc = element_bytes(text_bytes(&state->held) + state->seen,
 					   state->held.len - state->seen, spare);
 		if (rc == 0) {
 			state->held.len = state->seen;
@@ -353,7 +353,7 @@ static int byte_fallback(struct decoding *decoding, size_t i, const char *text, 
 	if (rc || !end)
 		return rc;
 	text_swap(&element, &state->held);
-	rc = byte_fallback_element(decoding, i, element.data ? element.data : "", element.len);
+	rc = byte_fallback_element(decoding, i, text_bytes(&element), element.len);
 	text_finish(&element);
 	return rc;
 }
@@ -425,9 +425,9 @@ static int strip(struct decoding *decoding, size_t i, const char *text, size_t l
 	}
 	text_swap(&out, &state->held);
 	rc = text_append(&out, text, len);
-	tail = rc ? 0 : trailing(content, out.data, out.len, step->stop);
+	tail = rc ? 0 : trailing(content, text_bytes(&out), out.len, step->stop);
 	if (rc == 0 && !end)
-		rc = text_append(&state->held, out.data + out.len - tail, tail);
+		rc = text_append(&state->held, text_bytes(&out) + out.len - tail, tail);
 	if (end)
 		state->open = false;
 	if (rc == 0)
@@ -463,15 +463,16 @@ static int replace(struct decoding *decoding, size_t i, const char *text, size_t
 		return rc;
 	if (step->pattern.kind == PATTERN_LITERAL) {
 		/* What is behind the last match may begin the next. */
-		pattern_scan_start(&scan, &step->pattern, &decoding->scratch, state->held.data,
-				   state->held.len);
+		pattern_scan_start(&scan, &step->pattern, &decoding->scratch,
+				   text_bytes(&state->held), state->held.len);
 		while (pattern_scan_next(&scan, &start, &stop, NULL) > 0)
 			done = stop;
 		if (!end)
-			keep = possible_start(&step->pattern.literal, state->held.data + done,
+			keep = possible_start(&step->pattern.literal,
+					      text_bytes(&state->held) + done,
 					      state->held.len - done);
 	}
-	rc = pattern_replace(&step->pattern, &decoding->scratch, state->held.data,
+	rc = pattern_replace(&step->pattern, &decoding->scratch, text_bytes(&state->held),
 			     state->held.len - keep, &step->content, &out, decoding->st);
 	text_drop(&state->held, state->held.len - keep);
 	if (rc == 0)

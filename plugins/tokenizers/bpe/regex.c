@@ -622,6 +622,23 @@ out:
 	return rc;
 }
 
+/* \k<name>, what the group matched, with r->src at the 'k'. */
+static int named_reference(struct rewriter *r)
+{
+	const char *at = r->src + 1;
+
+	if (at < r->end && *at == '<')
+		for (at++; at < r->end && (isalnum((unsigned char)*at) || *at == '_'); at++)
+			;
+	if (at == r->end || *at != '>' || at - r->src < 3)
+		return refuse(r, "\\k without <name>");
+	if (text_append(&r->out, "\\", 1) ||
+	    text_append(&r->out, r->src, (size_t)(at + 1 - r->src)))
+		return -ENOMEM;
+	r->src = at; /* the caller passes the last one */
+	return 0;
+}
+
 /* An escape outside classes, r->src at the backslash. */
 static int escape(struct rewriter *r)
 {
@@ -642,6 +659,8 @@ static int escape(struct rewriter *r)
 	else if (rc == 0 && *r->src == 'B')
 		rc = text_append_string(&r->out, "(?:" AFTER_WORD BEFORE_WORD
 						 "|" NOT_AFTER_WORD NOT_BEFORE_WORD ")");
+	else if (rc == 0 && *r->src == 'k')
+		rc = named_reference(r);
 	else if (rc == 0 && (strchr("AzZGRXN", *r->src) || isdigit((unsigned char)*r->src)))
 		rc = text_append(&r->out, "\\", 1) ? -ENOMEM : text_append(&r->out, r->src, 1);
 	else if (rc == 0)

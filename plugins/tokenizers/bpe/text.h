@@ -18,6 +18,13 @@ struct text {
 };
 
 void text_finish(struct text *text);
+
+/* The bytes; of an empty text too, which may have no memory. */
+static inline const char *text_bytes(const struct text *text)
+{
+	return text->data ? text->data : "";
+}
+
 /* All of these return 0 or -ENOMEM, and change nothing when they fail. */
 int text_reserve(struct text *text, size_t more);
 int text_append(struct text *text, const char *bytes, size_t len);

@@ -27,7 +27,9 @@ bool unicode_is_mark(uint32_t code)
 {
 	utf8proc_category_t c = category(code);
 
-	return c == UTF8PROC_CATEGORY_MN || c == UTF8PROC_CATEGORY_MC || c == UTF8PROC_CATEGORY_ME;
+	if (c == UTF8PROC_CATEGORY_MN || c == UTF8PROC_CATEGORY_MC || c == UTF8PROC_CATEGORY_ME)
+		return !unicode_is_later_mark(code);
+	return code == 0x1cf2 || code == 0x1cf3; /* marks once, letters now */
 }
 
 bool unicode_is_number(uint32_t code)
