@@ -43,6 +43,8 @@ const struct aios_option config_core_options[] = {
 	    "Folders that are searched for drivers, separated by colons, before the installed ones."),
 	ROW("aios", "plugin_path", PATH, "", 0, 0, NULL, "plugin-path", 0, "DIRS", "Device", ALL,
 	    "Folders that are searched for plugins, separated by colons, before the installed ones."),
+	ROW("aios", "default_path", BOOL, "true", 0, 0, NULL, "default-path", 0, NULL, "Device", ALL,
+	    "Search the folders beside the program too; --no-default-path: only those that are named."),
 	ROW("aios", "threads", INT, "0", 0, 4096, NULL, "threads", 0, "N", "Device", ALL,
 	    "Threads of drivers that compute on the CPU; 0: one a core. Results do not depend on it."),
 	ROW("aios", "numerics", CHOICE, "auto", 0, 0,

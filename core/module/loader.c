@@ -40,14 +40,58 @@ static int adopt(struct module *module, const struct modinfo *info, struct aios_
 		free(needs);
 		return aios_fail(st, -ENOMEM, "no memory for the metadata");
 	}
-	free(module->name);
-	free(module->abi);
-	free(module->needs);
+	free(module->name); /* the file's, until now */
 	module->name = name;
 	module->abi = abi;
 	module->needs = needs;
 	module->kind = info->kind;
 	return 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_metadata(const struct modinfo *a, const struct modinfo *b)
+{
+	if (!same_text(a->name, b->name) || a->kind != b->kind || !same_text(a->abi, b->abi) ||
+	    !same_text(a->sanitizer, b->sanitizer) || !same_text(a->isa, b->isa) ||
+	    !same_text(a->license, b->license) || !same_text(a->description, b->description) ||
+	    !same_text(a->author, b->author) || !same_text(a->version, b->version) ||
+	    a->ctors_allowed != b->ctors_allowed || a->n_needs != b->n_needs ||
+	    a->n_aliases != b->n_aliases)
+		return false;
+	for (unsigned i = 0; i < a->n_needs; i++)
+		if (!same_text(a->needs[i], b->needs[i]))
+			return false;
+	for (unsigned i = 0; i < a->n_aliases; i++)
+		if (!same_text(a->aliases[i], b->aliases[i]))
+			return false;
+	return true;
+}
+
+static int lint(const struct module *module, const struct modinfo *info, const struct elf *elf,
+		const struct file_map *map, struct aios_status *st)
+{
+	int err = lint_permissions(module->path, &map->info, st);
+
+	if (!err)
+		err = lint_modinfo(info, elf, module->path, st);
+	return err ? err : lint_elf(elf, info, st);
+}
+
+/* Read the metadata of a file that was read before: reports have lent out the first texts. */
+static int read_again(const struct module *module, struct modinfo *info, const struct elf *elf,
+		      const struct file_map *map, struct aios_status *st)
+{
+	int err = lint(module, info, elf, map, st);
+
+	if (!err && !same_metadata(&module->info, info))
+		err = aios_fail(st, -ESTALE,
+				"the file has changed since it was found: start again");
+	modinfo_finish(info);
+	return err;
 }
 
 static int read_metadata(struct module *module, const struct file_map *map, struct aios_status *st)
@@ -65,20 +109,16 @@ static int read_metadata(struct module *module, const struct file_map *map, stru
 	if (!elf.modinfo)
 		return aios_fail(st, -ENOEXEC, "no section .aios.modinfo: not an AIOS module");
 	err = modinfo_parse(&info, elf.modinfo, elf.modinfo_size, st);
+	if (!err && module->info.bytes)
+		return read_again(module, &info, &elf, map, st);
 	if (!err)
 		err = adopt(module, &info, st);
 	if (err) {
 		modinfo_finish(&info);
 		return err;
 	}
-	modinfo_finish(&module->info);
 	module->info = info;
-	err = lint_permissions(module->path, &map->info, st);
-	if (!err)
-		err = lint_modinfo(&module->info, &elf, module->path, st);
-	if (!err)
-		err = lint_elf(&elf, &module->info, st);
-	return err;
+	return lint(module, &module->info, &elf, map, st);
 }
 
 int loader_inspect(struct module *module, struct aios_status *st)

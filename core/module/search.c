@@ -153,7 +153,11 @@ static const char *own_base(char out[PATH_MAX])
 static int add_own(struct module_registry *reg, bool drivers, struct aios_status *st)
 {
 	char base[PATH_MAX], path[PATH_MAX + 16];
+	bool wanted = true;
 
+	aios_config_get_bool(module_registry_config(reg), "aios", "default_path", &wanted);
+	if (!wanted)
+		return 0;
 	snprintf(path, sizeof(path), "%s/%s", own_base(base), drivers ? "drivers" : "plugins");
 	return add_folder(reg, path, "installation", drivers, st);
 }

@@ -114,6 +114,7 @@ static inline struct aios_config *folder_config(const char *folder)
 	ck_assert_int_eq(aios_config_set(cfg, "aios", "driver_path", folder, AIOS_CONFIG_CLI,
 					 "command line --driver-path", NULL),
 			 0);
+	ck_assert_int_eq(aios_config_set_text(cfg, "aios.default_path=false", NULL), 0);
 	return cfg;
 }
 

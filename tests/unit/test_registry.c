@@ -253,6 +253,7 @@ START_TEST(order_of_the_search)
 		ck_assert_int_eq(aios_config_set(cfg, "aios", "driver_path", dirs[i], layers[i],
 						 "test", &st),
 				 0);
+	ck_assert_int_eq(aios_config_set_text(cfg, "aios.default_path=true", &st), 0);
 	copy_module(dirs[3], "good");
 	ck_assert_ptr_nonnull(getcwd(cwd, sizeof(cwd)));
 	ck_assert_int_eq(chdir(dirs[3]), 0);
