@@ -38,9 +38,10 @@ $(foreach m,$(testmods),$(call rule,LD [M]  ,$(O)/tests/modules/$m.so,$(call par
 	$(CC) -shared $(all-ldflags) $(or $(ldflags.testmods.$m),$(testmod-ldflags)) $(call parts-in,testmods.$m) \
 	$(libs.testmods.$m) -o $(O)/tests/modules/$m.so))
 
-# What the tests find things by; instrumented code may take longer.
+# What the tests find things by. Instrumented code may take longer, and looks for leaks when a process
+# ends, so all tests share one there (the first crash or leak ends it, with a report).
 test-env := AIOS_TEST_BUILD=$(abspath $(O)) AIOS_TEST_SRC=$(CURDIR) UBSAN_OPTIONS=print_stacktrace=1 \
-	    CK_TIMEOUT_MULTIPLIER=$(if $(san-flags),20,4)
+	    CK_TIMEOUT_MULTIPLIER=$(if $(san-flags),20,4) $(if $(san-flags),CK_FORK=$${CK_FORK:-no})
 TEST_WRAPPER ?=
 
 .PHONY: run-check run-check-unit run-check-conformance run-check-e2e tests
