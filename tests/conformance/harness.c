@@ -453,7 +453,21 @@ static float ct_pow2(int e)
 	return aios_float((uint32_t)(e + 127) << 23);
 }
 
-float ct_value(enum ct_dist dist, uint64_t seed, uint64_t index)
+/* A subnormal of the type, or a zero. */
+static float ct_subnormal(uint32_t dtype, uint64_t seed, uint64_t index)
+{
+	uint64_t r = ct_random(seed ^ 0x5bd1e995u, index);
+	float sign = (r & 1) ? -1.0f : 1.0f;
+
+	r >>= 8;
+	if (dtype == AIOS_F16)
+		return sign * (float)(r & 0x3ff) * 0x1p-24f;
+	if (dtype == AIOS_E4M3)
+		return sign * (float)(r & 7) * 0x1p-9f;
+	return sign * aios_float((uint32_t)r & (dtype == AIOS_F32 ? 0x7fffffu : 0x7f0000u));
+}
+
+float ct_value(enum ct_dist dist, uint32_t dtype, uint64_t seed, uint64_t index)
 {
 	uint64_t r = ct_random(seed ^ 0x5bd1e995u, index);
 	float x = (float)ct_normal(seed, index), sign = (r & 1) ? -1.0f : 1.0f;
@@ -466,7 +480,7 @@ float ct_value(enum ct_dist dist, uint64_t seed, uint64_t index)
 		       aios_float(((uint32_t)(r >> 16) & 0x807fffffu) |
 				  (uint32_t)(1 + (r >> 50) % 254) << 23);
 	case CT_SUBNORMAL:
-		return sign * ((float)((r >> 8) & 0x3ff)) * ct_pow2(-126) * ct_pow2(-9);
+		return ct_subnormal(dtype, seed, index);
 	case CT_ZEROS:
 		return r % 3 == 0 ? sign * 0.0f : r % 3 == 1 ? sign : x;
 	case CT_SPECIAL:
@@ -502,11 +516,9 @@ void ct_fill(enum ct_dist dist, uint32_t dtype, uint64_t seed, uint64_t n, void 
 	uint64_t i;
 
 	for (i = 0; i < n; i++) {
-		x = ct_value(dist, seed, i);
+		x = ct_value(dist, dtype, seed, i);
 		if (dist == CT_FULL && dtype != AIOS_F32)
 			x = ct_truncate(dtype, x);
-		if (dist == CT_SUBNORMAL && dtype == AIOS_F16)
-			x = x * 0x1p120f; /* fp16 subnormals are multiples of 2^-24 */
 		if (dtype == AIOS_F32)
 			((float *)dst)[i] = x;
 		else if (dtype == AIOS_BF16)
@@ -514,8 +526,7 @@ void ct_fill(enum ct_dist dist, uint32_t dtype, uint64_t seed, uint64_t n, void 
 		else if (dtype == AIOS_F16)
 			((uint16_t *)dst)[i] = aios_f32_to_f16(x);
 		else if (dtype == AIOS_E4M3)
-			((uint8_t *)dst)[i] =
-				aios_f32_to_e4m3(dist == CT_SUBNORMAL ? x * 0x1p126f : x);
+			((uint8_t *)dst)[i] = aios_f32_to_e4m3(x);
 		else
 			((int8_t *)dst)[i] = (int8_t)(ct_random(seed, i) % 256 - 128);
 	}

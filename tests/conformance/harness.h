@@ -88,7 +88,7 @@ enum ct_dist {
 	CT_NORMAL,    /* about N(0, 1) */
 	CT_WIDE,      /* normal times 2^-12 .. 2^12 */
 	CT_EXTREME,   /* all finite exponents */
-	CT_SUBNORMAL, /* subnormal and tiny */
+	CT_SUBNORMAL, /* subnormals of the type, and zeros */
 	CT_ZEROS,     /* a third signed zeros, a third +-1 */
 	CT_SPECIAL,   /* normal with a few infinities and NaN */
 	CT_DISTS,
@@ -100,7 +100,7 @@ enum ct_dist {
 };
 uint64_t ct_random(uint64_t seed, uint64_t index);
 double ct_uniform(uint64_t seed, uint64_t index); /* [0, 1) */
-float ct_value(enum ct_dist dist, uint64_t seed, uint64_t index);
+float ct_value(enum ct_dist dist, uint32_t dtype, uint64_t seed, uint64_t index);
 /* n elements of F32, BF16, F16, E4M3 or I8 at dst. */
 void ct_fill(enum ct_dist dist, uint32_t dtype, uint64_t seed, uint64_t n, void *dst);
 /* Element i of packed elements, widened. */

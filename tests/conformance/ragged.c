@@ -90,7 +90,7 @@ uint16_t *rg_cache(const struct rg *r, enum ct_dist dist, uint64_t seed, bool wi
 			for (h = 0; h < r->n_kv_heads; h++)
 				for (d = 0; d < r->head_dim; d++) {
 					float x = ct_value(
-						dist, seed + s * 1000003ull,
+						dist, r->dtype, seed + s * 1000003ull,
 						(((uint64_t)key * r->n_kv_heads + h) << 10) + d);
 
 					cache[rg_slot(r, s, key, h, d)] =

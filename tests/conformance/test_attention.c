@@ -222,9 +222,9 @@ static void at_make(struct at *c, struct at_data *d)
 	d->q = ct_alloc((uint64_t)c->rg.n_tokens * cols * 2);
 	for (row = 0; row < c->rg.n_tokens; row++)
 		for (at = 0; at < cols; at++) /* of the row's sequence and position only */
-			d->q[(uint64_t)row * cols + at] =
-				at_code(c, ct_value(c->dist, 77 + (uint64_t)c->rg.seq_ids[row],
-						    ((uint64_t)c->rg.positions[row] << 16) + at));
+			d->q[(uint64_t)row * cols + at] = at_code(
+				c, ct_value(c->dist, c->rg.dtype, 77 + (uint64_t)c->rg.seq_ids[row],
+					    ((uint64_t)c->rg.positions[row] << 16) + at));
 	d->k = rg_cache(&c->rg, c->dist, 5, true);
 	d->v = rg_cache(&c->rg, c->dist, 6, true);
 	d->want = ct_alloc((uint64_t)c->rg.n_tokens * cols * 4);
