@@ -929,7 +929,7 @@ static TCase *new_case(Suite *suite, const char *name)
 	TCase *tc = tcase_create(name);
 
 	tcase_add_checked_fixture(tc, cli_setup, cli_teardown);
-	tcase_set_timeout(tc, 120);
+	tcase_set_timeout(tc, 300);
 	suite_add_tcase(suite, tc);
 	return tc;
 }

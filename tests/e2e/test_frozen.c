@@ -113,7 +113,7 @@ Suite *test_frozen_suite(void)
 	Suite *s = suite_create("frozen");
 	TCase *tc = tcase_create("answers");
 
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 300);
 	tcase_add_loop_test(tc, test_answers, 0, sizeof(profiles) / sizeof(profiles[0]));
 	suite_add_tcase(s, tc);
 	return s;

@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -394,6 +395,59 @@ START_TEST(test_cancel_and_interrupt)
 }
 END_TEST
 
+struct canceller {
+	struct aios_engine *engine;
+	uint64_t first, last;
+};
+
+static void *cancel_all(void *arg)
+{
+	const struct canceller *c = arg;
+
+	for (uint64_t id = c->first; id <= c->last; id++)
+		ck_assert_int_eq(aios_cancel(c->engine, id), 0);
+	aios_engine_interrupt(c->engine);
+	return NULL;
+}
+
+/* Another thread cancels while this one polls; each request ends once. */
+START_TEST(test_cancel_from_another_thread)
+{
+	enum {
+		N = 12
+	};
+	static struct answer answers[N];
+	struct aios_request req = request(400, 1.0f, 1);
+	struct canceller c = { .first = 0 };
+	struct aios_status st;
+	struct aios_event ev;
+	struct session s;
+	pthread_t thread;
+	int rc, ends = 0;
+
+	session_open(&s, DEMO, NULL);
+	req.text = PROMPT;
+	req.text_len = strlen(PROMPT);
+	req.ignore_eos = true;
+	c.engine = s.engine;
+	for (int i = 0; i < N; i++)
+		c.last = session_submit(&s, &req, &answers[i]);
+	c.first = c.last - N + 1;
+	ck_assert_int_eq(aios_poll(s.engine, &ev, 0, &st), 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, cancel_all, &c), 0);
+	while ((rc = aios_poll(s.engine, &ev, 0, &st)) > 0 || rc == -EINTR) {
+		if (rc < 0 || ev.type != AIOS_EVENT_END)
+			continue;
+		ck_assert_uint_eq(ev.reason, AIOS_END_CANCELLED);
+		ends++;
+	}
+	ck_assert_int_eq(rc, 0);
+	ck_assert_int_eq(ends, N);
+	pthread_join(thread, NULL);
+	session_close(&s);
+}
+END_TEST
+
 /* Closing with requests of every state gives everything back (a sanitizer build sees leaks). */
 START_TEST(test_close_while_running)
 {
@@ -484,13 +538,13 @@ Suite *test_generate_suite(void)
 	Suite *s = suite_create("generate");
 	TCase *tc = tcase_create("invariance");
 
-	tcase_set_timeout(tc, 120);
+	tcase_set_timeout(tc, 300);
 	tcase_add_loop_test(tc, test_settings_do_not_matter, 0, 20);
 	tcase_add_loop_test(tc, test_neighbours_do_not_matter, 0, 2);
 	tcase_add_test(tc, test_greedy_is_argmax_of_logits);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("parameters");
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, test_seeds);
 	tcase_add_test(tc, test_logprobs);
 	tcase_add_test(tc, test_penalties);
@@ -499,9 +553,10 @@ Suite *test_generate_suite(void)
 	tcase_add_test(tc, test_stop_texts);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("life");
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, test_ends);
 	tcase_add_test(tc, test_cancel_and_interrupt);
+	tcase_add_test(tc, test_cancel_from_another_thread);
 	tcase_add_test(tc, test_close_while_running);
 	tcase_add_test(tc, test_bad_requests);
 	suite_add_tcase(s, tc);

@@ -139,7 +139,7 @@ Suite *test_golden_suite(void)
 	Suite *s = suite_create("golden");
 	TCase *tc = tcase_create("transformers");
 
-	tcase_set_timeout(tc, 120);
+	tcase_set_timeout(tc, 300);
 	tcase_add_loop_test(tc, test_demo, 0, 2);
 	tcase_add_loop_test(tc, test_shared, 0, 2 * (int)(sizeof(models) / sizeof(models[0])));
 	suite_add_tcase(s, tc);

@@ -101,7 +101,7 @@ Suite *test_nomem_suite(void)
 	Suite *s = suite_create("nomem");
 	TCase *tc = tcase_create("allocations");
 
-	tcase_set_timeout(tc, 120);
+	tcase_set_timeout(tc, 300);
 	tcase_add_checked_fixture(tc, cli_setup, cli_teardown);
 	tcase_add_loop_test(tc, test_each_allocation_may_fail, 0, 2);
 	suite_add_tcase(s, tc);
