@@ -27,7 +27,7 @@ bool ref_check_sample(struct ref_check *c, const struct aios_op *op)
 	       ref_check_scratch(c, &s->scratch, 0);
 }
 
-/* A row's candidates: those with a key of at least `cutoff` and a weight of at least `floor`. */
+/* A row and its filters: candidates are those with a key of at least `cutoff`. */
 struct sample_row {
 	const float *logits;
 	uint32_t n;
@@ -51,7 +51,7 @@ static bool sample_survives(const struct sample_row *r, uint32_t id)
 	return aios_rank_key(sample_logit(r, id), id) >= r->cutoff;
 }
 
-/* Sum of the weights of the survivors; with min-p when `all` is false. */
+/* Sum of the candidates' weights; of those that min-p keeps when `use_min_p`. */
 static uint64_t sample_total(const struct sample_row *r, bool use_min_p)
 {
 	uint64_t total = 0, w;
@@ -157,9 +157,8 @@ static uint32_t sample_one(const float *logits, uint32_t n, const struct aios_sa
 	total = sample_total(&r, false);
 	if (total == 0) /* no logit above -inf */
 		return ref_argmax(logits, n);
-	if (p->top_p > 0.0f && p->top_p < 1.0f) {
+	if (p->top_p > 0.0f && p->top_p < 1.0f)
 		r.cutoff = sample_cutoff(&r, sample_enough_p, total, p->top_p);
-	}
 	total = sample_total(&r, true);
 	return sample_draw(&r,
 			   aios_sample_target(aios_random64(p->seed, p->position, p->draw), total));
