@@ -8,6 +8,7 @@ public-headers := $(wildcard include/aios/*.h include/aios/driver/*.h include/ai
 style-check: $(O)/headers.ok check-exports check-defconfigs check-build
 	$(Q)scripts/abi-hash --check
 	$(Q)scripts/check-includes
+	$(Q)scripts/check-docs
 
 # Each public header compiles alone, as C and (where there is a C++ compiler) as C++.
 $(O)/headers.ok: $(public-headers) scripts/check-headers
