@@ -50,6 +50,16 @@ extern uint32_t ct_n;
 void ct_setup(void);
 void ct_teardown(void);
 
+/*
+ * Does the driver declare this op, and this profile? If not, say "skipped".
+ * cpu-ref declares all of them, so nothing is skipped there.
+ */
+bool ct_can(uint32_t op_type, uint32_t profile);
+/* The driver is cpu-ref: it looks into arrays in memory, and its messages are known. */
+bool ct_is_reference(void);
+/* Does a message, which must not be empty, contain `why`? Only cpu-ref's texts are compared. */
+bool ct_says(const char *message, const char *why);
+
 /* A suite with one test case that has the fixtures; add tests to *tc. */
 Suite *ct_suite(const char *name, TCase **tc);
 

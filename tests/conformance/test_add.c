@@ -43,6 +43,9 @@ static uint64_t ad_case(uint32_t b_type, uint32_t rows, uint32_t cols, bool in_p
 
 START_TEST(test_all)
 {
+	if (!ct_can(AIOS_OP_ADD, AIOS_PROFILE_FMA32))
+		return;
+
 	static const uint32_t cols[] = { 1, 5, 256, 257, 1000 };
 	int i;
 
@@ -58,6 +61,9 @@ END_TEST
 
 START_TEST(test_frozen)
 {
+	if (!ct_can(AIOS_OP_ADD, AIOS_PROFILE_FMA32))
+		return;
+
 	ct_frozen("add.f32", ad_case(AIOS_F32, 3, 200, false, CT_WIDE));
 }
 END_TEST

@@ -6,6 +6,9 @@
 
 START_TEST(test_ranks)
 {
+	if (!ct_can(AIOS_OP_ALL_GATHER, AIOS_PROFILE_FMA32))
+		return;
+
 	uint32_t ranks = 1 + (uint32_t)_i, rows = 3, cols = 37 + (uint32_t)_i, r, i;
 	uint32_t dtype = _i % 2 ? AIOS_F32 : AIOS_BF16, bytes = aios_dtype_bytes(dtype);
 	uint8_t *part = ct_alloc((uint64_t)ranks * rows * cols * bytes);

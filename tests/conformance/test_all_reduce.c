@@ -45,6 +45,9 @@ static uint64_t ar_case(uint32_t ranks, uint32_t rows, uint32_t cols, bool in_pl
 
 START_TEST(test_ranks)
 {
+	if (!ct_can(AIOS_OP_ALL_REDUCE, AIOS_PROFILE_FMA32))
+		return;
+
 	uint32_t ranks;
 	int dist;
 
@@ -58,12 +61,18 @@ END_TEST
 
 START_TEST(test_frozen)
 {
+	if (!ct_can(AIOS_OP_ALL_REDUCE, AIOS_PROFILE_FMA32))
+		return;
+
 	ct_frozen("all_reduce.8", ar_case(8, 3, 100, false, CT_WIDE));
 }
 END_TEST
 
 START_TEST(test_refusals)
 {
+	if (!ct_can(AIOS_OP_ALL_REDUCE, AIOS_PROFILE_FMA32))
+		return;
+
 	struct aios_op_all_reduce op = {
 		.op = AIOS_OP_INIT(struct aios_op_all_reduce, AIOS_OP_ALL_REDUCE),
 		.n_ranks = 3,

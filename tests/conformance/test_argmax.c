@@ -40,6 +40,9 @@ static void am_case(uint32_t rows, uint32_t cols, const float *x)
 
 START_TEST(test_random)
 {
+	if (!ct_can(AIOS_OP_ARGMAX, AIOS_PROFILE_FMA32))
+		return;
+
 	static const uint32_t cols[] = { 1, 2, 31, 256, 1000, 5003 };
 	float *x;
 	int i, dist;
@@ -55,6 +58,9 @@ END_TEST
 
 START_TEST(test_edges)
 {
+	if (!ct_can(AIOS_OP_ARGMAX, AIOS_PROFILE_FMA32))
+		return;
+
 	float inf = aios_inf(), nan = aios_nan();
 	float x[][4] = { { 1, 3, 3, 2 },           { nan, nan, nan, nan },
 			 { nan, -inf, -inf, nan }, { -inf, -inf, -inf, -inf },

@@ -336,6 +336,9 @@ static struct at at_base(uint32_t profile)
 
 START_TEST(test_batches)
 {
+	if (!ct_can(AIOS_OP_ATTENTION, (uint32_t)_i))
+		return;
+
 	static const uint32_t pages[] = { 1, 7, 16, 64, 128 };
 	struct at c;
 	int i;
@@ -354,6 +357,9 @@ END_TEST
 
 START_TEST(test_shapes)
 {
+	if (!ct_can(AIOS_OP_ATTENTION, (uint32_t)_i))
+		return;
+
 	static const uint32_t dims[] = { 8, 16, 24, 64, 136, 256 };
 	static const uint32_t heads[][2] = { { 1, 1 }, { 3, 3 }, { 6, 2 }, { 17, 1 }, { 2, 1 } };
 	struct at c;
@@ -372,6 +378,9 @@ END_TEST
 
 START_TEST(test_windows_and_softcap)
 {
+	if (!ct_can(AIOS_OP_ATTENTION, (uint32_t)_i))
+		return;
+
 	static const uint32_t windows[] = { 1, 2, 63, 64, 65, 100, 1000 };
 	struct at c;
 	int i;
@@ -388,6 +397,9 @@ END_TEST
 
 START_TEST(test_distributions)
 {
+	if (!ct_can(AIOS_OP_ATTENTION, (uint32_t)_i))
+		return;
+
 	struct at c;
 	int i;
 
@@ -403,6 +415,9 @@ END_TEST
 
 START_TEST(test_outputs)
 {
+	if (!ct_can(AIOS_OP_ATTENTION, (uint32_t)_i))
+		return;
+
 	static const uint32_t outs[] = { AIOS_F32, AIOS_F16, AIOS_E4M3, AIOS_I8, AIOS_I8X2 };
 	struct at c;
 	int i;
@@ -419,6 +434,9 @@ END_TEST
 /* A prompt in one pass, in chunks and token by token: the same rows. */
 START_TEST(test_prefill_is_decode)
 {
+	if (!ct_can(AIOS_OP_ATTENTION, (uint32_t)_i))
+		return;
+
 	struct at whole = at_base((uint32_t)_i), part;
 	uint32_t cols, at, n = 150, step;
 	struct at_data dw = { 0 }, dp;
@@ -470,6 +488,9 @@ END_TEST
 
 START_TEST(test_frozen)
 {
+	if (!ct_can(AIOS_OP_ATTENTION, (uint32_t)_i))
+		return;
+
 	struct at c = at_base((uint32_t)_i);
 	char name[64];
 
@@ -483,6 +504,9 @@ END_TEST
 
 START_TEST(test_refusals)
 {
+	if (!ct_can(AIOS_OP_ATTENTION, AIOS_PROFILE_FMA32))
+		return;
+
 	struct at c = at_base(0);
 	struct at_data d = { 0 };
 	struct aios_op_attention good, op;
@@ -508,11 +532,13 @@ START_TEST(test_refusals)
 	op = good;
 	op.softcap = -1;
 	ct_refuse(t, &op.op, "softcap");
+	if (!ct_is_reference())
+		return;
 	/* What lies in memory is seen in the launch only: nothing may be written. */
 	op = good;
 	op.kv.n_pages = 2;
 	ck_assert_int_eq(t->ops->launch(t->dev, t->queue, &op.op, &st), -EINVAL);
-	ck_assert_msg(strstr(st.message, "is page") != NULL, "%s", st.message);
+	ck_assert_msg(ct_says(st.message, "is page"), "%s", st.message);
 	op = good;
 	op.batch.max_blocks = 1;
 	ck_assert_int_eq(t->ops->launch(t->dev, t->queue, &op.op, &st), -EINVAL);

@@ -68,6 +68,9 @@ static void ca_case(uint32_t from, uint32_t to, uint32_t rows, uint32_t cols, co
 
 START_TEST(test_all_codes)
 {
+	if (!ct_can(AIOS_OP_CAST, AIOS_PROFILE_FMA32))
+		return;
+
 	uint16_t *codes = ct_alloc(65536 * 2);
 	uint32_t i, to;
 
@@ -80,6 +83,9 @@ END_TEST
 
 START_TEST(test_f32)
 {
+	if (!ct_can(AIOS_OP_CAST, AIOS_PROFILE_FMA32))
+		return;
+
 	float *x = ct_alloc(9 * 1111 * 4);
 	uint32_t to, i;
 	int dist;

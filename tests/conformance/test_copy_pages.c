@@ -6,6 +6,9 @@
 
 START_TEST(test_pairs)
 {
+	if (!ct_can(AIOS_OP_COPY_PAGES, AIOS_PROFILE_FMA32))
+		return;
+
 	static const int32_t pairs[][2] = { { 3, 0 }, { 3, 5 }, { 1, 2 }, { 6, 6 } };
 	uint32_t page = 3 * 5 * 8, n = 7 * page, i, j;
 	uint16_t *k = ct_alloc(n * 2), *v = ct_alloc(n * 2), *want_k, *want_v, *got;
@@ -48,7 +51,8 @@ START_TEST(test_pairs)
 		ct_get(t, op.kv.v, got, n * 2);
 		ct_same(t, "copy_pages v", got, want_v, AIOS_BF16, n);
 		op.kv.n_pages = 6;
-		ck_assert_int_eq(t->ops->launch(t->dev, t->queue, &op.op, &st), -EINVAL);
+		if (ct_is_reference())
+			ck_assert_int_eq(t->ops->launch(t->dev, t->queue, &op.op, &st), -EINVAL);
 		ct_release(t);
 	}
 }

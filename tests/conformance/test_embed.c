@@ -48,6 +48,9 @@ static uint64_t em_case(uint32_t dtype, uint32_t cols, float scale, enum ct_dist
 
 START_TEST(test_rows)
 {
+	if (!ct_can(AIOS_OP_EMBED, AIOS_PROFILE_FMA32))
+		return;
+
 	static const uint32_t cols[] = { 1, 3, 64, 255, 257, 1024 };
 	int i;
 
@@ -60,12 +63,18 @@ END_TEST
 
 START_TEST(test_frozen)
 {
+	if (!ct_can(AIOS_OP_EMBED, AIOS_PROFILE_FMA32))
+		return;
+
 	ct_frozen("embed.bf16", em_case(AIOS_BF16, 96, 1.5f, CT_WIDE));
 }
 END_TEST
 
 START_TEST(test_refusals)
 {
+	if (!ct_can(AIOS_OP_EMBED, AIOS_PROFILE_FMA32))
+		return;
+
 	struct aios_op_embed op = {
 		.op = AIOS_OP_INIT(struct aios_op_embed, AIOS_OP_EMBED),
 		.n_tokens = 2,

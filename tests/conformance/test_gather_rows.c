@@ -48,6 +48,9 @@ static void ga_case(uint32_t dtype, uint32_t cols)
 
 START_TEST(test_types)
 {
+	if (!ct_can(AIOS_OP_GATHER_ROWS, AIOS_PROFILE_FMA32))
+		return;
+
 	ga_case((uint32_t)_i, 1);
 	ga_case((uint32_t)_i, 37);
 	ga_case((uint32_t)_i, 512);

@@ -58,6 +58,9 @@ static uint64_t gl_case(uint32_t act, uint32_t in, uint32_t out, uint32_t rows, 
 
 START_TEST(test_outputs)
 {
+	if (!ct_can(AIOS_OP_GLU, AIOS_PROFILE_FMA32))
+		return;
+
 	static const uint32_t cols[] = { 1, 31, 255, 256, 257, 700 };
 	int i;
 
@@ -71,6 +74,9 @@ END_TEST
 
 START_TEST(test_distributions)
 {
+	if (!ct_can(AIOS_OP_GLU, AIOS_PROFILE_FMA32))
+		return;
+
 	int i, j;
 
 	for (i = 0; i < CT_DISTS; i++)
@@ -82,6 +88,9 @@ END_TEST
 
 START_TEST(test_frozen)
 {
+	if (!ct_can(AIOS_OP_GLU, AIOS_PROFILE_FMA32))
+		return;
+
 	ct_frozen("glu.silu", gl_case(1, AIOS_F32, AIOS_F32, 3, 300, CT_WIDE));
 	ct_frozen("glu.gelu_tanh", gl_case(2, AIOS_F32, AIOS_F32, 3, 300, CT_WIDE));
 }

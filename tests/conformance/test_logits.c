@@ -104,6 +104,9 @@ static uint64_t lo_case(float cap, bool rows, enum ct_dist dist)
 
 START_TEST(test_all)
 {
+	if (!ct_can(AIOS_OP_LOGITS, AIOS_PROFILE_FMA32))
+		return;
+
 	int dist;
 
 	for (dist = 0; dist < CT_DISTS; dist++) {
@@ -116,6 +119,9 @@ END_TEST
 
 START_TEST(test_frozen)
 {
+	if (!ct_can(AIOS_OP_LOGITS, AIOS_PROFILE_FMA32))
+		return;
+
 	ct_frozen("logits", lo_case(30, true, CT_WIDE));
 }
 END_TEST

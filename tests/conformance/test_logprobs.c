@@ -105,6 +105,9 @@ static uint64_t lp_case(uint32_t rows, uint32_t cols, uint32_t n_top, enum ct_di
 
 START_TEST(test_all)
 {
+	if (!ct_can(AIOS_OP_LOGPROBS, AIOS_PROFILE_FMA32))
+		return;
+
 	static const uint32_t cols[] = { 1, 2, 40, 255, 256, 257, 3001 };
 	int i, dist;
 
@@ -119,6 +122,9 @@ END_TEST
 
 START_TEST(test_frozen)
 {
+	if (!ct_can(AIOS_OP_LOGPROBS, AIOS_PROFILE_FMA32))
+		return;
+
 	ct_frozen("logprobs", lp_case(4, 1000, 20, CT_NORMAL));
 }
 END_TEST

@@ -279,6 +279,9 @@ static const uint32_t mm_halves[2] = { AIOS_BF16, AIOS_F16 };
 /* Sizes about the blocks, lanes and tiles of everybody: 1, L - 1, L, L + 1, primes. */
 START_TEST(test_shapes)
 {
+	if (!ct_can(AIOS_OP_MATMUL, (uint32_t)_i))
+		return;
+
 	static const uint32_t ks[] = { 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 127, 128, 131, 272, 521 };
 	static const uint32_t ns[] = { 1, 15, 16, 17, 53 }, ts[] = { 1, 2, 4, 5, 33 };
 	struct mm c;
@@ -298,6 +301,9 @@ END_TEST
 /* Every distribution of x with every one of w. */
 START_TEST(test_distributions)
 {
+	if (!ct_can(AIOS_OP_MATMUL, (uint32_t)_i))
+		return;
+
 	struct mm c;
 	int i, j;
 
@@ -320,6 +326,9 @@ END_TEST
 
 START_TEST(test_segments)
 {
+	if (!ct_can(AIOS_OP_MATMUL, (uint32_t)_i))
+		return;
+
 	struct mm c;
 	uint32_t s;
 
@@ -336,6 +345,9 @@ END_TEST
 
 START_TEST(test_epilogues)
 {
+	if (!ct_can(AIOS_OP_MATMUL, (uint32_t)_i))
+		return;
+
 	static const uint32_t floats[3] = { AIOS_F32, AIOS_BF16, AIOS_F16 };
 	struct mm c;
 	int i;
@@ -363,6 +375,9 @@ END_TEST
 /* A row's bits are its own: alone, or among others, the same. */
 START_TEST(test_neighbours)
 {
+	if (!ct_can(AIOS_OP_MATMUL, (uint32_t)_i))
+		return;
+
 	struct mm c = mm_base((uint32_t)_i, AIOS_BF16), one;
 	struct mm_data d = { 0 }, e;
 	uint32_t r;
@@ -391,6 +406,9 @@ END_TEST
 
 START_TEST(test_frozen)
 {
+	if (!ct_can(AIOS_OP_MATMUL, (uint32_t)_i))
+		return;
+
 	struct mm c = mm_base((uint32_t)_i, AIOS_BF16);
 	char name[64];
 
@@ -420,6 +438,9 @@ static struct aios_op_matmul mm_refused(void)
 /* Every refusal leaves the message, and launch() does what query_op() said. */
 START_TEST(test_refusals)
 {
+	if (!ct_can(AIOS_OP_MATMUL, AIOS_PROFILE_FMA32))
+		return;
+
 	struct aios_op_matmul op;
 	struct ct *t = &ct_dev[0];
 

@@ -81,6 +81,9 @@ static uint64_t qu_case(uint32_t in, uint32_t out, uint32_t rows, uint32_t cols,
 
 START_TEST(test_all)
 {
+	if (!ct_can(AIOS_OP_QUANTISE, AIOS_PROFILE_FMA32))
+		return;
+
 	static const uint32_t cols[] = { 1, 2, 255, 256, 257, 1000 };
 	int i, dist;
 
@@ -94,6 +97,9 @@ END_TEST
 
 START_TEST(test_frozen)
 {
+	if (!ct_can(AIOS_OP_QUANTISE, AIOS_PROFILE_FMA32))
+		return;
+
 	char name[64];
 
 	snprintf(name, sizeof(name), "quantise.%s", aios_dtype_name(qu_outs[_i]));

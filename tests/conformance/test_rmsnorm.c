@@ -122,6 +122,9 @@ static const uint32_t rn_outs[] = { AIOS_F32, AIOS_BF16, AIOS_F16, AIOS_E4M3, AI
 
 START_TEST(test_shapes)
 {
+	if (!ct_can(AIOS_OP_RMSNORM, AIOS_PROFILE_FMA32))
+		return;
+
 	static const uint32_t cols[] = { 1, 2, 127, 128, 255, 256, 257, 511, 513, 1024, 1031 };
 	struct rn c = { .rows = 3, .add = AIOS_F32, .weight = AIOS_BF16, .eps = 1e-6f };
 	int i, j;
@@ -141,6 +144,9 @@ END_TEST
 
 START_TEST(test_distributions)
 {
+	if (!ct_can(AIOS_OP_RMSNORM, AIOS_PROFILE_FMA32))
+		return;
+
 	struct rn c = { .rows = 5, .cols = 320, .add = AIOS_BF16, .weight = AIOS_F32, .eps = 1e-5f };
 	int i, j;
 
@@ -155,6 +161,9 @@ END_TEST
 
 START_TEST(test_frozen)
 {
+	if (!ct_can(AIOS_OP_RMSNORM, AIOS_PROFILE_FMA32))
+		return;
+
 	struct rn c = { .rows = 4,
 			.cols = 1000,
 			.add = AIOS_F32,

@@ -137,6 +137,9 @@ static struct aios_sample_row sa_row(uint32_t i)
 
 START_TEST(test_filters)
 {
+	if (!ct_can(AIOS_OP_SAMPLE, AIOS_PROFILE_FMA32))
+		return;
+
 	static const uint32_t cols[] = { 1, 2, 3, 50, 257, 2000 };
 	struct aios_sample_row p[16];
 	float *x = ct_alloc(16 * 2000 * 4);
@@ -155,6 +158,9 @@ END_TEST
 
 START_TEST(test_edges)
 {
+	if (!ct_can(AIOS_OP_SAMPLE, AIOS_PROFILE_FMA32))
+		return;
+
 	float inf = aios_inf(), nan = aios_nan();
 	float x[][4] = { { nan, nan, nan, nan },   { -inf, -inf, -inf, -inf },
 			 { nan, -inf, nan, -inf }, { 1, inf, 2, inf },
@@ -174,6 +180,9 @@ END_TEST
 /* Frequencies of 4,000 draws lie within 5 standard deviations of the probabilities. */
 START_TEST(test_probabilities)
 {
+	if (!ct_can(AIOS_OP_SAMPLE, AIOS_PROFILE_FMA32))
+		return;
+
 	uint32_t n = 4000, i;
 	float *x = ct_alloc(n * 5 * 4);
 	struct aios_sample_row *p = ct_alloc(n * sizeof(*p));
@@ -200,6 +209,9 @@ END_TEST
 
 START_TEST(test_frozen)
 {
+	if (!ct_can(AIOS_OP_SAMPLE, AIOS_PROFILE_FMA32))
+		return;
+
 	struct aios_sample_row p[16];
 	float *x = ct_alloc(16 * 1000 * 4);
 	int32_t got[16];
