@@ -3,57 +3,18 @@
 
 #include "core/graph/run.h"
 
-/* The op's scratch field, or NULL when it has none. */
-static struct aios_scratch *op_scratch(struct aios_op *op)
-{
-	switch (op->type) {
-	case AIOS_OP_MATMUL:
-		return &((struct aios_op_matmul *)op)->scratch;
-	case AIOS_OP_ATTENTION:
-		return &((struct aios_op_attention *)op)->scratch;
-	case AIOS_OP_SAMPLE:
-		return &((struct aios_op_sample *)op)->scratch;
-	case AIOS_OP_LOGPROBS:
-		return &((struct aios_op_logprobs *)op)->scratch;
-	default:
-		return NULL;
-	}
-}
-
-/* Room for a copy of any descriptor. */
-union any_op {
-	struct aios_op op;
-	struct aios_op_embed embed;
-	struct aios_op_rmsnorm rmsnorm;
-	struct aios_op_matmul matmul;
-	struct aios_op_rope_kv rope_kv;
-	struct aios_op_attention attention;
-	struct aios_op_glu glu;
-	struct aios_op_add add;
-	struct aios_op_gather_rows gather_rows;
-	struct aios_op_cast cast;
-	struct aios_op_quantise quantise;
-	struct aios_op_copy_pages copy_pages;
-	struct aios_op_logits logits;
-	struct aios_op_argmax argmax;
-	struct aios_op_sample sample;
-	struct aios_op_logprobs logprobs;
-	struct aios_op_all_reduce all_reduce;
-	struct aios_op_all_gather all_gather;
-};
-
 static int run_whole(struct graph_run *run, const struct aios_op *op, uint64_t scratch_bytes,
 		     struct aios_status *st)
 {
 	struct aios_scratch *scratch;
-	union any_op copy;
+	union aios_op_any copy;
 	int rc;
 
 	if (op->size > sizeof(copy))
 		return aios_fail(st, -EINVAL, "%s: descriptor of %u bytes", aios_op_name(op->type),
 				 op->size);
 	memcpy(&copy, op, op->size);
-	scratch = op_scratch(&copy.op);
+	scratch = aios_op_scratch(&copy);
 	if (scratch && scratch_bytes > 0) {
 		scratch->bytes = scratch_bytes;
 		rc = mm_arena_alloc(run->scratch, scratch_bytes, &scratch->data, st);
@@ -85,8 +46,9 @@ static int run_quantise(struct graph_run *run, uint8_t layer, const struct aios_
 	return run_op(run, &q.op, st);
 }
 
-static int run_add(struct graph_run *run, uint8_t layer, const struct aios_tensor *a, const struct aios_tensor *b,
-		   const struct aios_tensor *out, struct aios_status *st)
+static int run_add(struct graph_run *run, uint8_t layer, const struct aios_tensor *a,
+		   const struct aios_tensor *b, const struct aios_tensor *out,
+		   struct aios_status *st)
 {
 	struct aios_op_add add = {
 		.op = AIOS_OP_INIT(struct aios_op_add, AIOS_OP_ADD),

@@ -100,6 +100,81 @@ AIOS_API int aios_devices(struct aios *aios, bool open, struct aios_device_repor
  */
 AIOS_API char *aios_explain_modules(struct aios *aios, uint32_t kind);
 
+/* ---- lint ------------------------------------------------------------------- */
+
+enum aios_lint_level {
+	AIOS_LINT_ERROR = 1,   /* the file is refused because of it */
+	AIOS_LINT_WARNING = 2, /* it loads, and somebody will be sorry */
+	AIOS_LINT_NOTE = 3,
+};
+
+/* One thing to say about a module file. */
+struct aios_lint_finding {
+	uint32_t level; /* enum aios_lint_level */
+	uint32_t reserved;
+	const char *rule;    /* "ADP-12", as Documentation/abi.md numbers them, or "" */
+	const char *message; /* what is there, and what to do */
+};
+
+enum aios_lint_item_kind {
+	AIOS_LINT_EXPORT = 1,  /* symbol that others can see */
+	AIOS_LINT_IMPORT = 2,  /* symbol of others */
+	AIOS_LINT_LIBRARY = 3, /* library that the file is linked with or says it needs */
+	AIOS_LINT_SECTION = 4, /* section that stays writable, with its bytes */
+	AIOS_LINT_OBJECT = 5,  /* variable in such a section; known unless the file is stripped */
+	AIOS_LINT_SLOT = 6,    /* AIOS_LINT_LOAD: slot of the ops table */
+	AIOS_LINT_DEVICE = 7,  /* AIOS_LINT_LOAD: device that probe() found */
+};
+
+/* One thing that the file has. */
+struct aios_lint_item {
+	uint32_t kind; /* enum aios_lint_item_kind */
+	bool good;     /* nothing is wrong with it; of a slot: it is there */
+	const char *name;
+	const char *remark; /* what is wrong with it, or more about it; "" */
+	uint64_t bytes;     /* SECTION, OBJECT */
+};
+
+/* All that is known about a module file. Strings live as long as the report; "" when absent. */
+struct aios_lint_report {
+	const char *path;
+	const char *reason;    /* why the loader refuses the file; "" when it does not */
+	uint32_t kind;         /* enum aios_module_kind, 0: none that this library knows */
+	const char *kind_name; /* as the file says it */
+	const char *name, *abi, *sanitizer, *isa, *license, *description, *author, *version;
+	const char *core_abi;            /* this library's "major.minor:0xhash" */
+	uint64_t file_bytes;             /* size of the file */
+	uint64_t writable_bytes;         /* data that stays writable, thread-local included */
+	uint64_t writable_limit;         /* how much a module may have */
+	uint64_t init_array, fini_array; /* entries; the C runtime has one of each */
+	bool relro, bind_now, exec_stack, text_relocations;
+	bool stripped; /* no symbol table: OBJECT items are not known */
+	bool loaded;   /* AIOS_LINT_LOAD: its code was loaded and answered */
+	uint32_t n_errors, n_warnings;
+	const struct aios_lint_finding *findings;
+	size_t n_findings;
+	const struct aios_lint_item *items;
+	size_t n_items;
+};
+
+enum aios_lint_flags {
+	/*
+	 * Also load the file and, when it is a driver, probe it: in a child process, which is
+	 * ended after the time limit, so that neither a crash nor an endless loop gets out.
+	 */
+	AIOS_LINT_LOAD = 1 << 0,
+};
+
+/*
+ * Look at a module file by every rule of the loader (which stops at the first that fails) and some
+ * more. Needs no context and no configuration. 0 with a report, also when the file is refused; an
+ * error only when it cannot be read or memory is short. `timeout_ms`: of AIOS_LINT_LOAD; 0: ten
+ * seconds. aios_lint_free() ends the report; it takes NULL.
+ */
+AIOS_API int aios_lint(const char *path, uint32_t flags, uint32_t timeout_ms,
+		       struct aios_lint_report **out, struct aios_status *st);
+AIOS_API void aios_lint_free(struct aios_lint_report *report);
+
 /* ---- tokenizer -------------------------------------------------------------- */
 
 struct aios_tokenizer;

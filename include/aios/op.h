@@ -357,6 +357,45 @@ struct aios_op_all_gather {
 	struct aios_tensor out; /* [T][n_ranks * part_cols] */
 };
 
+/* Room for a copy of any descriptor; `op` tells which. */
+union aios_op_any {
+	struct aios_op op;
+	struct aios_op_embed embed;
+	struct aios_op_rmsnorm rmsnorm;
+	struct aios_op_matmul matmul;
+	struct aios_op_rope_kv rope_kv;
+	struct aios_op_attention attention;
+	struct aios_op_glu glu;
+	struct aios_op_add add;
+	struct aios_op_gather_rows gather_rows;
+	struct aios_op_cast cast;
+	struct aios_op_quantise quantise;
+	struct aios_op_copy_pages copy_pages;
+	struct aios_op_logits logits;
+	struct aios_op_argmax argmax;
+	struct aios_op_sample sample;
+	struct aios_op_logprobs logprobs;
+	struct aios_op_all_reduce all_reduce;
+	struct aios_op_all_gather all_gather;
+};
+
+/* The scratch field of a descriptor, or NULL when its op has none. */
+static inline struct aios_scratch *aios_op_scratch(union aios_op_any *any)
+{
+	switch (any->op.type) {
+	case AIOS_OP_MATMUL:
+		return &any->matmul.scratch;
+	case AIOS_OP_ATTENTION:
+		return &any->attention.scratch;
+	case AIOS_OP_SAMPLE:
+		return &any->sample.scratch;
+	case AIOS_OP_LOGPROBS:
+		return &any->logprobs.scratch;
+	default:
+		return NULL;
+	}
+}
+
 /* Lower-case name of an op type ("matmul"), as file names and reports use it. Static storage. */
 static inline const char *aios_op_name(uint32_t type)
 {

@@ -24,9 +24,10 @@ struct aios_below {
 struct aios_hook_attach {
 	uint32_t size;
 	uint32_t reserved;
-	struct aios_below device;    /* what to wrap */
-	struct aios_below reference; /* a second opened device when `reference` below asks; else ops NULL */
-	const char *args;            /* text behind "NAME:", "" when none */
+	struct aios_below device; /* what to wrap */
+	struct aios_below
+		reference; /* a second opened device when `reference` below asks; else ops NULL */
+	const char *args;  /* text behind "NAME:", "" when none */
 };
 
 struct aios_hook_ops {
