@@ -2,7 +2,7 @@
 # Configuration: $(O)/.config is what the user chose; $(O)/auto.conf (for make) and
 # $(O)/include/generated/autoconf.h (for C) are made from it and touched only when they differ.
 
-kconfigs := $(wildcard Kconfig scripts/Kconfig core/Kconfig drivers/Kconfig drivers/*/Kconfig \
+kconfigs := $(wildcard Kconfig scripts/Kconfig core/Kconfig drivers/Kconfig drivers/*/Kconfig drivers/*/*/Kconfig \
 	      plugins/Kconfig plugins/*/Kconfig plugins/*/*/Kconfig)
 
 # kconfig-frontends writes beside its working folder: say where everything is instead.
