@@ -167,19 +167,17 @@ static int count_resolvers(struct elf *elf, const Elf64_Shdr *section, struct ai
 }
 
 /* The address range that becomes read-only once relocated. */
-static void find_relro(const struct elf *elf, const Elf64_Ehdr *head, uint64_t *start,
-		       uint64_t *end)
+static void find_relro(struct elf *elf, const Elf64_Ehdr *head)
 {
-	*start = *end = 0;
 	for (unsigned i = 0; i < head->e_phnum; i++) {
 		Elf64_Phdr segment;
 
 		read_segment(elf, head, i, &segment);
 		if (segment.p_type != PT_GNU_RELRO)
 			continue;
-		*start = segment.p_vaddr;
-		if (__builtin_add_overflow(segment.p_vaddr, segment.p_memsz, end))
-			*end = UINT64_MAX;
+		elf->relro_start = segment.p_vaddr;
+		if (__builtin_add_overflow(segment.p_vaddr, segment.p_memsz, &elf->relro_end))
+			elf->relro_end = UINT64_MAX;
 		return;
 	}
 }
@@ -192,26 +190,28 @@ static bool linker_owned(const char *name, uint32_t type)
 	       !strncmp(name, ".data.rel.ro", 12);
 }
 
-static void count_writable(struct elf *elf, const Elf64_Shdr *section, const char *name,
-			   uint64_t relro_start, uint64_t relro_end)
+bool elf_stays_writable(const struct elf *elf, const Elf64_Shdr *section, const char *name)
 {
 	uint64_t end;
 
 	if (!(section->sh_flags & SHF_ALLOC))
-		return;
-	if (section->sh_flags & SHF_TLS) {
-		if (__builtin_add_overflow(elf->tls, section->sh_size, &elf->tls))
-			elf->tls = UINT64_MAX;
-		return;
-	}
+		return false;
+	if (section->sh_flags & SHF_TLS)
+		return true;
 	if (!(section->sh_flags & SHF_WRITE) || linker_owned(name, section->sh_type))
-		return;
+		return false;
 	if (__builtin_add_overflow(section->sh_addr, section->sh_size, &end))
 		end = UINT64_MAX;
-	if (section->sh_addr >= relro_start && end <= relro_end)
-		return;
-	if (__builtin_add_overflow(elf->writable, section->sh_size, &elf->writable))
-		elf->writable = UINT64_MAX;
+	return section->sh_addr < elf->relro_start || end > elf->relro_end;
+}
+
+static void count_writable(struct elf *elf, const Elf64_Shdr *section, const char *name)
+{
+	uint64_t *sum = section->sh_flags & SHF_TLS ? &elf->tls : &elf->writable;
+
+	if (elf_stays_writable(elf, section, name) &&
+	    __builtin_add_overflow(*sum, section->sh_size, sum))
+		*sum = UINT64_MAX;
 }
 
 static int take_section(struct elf *elf, const Elf64_Ehdr *head, const Elf64_Shdr *section,
@@ -230,7 +230,6 @@ static int take_section(struct elf *elf, const Elf64_Ehdr *head, const Elf64_Shd
 
 static int read_sections(struct elf *elf, const Elf64_Ehdr *head, struct aios_status *st)
 {
-	uint64_t relro_start, relro_end;
 	Elf64_Shdr section, names;
 	int err;
 
@@ -240,7 +239,7 @@ static int read_sections(struct elf *elf, const Elf64_Ehdr *head, struct aios_st
 	err = check_strings(elf, &names, "the section names", st);
 	if (err)
 		return err;
-	find_relro(elf, head, &relro_start, &relro_end);
+	find_relro(elf, head);
 	for (unsigned i = 0; i < head->e_shnum; i++) {
 		const char *name;
 
@@ -257,7 +256,7 @@ static int read_sections(struct elf *elf, const Elf64_Ehdr *head, struct aios_st
 					 i, section.sh_size, section.sh_offset, elf->size);
 		if (section.sh_type == SHT_NULL)
 			continue;
-		count_writable(elf, &section, name, relro_start, relro_end);
+		count_writable(elf, &section, name);
 		err = take_section(elf, head, &section, name, st);
 		if (err)
 			return err;

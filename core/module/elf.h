@@ -33,12 +33,13 @@ struct elf {
 	uint64_t symbols_addr, strings_addr; /* where the sections say these two are */
 	uint64_t dynamic_offset;
 	uint64_t init_array, fini_array, preinit_array; /* entries that run by themselves */
-	uint64_t resolvers;  /* relocations that call code of the file: ifuncs */
-	uint64_t writable;   /* bytes that stay writable once relocated: .data, .bss */
-	uint64_t tls;        /* bytes of thread-local storage a thread */
-	bool static_tls;     /* initial-exec TLS: may not fit at dlopen() */
-	const char *runpath; /* DT_RUNPATH or DT_RPATH, or NULL */
-	const char *soname;  /* DT_SONAME, or NULL */
+	uint64_t relro_start, relro_end; /* addresses that become read-only once relocated */
+	uint64_t resolvers;              /* relocations that call code of the file: ifuncs */
+	uint64_t writable;               /* bytes that stay writable once relocated: .data, .bss */
+	uint64_t tls;                    /* bytes of thread-local storage a thread */
+	bool static_tls;                 /* initial-exec TLS: may not fit at dlopen() */
+	const char *runpath;             /* DT_RUNPATH or DT_RPATH, or NULL */
+	const char *soname;              /* DT_SONAME, or NULL */
 };
 
 struct elf_symbol {
@@ -56,6 +57,9 @@ int elf_parse(struct elf *elf, const void *data, size_t size, struct aios_status
 
 /* Symbol `i` (< n_symbols) of .dynsym. */
 struct elf_symbol elf_symbol(const struct elf *elf, uint64_t i);
+
+/* Does this section of the file stay writable once the linker is done with it? */
+bool elf_stays_writable(const struct elf *elf, const Elf64_Shdr *section, const char *name);
 
 /* The `n`-th DT_NEEDED library, or NULL when there are fewer. */
 const char *elf_needed(const struct elf *elf, unsigned n);

@@ -56,8 +56,10 @@ int lint_permissions(const char *path, const struct stat *file, struct aios_stat
 
 /* ---- metadata ---------------------------------------------------------------- */
 
-static int check_kind(const struct modinfo *info, struct aios_status *st)
+static int check_kind(const struct lint_subject *s, struct aios_status *st)
 {
+	const struct modinfo *info = s->info;
+
 	if (info->kind)
 		return 0;
 	return aios_fail(st, -EINVAL,
@@ -65,8 +67,15 @@ static int check_kind(const struct modinfo *info, struct aios_status *st)
 			 info->kind_text);
 }
 
-static int check_sanitizer(const struct modinfo *info, struct aios_status *st)
+static int check_abi(const struct lint_subject *s, struct aios_status *st)
 {
+	return abi_check(s->info->abi_major, s->info->abi_minor, s->info->abi_hash, st);
+}
+
+static int check_sanitizer(const struct lint_subject *s, struct aios_status *st)
+{
+	const struct modinfo *info = s->info;
+
 	if (!strcmp(info->sanitizer, AIOS_SANITIZER))
 		return 0;
 	return aios_fail(st, -ENOEXEC,
@@ -74,17 +83,18 @@ static int check_sanitizer(const struct modinfo *info, struct aios_status *st)
 			 info->sanitizer, AIOS_SANITIZER);
 }
 
-static int check_isa(const struct modinfo *info, struct aios_status *st)
+static int check_isa(const struct lint_subject *s, struct aios_status *st)
 {
 	struct isa_regs regs = isa_read();
 
-	return info->isa ? isa_check(info->isa, &regs, st) : 0;
+	return s->info->isa ? isa_check(s->info->isa, &regs, st) : 0;
 }
 
-static int check_file_name(const struct modinfo *info, const char *path, struct aios_status *st)
+static int check_file_name(const struct lint_subject *s, struct aios_status *st)
 {
-	const char *slash = strrchr(path, '/');
-	const char *file = slash ? slash + 1 : path;
+	const struct modinfo *info = s->info;
+	const char *slash = strrchr(s->path, '/');
+	const char *file = slash ? slash + 1 : s->path;
 	size_t n = strlen(info->name);
 
 	if (!strncmp(file, info->name, n) && !strcmp(file + n, ".so"))
@@ -93,18 +103,18 @@ static int check_file_name(const struct modinfo *info, const char *path, struct 
 			 info->name, info->name);
 }
 
-static int check_needs(const struct modinfo *info, const struct elf *elf, const char *path,
-		       struct aios_status *st)
+static int check_needs(const struct lint_subject *s, struct aios_status *st)
 {
-	const char *slash = strrchr(path, '/');
+	const struct modinfo *info = s->info;
+	const char *slash = strrchr(s->path, '/');
 	char folder[4096] = ".";
 
-	if (slash && (size_t)(slash - path) < sizeof(folder)) {
-		memcpy(folder, path, (size_t)(slash - path));
-		folder[slash - path] = '\0';
+	if (slash && (size_t)(slash - s->path) < sizeof(folder)) {
+		memcpy(folder, s->path, (size_t)(slash - s->path));
+		folder[slash - s->path] = '\0';
 	}
 	for (unsigned i = 0; i < info->n_needs; i++)
-		if (!library_exists(info->needs[i], elf->runpath, folder))
+		if (!library_exists(info->needs[i], s->elf->runpath, folder))
 			return aios_fail(
 				st, -ENOENT,
 				"needs the library %.100s, which is not in LD_LIBRARY_PATH, "
@@ -113,27 +123,9 @@ static int check_needs(const struct modinfo *info, const struct elf *elf, const 
 	return 0;
 }
 
-int lint_modinfo(const struct modinfo *info, const struct elf *elf, const char *path,
-		 struct aios_status *st)
-{
-	int err = check_kind(info, st);
-
-	if (!err)
-		err = abi_check(info->abi_major, info->abi_minor, info->abi_hash, st);
-	if (!err)
-		err = check_sanitizer(info, st);
-	if (!err)
-		err = check_isa(info, st);
-	if (!err)
-		err = check_file_name(info, path, st);
-	if (!err)
-		err = check_needs(info, elf, path, st);
-	return err;
-}
-
 /* ---- the file ---------------------------------------------------------------- */
 
-static int check_import(const struct elf_symbol *symbol, struct aios_status *st)
+bool lint_import_ends_process(const char *name)
 {
 	static const char *const forbidden[] = {
 		"abort",      "exit",          "_exit",    "_Exit",
@@ -141,55 +133,39 @@ static int check_import(const struct elf_symbol *symbol, struct aios_status *st)
 	};
 
 	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
-		if (!strcmp(symbol->name, forbidden[i]))
-			return aios_fail(st, -EPERM,
-					 "imports '%s': a module returns errors, it never ends the "
-					 "process",
-					 symbol->name);
-	return 0;
+		if (!strcmp(name, forbidden[i]))
+			return !LINT_COVERAGE;
+	return false;
 }
 
-static int check_export(const struct elf_symbol *symbol, bool tolerant, bool *found,
-			struct aios_status *st)
+/* Names of the implementation come with a sanitizer: "__odr_asan.aios_module". */
+bool lint_export_allowed(const struct elf_symbol *symbol, const struct modinfo *info)
 {
-	if (symbol->bind == STB_GNU_UNIQUE)
-		return aios_fail(st, -EPERM,
-				 "symbol '%.150s' is STB_GNU_UNIQUE, shared with other modules: "
-				 "build with -fno-gnu-unique -fvisibility=hidden",
-				 symbol->name);
-	if (!strcmp(symbol->name, "aios_module")) {
-		*found = true;
-		if (symbol->type != STT_OBJECT)
-			return aios_fail(st, -EINVAL, "'aios_module' is not data");
-		return 0;
-	}
-	/* Names of the implementation: "__odr_asan.aios_module". */
-	if (tolerant && !strncmp(symbol->name, "__", 2))
-		return 0;
-	return aios_fail(
-		st, -EPERM,
-		"exports '%.150s' besides 'aios_module': build with -fvisibility=hidden or "
-		"a version script",
-		symbol->name);
+	return !strcmp(symbol->name, "aios_module") ||
+	       (instrumented(info) && !strncmp(symbol->name, "__", 2));
 }
 
 /* Symbol 0 is empty; local ones are section symbols. */
-static int check_symbols(const struct elf *elf, bool tolerant, struct aios_status *st)
+static int check_exports(const struct lint_subject *s, struct aios_status *st)
 {
 	bool found = false;
 
-	for (uint64_t i = 1; i < elf->n_symbols; i++) {
-		struct elf_symbol symbol = elf_symbol(elf, i);
-		int err;
+	for (uint64_t i = 1; i < s->elf->n_symbols; i++) {
+		struct elf_symbol symbol = elf_symbol(s->elf, i);
 
-		if (symbol.bind == STB_LOCAL)
+		/* A unique one has a rule of its own. */
+		if (symbol.bind == STB_LOCAL || symbol.bind == STB_GNU_UNIQUE || !symbol.defined)
 			continue;
-		if (symbol.defined)
-			err = check_export(&symbol, tolerant, &found, st);
-		else
-			err = LINT_COVERAGE ? 0 : check_import(&symbol, st);
-		if (err)
-			return err;
+		if (!lint_export_allowed(&symbol, s->info))
+			return aios_fail(st, -EPERM,
+					 "exports '%.150s' besides 'aios_module': build with "
+					 "-fvisibility=hidden or a version script",
+					 symbol.name);
+		if (strcmp(symbol.name, "aios_module") != 0)
+			continue;
+		found = true;
+		if (symbol.type != STT_OBJECT)
+			return aios_fail(st, -EINVAL, "'aios_module' is not data");
 	}
 	if (!found)
 		return aios_fail(st, -EINVAL,
@@ -197,12 +173,54 @@ static int check_symbols(const struct elf *elf, bool tolerant, struct aios_statu
 	return 0;
 }
 
+static int check_unique(const struct lint_subject *s, struct aios_status *st)
+{
+	for (uint64_t i = 1; i < s->elf->n_symbols; i++) {
+		struct elf_symbol symbol = elf_symbol(s->elf, i);
+
+		if (symbol.defined && symbol.bind == STB_GNU_UNIQUE)
+			return aios_fail(st, -EPERM,
+					 "symbol '%.150s' is STB_GNU_UNIQUE, shared with other "
+					 "modules: build with -fno-gnu-unique -fvisibility=hidden",
+					 symbol.name);
+	}
+	return 0;
+}
+
+static int check_imports(const struct lint_subject *s, struct aios_status *st)
+{
+	for (uint64_t i = 1; i < s->elf->n_symbols; i++) {
+		struct elf_symbol symbol = elf_symbol(s->elf, i);
+
+		if (symbol.bind != STB_LOCAL && !symbol.defined &&
+		    lint_import_ends_process(symbol.name))
+			return aios_fail(st, -EPERM,
+					 "imports '%s': a module returns errors, it never ends the "
+					 "process",
+					 symbol.name);
+	}
+	return 0;
+}
+
+static int check_tls(const struct lint_subject *s, struct aios_status *st)
+{
+	if (!s->elf->static_tls || instrumented(s->info))
+		return 0;
+	return aios_fail(st, -EPERM,
+			 "uses static (initial-exec) thread-local storage, which dlopen "
+			 "may have no room for: build without -ftls-model=initial-exec");
+}
+
 /*
  * The C runtime's crtbegin puts one entry into each array. What is more, or
  * stands alone, is a constructor: code that would run inside dlopen().
  */
-static int check_constructors(const struct elf *elf, struct aios_status *st)
+static int check_constructors(const struct lint_subject *s, struct aios_status *st)
 {
+	const struct elf *elf = s->elf;
+
+	if (instrumented(s->info) || s->info->ctors_allowed)
+		return 0;
 	if (elf->resolvers)
 		return aios_fail(st, -EPERM,
 				 "has ifuncs or target_clones (%" PRIu64
@@ -219,10 +237,13 @@ static int check_constructors(const struct elf *elf, struct aios_status *st)
 			 elf->init_array, elf->preinit_array);
 }
 
-static int check_state(const struct elf *elf, struct aios_status *st)
+static int check_state(const struct lint_subject *s, struct aios_status *st)
 {
+	const struct elf *elf = s->elf;
 	uint64_t bytes;
 
+	if (instrumented(s->info))
+		return 0;
 	if (__builtin_add_overflow(elf->writable, elf->tls, &bytes))
 		bytes = UINT64_MAX;
 	if (bytes <= LINT_WRITABLE_MAX)
@@ -233,18 +254,65 @@ static int check_state(const struct elf *elf, struct aios_status *st)
 			 bytes, LINT_WRITABLE_MAX);
 }
 
+/* ---- the rules in order ------------------------------------------------------ */
+
+static int check_permissions(const struct lint_subject *s, struct aios_status *st)
+{
+	return s->file ? lint_permissions(s->path, s->file, st) : 0;
+}
+
+/* The numbers are those of Documentation/abi.md. */
+static const struct rule {
+	const char *number;
+	int (*check)(const struct lint_subject *s, struct aios_status *st);
+} rules[] = {
+	{ "ADP-3", check_permissions },
+
+	{ "ADP-4", check_kind },          { "ADP-5", check_abi },
+	{ "ADP-6", check_sanitizer },     { "ADP-7", check_isa },
+	{ "ADP-8", check_file_name },     { "ADP-9", check_needs },
+
+	{ "ADP-10", check_exports },      { "ADP-11", check_unique },
+	{ "ADP-12", check_imports },      { "ADP-13", check_tls },
+	{ "ADP-14", check_constructors }, { "ADP-15", check_state },
+};
+
+enum {
+	FIRST_OF_MODINFO = 1,
+	FIRST_OF_ELF = 7,
+	N_RULES = sizeof(rules) / sizeof(rules[0])
+};
+
+static int first_failure(const struct lint_subject *s, unsigned from, unsigned to,
+			 struct aios_status *st)
+{
+	int err = 0;
+
+	for (unsigned i = from; !err && i < to; i++)
+		err = rules[i].check(s, st);
+	return err;
+}
+
+int lint_modinfo(const struct modinfo *info, const struct elf *elf, const char *path,
+		 struct aios_status *st)
+{
+	const struct lint_subject s = { .path = path, .elf = elf, .info = info };
+
+	return first_failure(&s, FIRST_OF_MODINFO, FIRST_OF_ELF, st);
+}
+
 int lint_elf(const struct elf *elf, const struct modinfo *info, struct aios_status *st)
 {
-	bool tolerant = instrumented(info);
-	int err = check_symbols(elf, tolerant, st);
+	const struct lint_subject s = { .path = "", .elf = elf, .info = info };
 
-	if (err || tolerant)
-		return err;
-	if (elf->static_tls)
-		return aios_fail(st, -EPERM,
-				 "uses static (initial-exec) thread-local storage, which dlopen "
-				 "may have no room for: build without -ftls-model=initial-exec");
-	if (!info->ctors_allowed)
-		err = check_constructors(elf, st);
-	return err ? err : check_state(elf, st);
+	return first_failure(&s, FIRST_OF_ELF, N_RULES, st);
+}
+
+const char *lint_rule(unsigned i, const struct lint_subject *subject, int *code,
+		      struct aios_status *st)
+{
+	if (i >= N_RULES)
+		return NULL;
+	*code = rules[i].check(subject, st);
+	return rules[i].number;
 }
