@@ -162,6 +162,7 @@ int devices_main(struct cli *cli, struct aios_status *st);
 int driver_main(struct cli *cli, struct aios_status *st);
 int config_main(struct cli *cli, struct aios_status *st);
 int doctor_main(struct cli *cli, struct aios_status *st);
+int conform_main(struct cli *cli, struct aios_status *st);
 int plan_main(struct cli *cli, struct aios_status *st);
 int tokenize_main(struct cli *cli, struct aios_status *st);
 int detokenize_main(struct cli *cli, struct aios_status *st);

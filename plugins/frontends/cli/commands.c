@@ -64,6 +64,29 @@ const struct command commands[] = {
 			   "sequences fit at once. Exits with 1 when it does not fit.",
 		.examples = "aios plan -m Qwen3-8B --driver cuda --context-length 32768",
 		.bit = AIOS_CMD_PLAN,
+	{
+		.name = "conform",
+		.summary = "prove a driver against the reference",
+		.synopsis = "conform --driver DRIVER [--level N] [--quick] [--report FILE ...]\n"
+			    "conform --driver DRIVER --case ID [--seed N]\n"
+			    "conform --driver DRIVER --list",
+		.details =
+			"Runs generated cases on a driver (a name, or a file with a '/') and on a "
+			"reference, and compares every element of every output on bits. Level 0 is "
+			"load and lifecycle, 1 memory and queues, 2 every op in every numerics "
+			"profile, 3 whole layers and models, 4 invariance (batches, chunks, pages, "
+			"graphs, queues), 5 stress. Cases depend on --seed and on their names alone.\n\n"
+			"A failure prints the command that repeats it, the first element that "
+			"differs with both bit patterns, and the smallest shape that still fails. "
+			"--report writes JSON, JUnit XML or HTML; --digests compares with a file "
+			"made on another machine; --certificate is written when all passed.\n\n"
+			"Exits with 1 when a case failed.",
+		.examples = "aios conform --driver ./foo.so --quick\n"
+			    "aios conform --driver cuda --report report.html --certificate cuda.json\n"
+			    "aios conform --driver ./foo.so --filter 'l2/matmul/*'",
+		.bit = AIOS_CMD_CONFORM,
+		.run = conform_main,
+	},
 		.run = plan_main,
 	},
 	{

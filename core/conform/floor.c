@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * floor.c - what must have passed, so that a driver which says NO to everything does
+ * not pass: each mandatory op at least once, matmul and attention in each declared
+ * profile, and profile fma32, which every driver must have.
+ */
+#include <string.h>
+
+#include <aios/numerics.h>
+
+#include "core/conform/conform.h"
+
+/* Generated cases of an op in a profile (or "any") that ran and passed. */
+static uint32_t passed(const struct aios_conform *c, const char *op, const char *profile)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < c->n_cases; i++)
+		if (c->cases[i].level == 2 && c->cases[i].status == AIOS_CONFORM_PASS &&
+		    c->cases[i].digest[0] && strcmp(c->cases[i].op, op) == 0 &&
+		    strcmp(c->cases[i].profile, profile) == 0)
+			n++;
+	return n;
+}
+
+static bool failed(const struct aios_conform *c, const char *op)
+{
+	for (size_t i = 0; i < c->n_cases; i++)
+		if (c->cases[i].level == 2 && c->cases[i].status != AIOS_CONFORM_PASS &&
+		    c->cases[i].status != AIOS_CONFORM_SKIP && strcmp(c->cases[i].op, op) == 0)
+			return true;
+	return false;
+}
+
+static int one(struct aios_conform *c, const char *op, const char *profile)
+{
+	struct aios_conform_case *r;
+	uint32_t n = passed(c, op, profile);
+
+	if (n == 0 && failed(c, op))
+		return 0; /* said already */
+	r = conform_case_new(c);
+	if (!r)
+		return -ENOMEM;
+	snprintf(r->id, sizeof(r->id), "l2/floor/%.20s/%.20s", op, profile);
+	snprintf(r->op, sizeof(r->op), "floor");
+	snprintf(r->profile, sizeof(r->profile), "%s", profile);
+	r->level = 2;
+	if (!n)
+		conform_fail(r, "no case of %s passed in profile %s: the op is mandatory", op,
+			     profile);
+	conform_expect_apply(c, r);
+	return 0;
+}
+
+int conform_floor(struct aios_conform *c)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < gen_n && !rc; i++) {
+		const struct gen *g = gen_all[i];
+
+		if (!g->mandatory)
+			continue;
+		if (!g->profiled)
+			rc = one(c, g->name, "any");
+		for (uint32_t p = 0; p < AIOS_PROFILE_COUNT && g->profiled && !rc; p++)
+			if (p == AIOS_PROFILE_FMA32 || conform_has_profile(c, p))
+				rc = one(c, g->name, aios_profile_info_of(p).name);
+	}
+	return rc;
+}
