@@ -226,7 +226,7 @@ static int put_blob(struct capsule_writer *w, const void *data, uint64_t bytes, 
 }
 
 /* A descriptor whose addresses say which operands are there and which are one, not where they were. */
-static void neutral(const struct hook_image *im, union hook_any_op *any)
+static void neutral(const struct hook_image *im, union aios_op_any *any)
 {
 	const struct hook_operands *list = &im->operands;
 
@@ -252,7 +252,7 @@ static int put_op(struct capsule_writer *w, uint64_t number, const struct hook_i
 	};
 	uint64_t pages = (uint64_t)im->pages.n * sizeof(int32_t);
 	uint64_t table = (uint64_t)op.n_operands * sizeof(*rows);
-	union hook_any_op any;
+	union aios_op_any any;
 	int rc = put_chunk(w, CHUNK_OP, sizeof(op) + pad8(op.descriptor_bytes) + table + pages, st);
 
 	neutral(im, &any);

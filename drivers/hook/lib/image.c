@@ -371,7 +371,7 @@ static bool has_pages(const struct hook_image *im)
 
 int hook_image_check(const struct hook_image *im, struct aios_status *st)
 {
-	union hook_any_op copy = im->any;
+	union aios_op_any copy = im->any;
 	const struct aios_kv_layer *kv = hook_op_kv(&copy.op);
 	const struct aios_batch *b = hook_op_batch(&copy.op);
 	struct hook_batch a = batch_of(im);
@@ -427,10 +427,10 @@ static uint64_t room_round(uint64_t bytes)
 }
 
 /* Ask for the op; set the bytes of scratch that it wants. */
-static int ask(const struct hook_io *io, union hook_any_op *any, struct aios_status *st)
+static int ask(const struct hook_io *io, union aios_op_any *any, struct aios_status *st)
 {
 	struct aios_op_support answer = { .size = sizeof(answer) };
-	struct aios_scratch *scratch = hook_op_scratch(&any->op);
+	struct aios_scratch *scratch = aios_op_scratch(any);
 	int rc;
 
 	if (scratch)
@@ -449,10 +449,10 @@ static int ask(const struct hook_io *io, union hook_any_op *any, struct aios_sta
 }
 
 /* Give every operand an address: its place, or room from *bytes on (relative when `base` is 0). */
-static int lay_out(union hook_any_op *any, const struct hook_operands *list, aios_addr base,
+static int lay_out(union aios_op_any *any, const struct hook_operands *list, aios_addr base,
 		   const aios_addr *placed, uint64_t *bytes, struct aios_status *st)
 {
-	struct aios_scratch *scratch = hook_op_scratch(&any->op);
+	struct aios_scratch *scratch = aios_op_scratch(any);
 
 	*bytes = 0;
 	for (uint32_t i = 0; i < list->n; i++) {
@@ -475,7 +475,7 @@ static int lay_out(union hook_any_op *any, const struct hook_operands *list, aio
 }
 
 /* What may be the same memory as an input on the first device is so on this one. */
-static void alias_outputs(union hook_any_op *any, const struct hook_image *im)
+static void alias_outputs(union aios_op_any *any, const struct hook_image *im)
 {
 	const struct hook_operands *list = &im->operands;
 
@@ -488,7 +488,7 @@ static void alias_outputs(union hook_any_op *any, const struct hook_image *im)
 	}
 }
 
-static int bring_inputs(const struct hook_image *im, const union hook_any_op *any,
+static int bring_inputs(const struct hook_image *im, const union aios_op_any *any,
 			const struct hook_io *io, const aios_addr *placed, struct aios_status *st)
 {
 	int rc = 0;
@@ -503,7 +503,7 @@ static int bring_inputs(const struct hook_image *im, const union hook_any_op *an
 	return rc;
 }
 
-static int fetch_outputs(const struct hook_image *im, const union hook_any_op *any,
+static int fetch_outputs(const struct hook_image *im, const union aios_op_any *any,
 			 const struct hook_io *io, uint8_t *out[HOOK_MAX_OPERANDS],
 			 struct aios_status *st)
 {
@@ -532,7 +532,7 @@ int hook_image_run(const struct hook_image *im, const struct hook_io *io, struct
 		   const aios_addr *placed, uint8_t *out[HOOK_MAX_OPERANDS], struct aios_status *st)
 {
 	static const aios_addr nowhere[HOOK_MAX_OPERANDS] = { 0 };
-	union hook_any_op any = im->any;
+	union aios_op_any any = im->any;
 	uint64_t bytes;
 	int rc = ask(io, &any, st);
 
@@ -629,7 +629,7 @@ static uint64_t distance(uint64_t a, uint64_t b, uint32_t dtype)
 static void describe(const struct hook_image *im, const struct hook_operand *o, uint32_t row,
 		     uint32_t col, struct hook_diff *d)
 {
-	union hook_any_op copy = im->any;
+	union aios_op_any copy = im->any;
 	const struct aios_kv_layer *kv = hook_op_kv(&copy.op);
 
 	d->operand = o->name;

@@ -31,7 +31,7 @@ int hook_io_write(const struct hook_io *io, aios_addr to, const void *host, uint
 int hook_io_sync(const struct hook_io *io, struct aios_status *st);
 
 struct hook_image {
-	union hook_any_op any;           /* addresses are the first device's */
+	union aios_op_any any;           /* addresses are the first device's */
 	struct hook_operands operands;   /* of `any` */
 	uint8_t *in[HOOK_MAX_OPERANDS];  /* bytes before the launch, NULL: not taken */
 	uint8_t *out[HOOK_MAX_OPERANDS]; /* bytes after it, NULL: not an output */

@@ -49,7 +49,7 @@ static struct hook_operand *add_array(struct lister *l, const char *name, uint32
 static uint32_t add_tensor(struct lister *l, const char *name, const char *scale_name,
 			   uint32_t flags, const struct aios_tensor *t, uint32_t types)
 {
-	struct hook_operand *o = add(l, name, flags | HOOK_TENSOR, &t->data);
+	struct hook_operand *o = add(l, name, flags | HOOK_TENSOR | HOOK_STRIDED, &t->data);
 	uint32_t index = l->out->n - 1;
 
 	o->types = types;
@@ -303,7 +303,7 @@ static void add_parts(struct lister *l, const aios_addr *parts, uint32_t n, uint
 		      uint32_t rows, uint32_t cols, uint64_t row_bytes)
 {
 	for (uint32_t i = 0; i < n && i < AIOS_MAX_RANKS; i++)
-		add_array(l, part_names[i], HOOK_READ | HOOK_TENSOR, &parts[i],
+		add_array(l, part_names[i], HOOK_READ | HOOK_STRIDED, &parts[i],
 			  dtype < 32 ? dtype : 0, rows, cols)
 			->row_bytes = row_bytes;
 }
@@ -431,22 +431,6 @@ struct aios_kv_layer *hook_op_kv(struct aios_op *op)
 	if (op->type == AIOS_OP_ATTENTION)
 		return &((struct aios_op_attention *)op)->kv;
 	return NULL;
-}
-
-struct aios_scratch *hook_op_scratch(struct aios_op *op)
-{
-	switch (op->type) {
-	case AIOS_OP_MATMUL:
-		return &((struct aios_op_matmul *)op)->scratch;
-	case AIOS_OP_ATTENTION:
-		return &((struct aios_op_attention *)op)->scratch;
-	case AIOS_OP_SAMPLE:
-		return &((struct aios_op_sample *)op)->scratch;
-	case AIOS_OP_LOGPROBS:
-		return &((struct aios_op_logprobs *)op)->scratch;
-	default:
-		return NULL;
-	}
 }
 
 uint32_t hook_op_window(const struct aios_op *op)

@@ -21,8 +21,9 @@ enum {
 	HOOK_PAGES = 16,      /* a KV cache; its rows are pages, of which an op uses some */
 	HOOK_BY_PARAMS = 32,  /* how long it is stands in the op's sampling rows */
 	HOOK_ANY_LAYOUT = 64, /* may have a layout of the driver's own */
-	HOOK_TENSOR = 128,    /* a struct aios_tensor's data: row_bytes is a multiple of 16 */
-	HOOK_OPTIONAL = 256   /* address 0 says that it is absent */
+	HOOK_TENSOR = 128,    /* `field` is where a struct aios_tensor begins */
+	HOOK_OPTIONAL = 256,  /* address 0 says that it is absent */
+	HOOK_STRIDED = 512    /* row_bytes is the caller's: a multiple of 16 */
 };
 
 /*
@@ -43,28 +44,6 @@ struct hook_operand {
 struct hook_operands {
 	uint32_t n;
 	struct hook_operand v[HOOK_MAX_OPERANDS];
-};
-
-/* Room for a copy of any descriptor. */
-union hook_any_op {
-	struct aios_op op;
-	struct aios_op_embed embed;
-	struct aios_op_rmsnorm rmsnorm;
-	struct aios_op_matmul matmul;
-	struct aios_op_rope_kv rope_kv;
-	struct aios_op_attention attention;
-	struct aios_op_glu glu;
-	struct aios_op_add add;
-	struct aios_op_gather_rows gather_rows;
-	struct aios_op_cast cast;
-	struct aios_op_quantise quantise;
-	struct aios_op_copy_pages copy_pages;
-	struct aios_op_logits logits;
-	struct aios_op_argmax argmax;
-	struct aios_op_sample sample;
-	struct aios_op_logprobs logprobs;
-	struct aios_op_all_reduce all_reduce;
-	struct aios_op_all_gather all_gather;
 };
 
 /* Bytes of a type's descriptor in this ABI; 0 for a type that does not exist. */
@@ -89,7 +68,6 @@ bool hook_operand_overlap(const struct hook_operand *a, const struct hook_operan
 /* The batch or the KV cache of an op, or NULL when it has none. */
 struct aios_batch *hook_op_batch(struct aios_op *op);
 struct aios_kv_layer *hook_op_kv(struct aios_op *op);
-struct aios_scratch *hook_op_scratch(struct aios_op *op);
 
 /* Keys that a row sees: 1 for rope_kv (its own), the window of attention, 0: all. */
 uint32_t hook_op_window(const struct aios_op *op);

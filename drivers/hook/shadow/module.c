@@ -390,7 +390,7 @@ static int fetch_weights(struct shadow *s, struct hook_image *im, const struct h
 }
 
 /* The tensor that CAST or QUANTISE packs, or NULL when this op packs nothing. */
-static struct aios_tensor *packed_output(union hook_any_op *any)
+static struct aios_tensor *packed_output(union aios_op_any *any)
 {
 	struct aios_tensor *t = NULL;
 
@@ -458,7 +458,7 @@ static bool chosen(const struct shadow *s, uint64_t launch)
 static bool reference_has(struct shadow *s, const struct aios_op *op)
 {
 	struct aios_op_support answer = { .size = sizeof(answer) };
-	union hook_any_op any;
+	union aios_op_any any;
 
 	if (!hook_op_size(op->type) || op->size < hook_op_size(op->type))
 		return false;
@@ -610,7 +610,7 @@ static int launch_and_compare(struct shadow *s, void *queue, const struct aios_o
 
 static bool packs(const struct aios_op *op)
 {
-	union hook_any_op any = { 0 };
+	union aios_op_any any = { 0 };
 
 	if (!hook_op_size(op->type) || op->size < hook_op_size(op->type))
 		return false;
