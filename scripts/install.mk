@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# make install DESTDIR= PREFIX=: programs, libraries, modules, headers, manual, demo model.
+# make install DESTDIR= PREFIX=: programs, libraries, modules, headers, manual, demo model, template
+# of a driver.
 # What was installed is listed in $(O)/install.list, which `make uninstall` goes by.
 
 # The manual comes from the tables in the program itself, which therefore runs here.
@@ -8,9 +9,8 @@ man-done := $(O)/man/aios.1
 $(call rule,MAN     ,$(man-done),$(O)/aios scripts/gen-man $(wildcard Documentation/man/*.scd),\
 	scripts/gen-man $(O)/aios $(O)/man)
 
-$(call rule,GEN     ,$(O)/aios.pc,scripts/aios.pc.in,sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
-	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(version)|' \
-	-e 's|@LIBS_PRIVATE@|$(lib-libs) -pthread|' scripts/aios.pc.in >$(O)/aios.pc)
+$(call rule,GEN     ,$(O)/aios.pc,scripts/aios.pc.in scripts/gen-pc,scripts/gen-pc $(PREFIX) $(BINDIR) \
+	$(LIBDIR) $(INCLUDEDIR) $(DATADIR) $(version) '$(lib-libs) -pthread' <scripts/aios.pc.in >$(O)/aios.pc)
 
 completions := $(addprefix $(O)/completions/,aios _aios aios.fish)
 $(call rule,GEN     ,$(O)/completions/aios,$(O)/aios,$(O)/aios completion bash >$(O)/completions/aios)
@@ -42,6 +42,8 @@ endif
 	$(foreach sub,aios aios/driver aios/plugin,$(call put,644,$(INCLUDEDIR)/$(sub),$(wildcard include/$(sub)/*.h)))
 	$(foreach n,1 5,$(call put,644,$(MANDIR)/man$n,$(O)/man/*.$n))
 	$(call put,644,$(DATADIR)/aios/demo,$(wildcard share/demo/*))
+	$(call put,644,$(DATADIR)/aios/driver-template,$(wildcard share/driver-template/*))
+	$(call put,644,$(DATADIR)/aios,scripts/module.map)
 	$(call put,644,$(DATADIR)/bash-completion/completions,$(O)/completions/aios)
 	$(call put,644,$(DATADIR)/zsh/site-functions,$(O)/completions/_aios)
 	$(call put,644,$(DATADIR)/fish/vendor_completions.d,$(O)/completions/aios.fish)

@@ -42,28 +42,28 @@ const struct command commands[] = {
 	},
 	{
 		.name = "driver",
-		.summary = "list drivers, or show one",
-		.synopsis = "driver list [--why] [--json]\ndriver show NAME [--json]",
+		.summary = "list, show, begin and examine drivers",
+		.synopsis = "driver list [--why] [--json]\ndriver show NAME [--json]\n"
+			    "driver new NAME [--dir DIR]\n"
+			    "driver lint FILE.so [--load] [--json]",
 		.details = "'list' prints the drivers that can be used, the hooks that --hook may "
 			   "put over one, and where they lie; with --why also where drivers were "
 			   "looked for and what became of each candidate. 'show' loads one and "
 			   "prints what it says of itself, its parameters with their values, and "
-			   "its devices.",
-		.examples = "aios driver list --why\naios driver show cpu-ref",
-		.operands = "list show",
+			   "its devices.\n\n"
+			   "'new' makes a folder with a small driver that builds, to begin one's own "
+			   "with. 'lint' says what the loader would say of a driver's or plugin's "
+			   "file, all of it at once, and more: what it exports and imports, what "
+			   "stays writable, how it was linked. With --load it is also loaded and "
+			   "probed, in a process of its own with the time limit --probe-timeout. It "
+			   "exits with 1 when the file is refused.",
+		.examples = "aios driver list --why\naios driver show cpu-ref\n"
+			    "aios driver new foo\naios driver lint --load ./foo.so",
+		.operands = "list show new lint",
 		.bit = AIOS_CMD_DRIVER,
 		.max_args = 2,
 		.run = driver_main,
 	},
-	{
-		.name = "plan",
-		.summary = "say what running a model takes",
-		.synopsis = "plan -m DIR [--json]",
-		.details = "Computes the memory that a model needs on the chosen device before "
-			   "anything is allocated: weights, KV cache, activations, and how many "
-			   "sequences fit at once. Exits with 1 when it does not fit.",
-		.examples = "aios plan -m Qwen3-8B --driver cuda --context-length 32768",
-		.bit = AIOS_CMD_PLAN,
 	{
 		.name = "conform",
 		.summary = "prove a driver against the reference",
@@ -87,6 +87,15 @@ const struct command commands[] = {
 		.bit = AIOS_CMD_CONFORM,
 		.run = conform_main,
 	},
+	{
+		.name = "plan",
+		.summary = "say what running a model takes",
+		.synopsis = "plan -m DIR [--json]",
+		.details = "Computes the memory that a model needs on the chosen device before "
+			   "anything is allocated: weights, KV cache, activations, and how many "
+			   "sequences fit at once. Exits with 1 when it does not fit.",
+		.examples = "aios plan -m Qwen3-8B --driver cuda --context-length 32768",
+		.bit = AIOS_CMD_PLAN,
 		.run = plan_main,
 	},
 	{

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "devices.h"
+#include "driver.h"
 #include "out.h"
 #include "table.h"
 #include "text.h"
@@ -278,7 +279,7 @@ static int driver_show(struct cli *cli, const char *name, struct aios_status *st
 
 int driver_main(struct cli *cli, struct aios_status *st)
 {
-	static const char *const verbs[] = { "list", "show" };
+	static const char *const verbs[] = { "list", "show", "new", "lint" };
 	const char *verb = cli->n_args ? cli->args[0] : "list";
 	const char *near;
 	int rc;
@@ -296,7 +297,19 @@ int driver_main(struct cli *cli, struct aios_status *st)
 		rc = cli_boot(cli, st);
 		return rc ? rc : driver_show(cli, cli->args[1], st);
 	}
-	near = aios_suggest(verb, verbs, 2);
-	return cli_usage(st, "unknown 'driver %s'%s%s%s; there are 'driver list' and 'driver show'",
+	if (strcmp(verb, "new") == 0) {
+		if (cli->n_args < 2)
+			return cli_usage(st, "'driver new' needs a name for the driver");
+		return driver_new(cli, cli->args[1], st);
+	}
+	if (strcmp(verb, "lint") == 0) {
+		if (cli->n_args < 2)
+			return cli_usage(st, "'driver lint' needs a file, such as ./foo.so");
+		return driver_lint(cli, cli->args[1], st);
+	}
+	near = aios_suggest(verb, verbs, sizeof(verbs) / sizeof(verbs[0]));
+	return cli_usage(st,
+			 "unknown 'driver %s'%s%s%s; there are 'driver list', 'show', 'new' and "
+			 "'lint'",
 			 verb, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
