@@ -273,7 +273,8 @@ static int put_op(struct capsule_writer *w, uint64_t number, const struct hook_i
 }
 
 int capsule_add(struct capsule_writer *w, uint64_t number, const struct hook_image *im,
-		uint8_t *const out[HOOK_MAX_OPERANDS], bool whole, struct aios_status *st)
+		uint8_t *const out[HOOK_MAX_OPERANDS], bool whole,
+		uint64_t parts[HOOK_MAX_OPERANDS], struct aios_status *st)
 {
 	struct file_operand rows[HOOK_MAX_OPERANDS];
 	int rc = 0;
@@ -289,6 +290,10 @@ int capsule_add(struct capsule_writer *w, uint64_t number, const struct hook_ima
 		rows[i].out = NO_BLOB;
 		if (im->in[i])
 			rc = put_blob(w, im->in[i], bytes, &rows[i].in, st);
+		else if (parts && parts[i])
+			rows[i].in = parts[i] - 1;
+		if (parts && rc == 0 && im->in[i])
+			parts[i] = rows[i].in + 1;
 		if (rc < 0 || !out[i])
 			continue;
 		rows[i].flags |= OPERAND_DIGEST;

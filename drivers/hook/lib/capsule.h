@@ -38,10 +38,13 @@ int capsule_create(struct capsule_writer *w, const char *path, const char *drive
 
 /*
  * Append one launch: `number` counts launches; `out` are the outputs to keep, with
- * `whole` their bytes, else their digests. After a failure only capsule_end(w, false) helps.
+ * `whole` their bytes, else their digests. parts[i] (may be NULL) is the part + 1
+ * of the file that holds input i already, when the image has not its bytes; it is
+ * set for those that are written. After a failure only capsule_end(w, false) helps.
  */
 int capsule_add(struct capsule_writer *w, uint64_t number, const struct hook_image *im,
-		uint8_t *const out[HOOK_MAX_OPERANDS], bool whole, struct aios_status *st);
+		uint8_t *const out[HOOK_MAX_OPERANDS], bool whole,
+		uint64_t parts[HOOK_MAX_OPERANDS], struct aios_status *st);
 
 /* Finish: with `keep` the file gets its name, else it vanishes. Takes a closed writer. */
 int capsule_end(struct capsule_writer *w, bool keep, struct aios_status *st);

@@ -501,7 +501,7 @@ static void keep_capsule(struct shadow *s, struct hook_image *im, const struct h
 	if (rc == 0)
 		rc = capsule_create(&w, s->first.capsule, s->ref.driver, &st);
 	if (rc == 0) {
-		rc = capsule_add(&w, s->first.launch, im, want, true, &st);
+		rc = capsule_add(&w, s->first.launch, im, want, true, NULL, &st);
 		rc = capsule_end(&w, rc == 0, rc == 0 ? &st : NULL) < 0 && rc == 0 ? -EIO : rc;
 	}
 	if (rc == 0)
