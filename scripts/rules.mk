@@ -52,7 +52,9 @@ builtin-objs := $(foreach m,$(modules-y),$(O)/$(dir.$m)/$m.builtin.o)
 builtin-libs := $(foreach m,$(modules-y),$(libs.$m))
 module-files := $(foreach m,$(modules-m),$(O)/lib/aios/$(call folder-of,$m)/$m.so)
 
-$(foreach m,$(modules-y),$(call merge,$(O)/$(dir.$m)/$m.builtin.o,aios_module_$(call ident,$m),$(call parts-in,$m)))
+# The metadata gets a section of the module's own; gen-builtin names its ends.
+$(foreach m,$(modules-y),$(call merge,$(O)/$(dir.$m)/$m.builtin.o,aios_module_$(call ident,$m) \
+	--rename-section .aios.modinfo=aios_modinfo_$(call ident,$m),$(call parts-in,$m)))
 $(foreach m,$(modules-m),$(call rule,LD [M]  ,$(O)/lib/aios/$(call folder-of,$m)/$m.so,$(call parts-in,$m) scripts/module.map,\
 	$(CC) -shared $(all-ldflags) $(no-undefined) -Wl$(comma)--version-script=scripts/module.map \
 	-Wl$(comma)-soname$(comma)$m.so $(ldflags.$m) $(call parts-in,$m) $(libs.$m) $(LDFLAGS) \

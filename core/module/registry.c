@@ -12,6 +12,7 @@
 #include "core/config/value.h"
 #include "core/module/abi.h"
 #include "core/module/internal.h"
+#include "core/module/isa.h"
 #include "core/module/kinds.h"
 
 /* ---- life ------------------------------------------------------------------ */
@@ -46,6 +47,10 @@ void module_registry_destroy(struct module_registry *reg)
 {
 	if (!reg)
 		return;
+	if (reg->left_behind) {
+		reg->log = NULL; /* its context may be gone before the thread is */
+		return;
+	}
 	for (size_t i = 0; i < reg->n_modules; i++)
 		module_destroy(reg->modules[i]);
 	for (size_t i = 0; i < reg->n_folders; i++) {
@@ -303,32 +308,54 @@ void module_unregister(struct module *module)
 	module->n_params = 0;
 }
 
-int module_registry_add_builtin(struct module_registry *reg, const struct aios_module *const *list,
+static void refuse_builtin(struct module *module, const struct aios_module *desc,
+			   const struct aios_status *why)
+{
+	if (desc->name && !*module->name) {
+		free(module->name);
+		module->name = strdup(desc->name);
+	}
+	module->kind = desc->kind;
+	module_refuse(module, why);
+	module_log(module->registry, AIOS_LOG_ERROR, "built-in module '%s': %s",
+		   desc->name ? desc->name : "", why->message);
+}
+
+/* The metadata and the machine first, as with a file. */
+static int add_builtin(struct module *module, const struct module_builtin *builtin,
+		       struct aios_status *st)
+{
+	struct isa_regs regs = isa_read();
+	int err = 0;
+
+	if (builtin->info < builtin->info_end)
+		err = modinfo_parse(&module->info, builtin->info,
+				    (size_t)(builtin->info_end - builtin->info), st);
+	if (!err && module->info.isa)
+		err = isa_check(module->info.isa, &regs, st);
+	return err ? err : module_register(module, builtin->module, st);
+}
+
+int module_registry_add_builtin(struct module_registry *reg, const struct module_builtin *list,
 				size_t n, struct aios_status *st)
 {
 	struct aios_status own = { 0 };
 	int first = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		const struct aios_module *desc = list[i].module;
 		struct module *module = module_add(reg, NULL);
 		int err;
 
 		if (!module)
 			return aios_fail(st, -ENOMEM, "no memory for the built-in modules");
-		err = module_register(module, list[i], &own);
+		err = add_builtin(module, &list[i], &own);
 		if (!err)
 			continue;
-		if (list[i]->name && !*module->name) {
-			free(module->name);
-			module->name = strdup(list[i]->name);
-		}
-		module->kind = list[i]->kind;
-		module_refuse(module, &own);
-		module_log(reg, AIOS_LOG_ERROR, "built-in module '%s': %s",
-			   list[i]->name ? list[i]->name : "", own.message);
+		refuse_builtin(module, desc, &own);
 		if (!first)
 			first = aios_fail(st, err, "built-in module '%.60s': %s",
-					  list[i]->name ? list[i]->name : "", own.message);
+					  desc->name ? desc->name : "", own.message);
 	}
 	return first;
 }

@@ -37,11 +37,17 @@ int module_registry_create(struct aios_config *cfg, aios_log_fn log, void *log_c
  */
 void module_registry_destroy(struct module_registry *reg);
 
+/* A module that is part of this program. Static storage. */
+struct module_builtin {
+	const struct aios_module *module;
+	const char *info, *info_end; /* its metadata section; equal or NULL: none */
+};
+
 /*
  * Register built-in modules. One that is refused is journaled, logged as an
  * error, and does not hinder the others; the first such failure is returned.
  */
-int module_registry_add_builtin(struct module_registry *reg, const struct aios_module *const *list,
+int module_registry_add_builtin(struct module_registry *reg, const struct module_builtin *list,
 				size_t n, struct aios_status *st);
 
 /*

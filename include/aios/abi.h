@@ -11,6 +11,6 @@
 
 #define AIOS_ABI_MAJOR 0
 #define AIOS_ABI_MINOR 1
-#define AIOS_ABI_HASH 0xf6b1dc80
+#define AIOS_ABI_HASH 0x33c9441f
 
 #endif /* AIOS_ABI_H */

@@ -85,7 +85,8 @@ struct aios_module {
 
 /*
  * One "tag=value" string in the section .aios.modinfo, NUL-terminated. The core
- * reads the section with its own ELF reader before dlopen. Tags (repeat where it
+ * reads the section with its own ELF reader before dlopen; of a built-in module the
+ * build keeps it under the module's own section name. Tags (repeat where it
  * makes sense):
  *	name, kind, abi ("major.minor:hash"), sanitizer   emitted by AIOS_DRIVER/AIOS_PLUGIN
  *	license, description, author, version
@@ -95,16 +96,16 @@ struct aios_module {
  *	ctors	"allowed": the file has constructors on purpose (vendor fat binaries)
  *	alias	model: an architecture or model_type it serves (also probed by ops)
  */
-#if defined(AIOS_MODULE_BUILTIN)
-#define AIOS_MODULE_INFO(tag, value) struct aios_module
-#define AIOS_MODULE_SYMBOL(ident) aios_module_##ident
-#define AIOS_MODULE_EXPORT
-#else
 #define AIOS_MODULE_INFO(tag, value) AIOS_MODULE_INFO_(tag, __LINE__, value)
 #define AIOS_MODULE_INFO_(tag, line, value) AIOS_MODULE_INFO__(tag, line, value)
 #define AIOS_MODULE_INFO__(tag, line, value)                                                       \
 	static const char aios_modinfo_##tag##_##line[]                                            \
 		__attribute__((section(".aios.modinfo"), used, aligned(1))) = #tag "=" value
+
+#if defined(AIOS_MODULE_BUILTIN)
+#define AIOS_MODULE_SYMBOL(ident) aios_module_##ident
+#define AIOS_MODULE_EXPORT
+#else
 #define AIOS_MODULE_SYMBOL(ident) aios_module
 #define AIOS_MODULE_EXPORT __attribute__((visibility("default")))
 #endif

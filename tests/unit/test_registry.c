@@ -43,7 +43,7 @@ static struct aios_module descriptor(const char *name, const void *ops)
 
 static int add(const struct aios_module *desc, struct aios_status *st)
 {
-	const struct aios_module *list[] = { desc };
+	const struct module_builtin list[] = { { desc, NULL, NULL } };
 
 	return module_registry_add_builtin(reg, list, 1, st);
 }
