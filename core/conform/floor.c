@@ -53,6 +53,35 @@ static int one(struct aios_conform *c, const char *op, const char *profile)
 	return 0;
 }
 
+/* At least one model from ids to logits, in fma32. */
+static int composition(struct aios_conform *c)
+{
+	struct aios_conform_case *r;
+	uint32_t n = 0, bad = 0;
+
+	for (size_t i = 0; i < c->n_cases; i++) {
+		if (c->cases[i].level != 3 || strcmp(c->cases[i].profile, "fma32") != 0)
+			continue;
+		n += c->cases[i].status == AIOS_CONFORM_PASS;
+		bad += c->cases[i].status != AIOS_CONFORM_PASS &&
+		       c->cases[i].status != AIOS_CONFORM_SKIP;
+	}
+	if (bad)
+		return 0; /* said already */
+	r = conform_case_new(c);
+	if (!r)
+		return -ENOMEM;
+	snprintf(r->id, sizeof(r->id), "l3/floor/fma32");
+	snprintf(r->op, sizeof(r->op), "floor");
+	snprintf(r->profile, sizeof(r->profile), "fma32");
+	r->level = 3;
+	if (!n)
+		conform_fail(
+			r, "no layer and no model passed in profile fma32: every one was skipped");
+	conform_expect_apply(c, r);
+	return 0;
+}
+
 int conform_floor(struct aios_conform *c)
 {
 	int rc = 0;
@@ -68,5 +97,7 @@ int conform_floor(struct aios_conform *c)
 			if (p == AIOS_PROFILE_FMA32 || conform_has_profile(c, p))
 				rc = one(c, g->name, aios_profile_info_of(p).name);
 	}
+	if (!rc && c->summary.level >= 3)
+		rc = composition(c);
 	return rc;
 }

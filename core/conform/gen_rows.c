@@ -403,12 +403,12 @@ static void quantise_pick(const struct gen_pick *k, uint32_t v[GEN_PARAMS])
 }
 
 /* Rows whose largest value makes the factor a power of two: products that end in exactly one half. */
-static void plant_ties(const struct gen_case *c, struct prog *p)
+static void plant_ties(const struct gen_case *c, struct prog *p, int buf)
 {
 	uint32_t cols = c->v[CA_C];
 
 	for (uint32_t r = 0; r < c->v[CA_T]; r++) {
-		float *row = prog_row(p, 0, r);
+		float *row = prog_row(p, buf, r);
 		uint64_t random = conform_random(c->key, STREAM_B, c->row0 + r, 0);
 		float most = c->v[CA_OUT] == AIOS_I8   ? 127.0f :
 			     c->v[CA_OUT] == AIOS_I8X2 ? 32639.0f :
@@ -436,7 +436,7 @@ static int quantise_build(const struct gen_case *c, struct prog *p)
 	in = prog_tensor(p, "in", PROG_IN, v[CA_IN], v[CA_T], v[CA_C], v[CA_PAD], STREAM_A, c->row0,
 			 v[CA_DIST]);
 	if (v[CA_IN] == AIOS_F32 && v[CA_DIST] == DIST_TIES)
-		plant_ties(c, p);
+		plant_ties(c, p, in.data);
 	out = prog_tensor(p, "out", PROG_OUT, v[CA_OUT], v[CA_T], v[CA_C], v[CA_PAD] / 2, 0, 0, 0);
 	op = prog_op(p, AIOS_OP_QUANTISE, sizeof(*op));
 	prog_put(p, &op->in, &in);

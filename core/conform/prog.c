@@ -9,15 +9,8 @@
 #define BUF_MAX ((uint64_t)1 << 32) /* no case needs more; keeps products in 64 bits */
 
 /* What ops are written to when there is no memory for them. Its contents mean nothing. */
-union op_any {
-	struct aios_op op;
-	struct aios_op_matmul matmul;
-	struct aios_op_rope_kv rope_kv;
-	struct aios_op_attention attention;
-	struct aios_op_all_reduce all_reduce;
-	struct aios_op_all_gather all_gather;
-	struct aios_op_rmsnorm rmsnorm;
-	struct aios_op_logprobs logprobs;
+union op_room {
+	union aios_op_any any;
 	uint8_t room[PROG_OP_BYTES];
 };
 
@@ -175,8 +168,8 @@ struct prog_tensor prog_weight(struct prog *p, const char *name, uint32_t profil
 
 void *prog_op(struct prog *p, uint32_t type, uint32_t size)
 {
-	static __thread union op_any nowhere;
-	struct aios_op *op = calloc(1, sizeof(union op_any));
+	static __thread union op_room nowhere;
+	struct aios_op *op = calloc(1, sizeof(union op_room));
 
 	if (!op || array_reserve((void **)&p->ops, &p->cap_ops, p->n_ops + 1, sizeof(*p->ops))) {
 		p->failed = true;
@@ -197,7 +190,7 @@ static int64_t offset_of(const struct prog *p, const void *field)
 	if (!p->n_ops)
 		return -1;
 	op = p->ops[p->n_ops - 1];
-	return at >= op && at < op + sizeof(union op_any) ? at - op : -1;
+	return at >= op && at < op + sizeof(union op_room) ? at - op : -1;
 }
 
 void prog_addr(struct prog *p, aios_addr *field, int buf, uint64_t offset)

@@ -158,22 +158,6 @@ static int copy_ops(struct live_run *r)
 
 /* --- asking ----------------------------------------------------------------- */
 
-static struct aios_scratch *scratch_of(struct aios_op *op)
-{
-	switch (op->type) {
-	case AIOS_OP_MATMUL:
-		return &((struct aios_op_matmul *)op)->scratch;
-	case AIOS_OP_ATTENTION:
-		return &((struct aios_op_attention *)op)->scratch;
-	case AIOS_OP_SAMPLE:
-		return &((struct aios_op_sample *)op)->scratch;
-	case AIOS_OP_LOGPROBS:
-		return &((struct aios_op_logprobs *)op)->scratch;
-	default:
-		return NULL;
-	}
-}
-
 /* query_op, twice: the same answer, and the descriptor as it was. */
 static int ask(struct live_run *r, struct aios_op *op, struct aios_op_support *yes)
 {
@@ -197,7 +181,7 @@ static int ask(struct live_run *r, struct aios_op *op, struct aios_op_support *y
 
 static int give_scratch(struct live_run *r, size_t i, uint64_t bytes)
 {
-	struct aios_scratch *s = scratch_of(r->ops[i]);
+	struct aios_scratch *s = aios_op_scratch(r->ops[i]);
 	int rc;
 
 	if (!bytes)
