@@ -48,6 +48,7 @@ struct module_registry {
 	struct module_folder *folders;
 	size_t n_folders, folder_room;
 	bool scanned;
+	bool left_behind; /* a thread is in a probe that did not come back: nothing may be freed */
 };
 
 /* A new, refused candidate at the end of the journal, or NULL without memory. `path` NULL: built in. */

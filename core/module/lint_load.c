@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -178,6 +179,9 @@ static void child(int out, int printed, const char *path)
 	dup2(null, STDIN_FILENO);
 	dup2(printed, STDOUT_FILENO);
 	dup2(printed, STDERR_FILENO);
+	/* What the caller has not written out yet is his; what comes now is the module's, at once. */
+	__fpurge(stdout);
+	setvbuf(stdout, NULL, _IONBF, 0);
 	load(out, path);
 	_exit(0);
 }

@@ -197,9 +197,7 @@ static void examine(struct lint_report *r, const char *path, const struct file_m
 	}
 	take_facts(r, &elf);
 	if (!elf.modinfo) {
-		aios_fail(&own, -ENOEXEC,
-			  "no section .aios.modinfo: not an AIOS module (use AIOS_DRIVER() or its "
-			  "like from aios/module.h)");
+		aios_fail(&own, -ENOEXEC, "no section .aios.modinfo: not an AIOS module");
 		refuse(r, "ADP-2", &own);
 		return;
 	}

@@ -3,11 +3,15 @@
 #include "core/module/select.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/config/config.h"
 #include "core/config/value.h"
+#include "core/lib/clock.h"
+#include "core/module/internal.h"
 #include "core/module/modinfo.h"
 
 #define MAX_DEVICES 4096
@@ -28,27 +32,136 @@ static void seal(struct aios_device_desc *desc)
 	desc->reason[sizeof(desc->reason) - 1] = '\0';
 }
 
-static int probe_once(const struct module *module, struct devices *devices, uint32_t room,
+/*
+ * One call of probe() on a thread of its own, so that a driver that never comes back is left
+ * behind instead of waited for. Whoever is last frees it: the caller, or a thread that was left.
+ */
+struct probe_call {
+	pthread_mutex_t lock; /* protects done and left */
+	pthread_cond_t ended;
+	const struct module *module;
+	struct aios_device_desc *list;
+	uint32_t room;
+	int n;
+	struct aios_status st;
+	bool done, left;
+};
+
+static void free_call(struct probe_call *call)
+{
+	pthread_cond_destroy(&call->ended);
+	pthread_mutex_destroy(&call->lock);
+	free(call->list);
+	free(call);
+}
+
+static struct probe_call *new_call(const struct module *module, uint32_t room)
+{
+	struct probe_call *call = calloc(1, sizeof(*call));
+	pthread_condattr_t attr;
+
+	if (!call)
+		return NULL;
+	call->list = calloc(room, sizeof(*call->list));
+	if (!call->list) {
+		free(call);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < room; i++)
+		call->list[i].size = sizeof(call->list[i]);
+	call->module = module;
+	call->room = room;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_mutex_init(&call->lock, NULL);
+	pthread_cond_init(&call->ended, &attr);
+	pthread_condattr_destroy(&attr);
+	return call;
+}
+
+static void run_call(struct probe_call *call)
+{
+	const struct aios_driver_ops *ops = module_ops(call->module);
+
+	call->n = ops->probe(module_host(call->module), call->list, call->room, &call->st);
+}
+
+static void *probe_thread(void *arg)
+{
+	struct probe_call *call = arg;
+	bool left;
+
+	run_call(call);
+	pthread_mutex_lock(&call->lock);
+	call->done = true;
+	left = call->left;
+	pthread_cond_signal(&call->ended);
+	pthread_mutex_unlock(&call->lock);
+	if (left)
+		free_call(call);
+	return NULL;
+}
+
+/* Wait for the thread: false when it was left behind, and `call` with it. */
+static bool wait_for(struct probe_call *call, int64_t seconds)
+{
+	uint64_t end = clock_ns() + (uint64_t)seconds * 1000000000u;
+	const struct timespec until = { .tv_sec = (time_t)(end / 1000000000u),
+					.tv_nsec = (long)(end % 1000000000u) };
+	bool done;
+
+	pthread_mutex_lock(&call->lock);
+	while (!call->done && pthread_cond_timedwait(&call->ended, &call->lock, &until) == 0)
+		;
+	done = call->done;
+	call->left = !done;
+	pthread_mutex_unlock(&call->lock);
+	return done;
+}
+
+/* The module has a thread in it from now on: it is refused, and neither unloaded nor freed. */
+static int leave_behind(struct module *module, int64_t seconds, struct aios_status *st)
+{
+	aios_fail(st, -ETIMEDOUT,
+		  "its probe has not come back after %d s ([aios] probe_timeout): it is left out; "
+		  "'aios driver lint --load' tries it in a process of its own",
+		  (int)seconds);
+	module->registry->left_behind = true;
+	return module_refuse(module, st);
+}
+
+static int probe_once(struct module *module, struct devices *devices, uint32_t room,
 		      struct aios_status *st)
 {
-	const struct aios_driver_ops *ops = module_ops(module);
+	struct probe_call *call = new_call(module, room);
+	int64_t seconds = 10;
+	pthread_t thread;
 	int n;
 
-	devices->list = calloc(room, sizeof(*devices->list));
+	devices->list = NULL;
 	devices->n = 0;
-	if (!devices->list)
+	if (!call)
 		return aios_fail(st, -ENOMEM, "no memory to list devices");
-	for (uint32_t i = 0; i < room; i++)
-		devices->list[i].size = sizeof(devices->list[i]);
-	n = ops->probe(module_host(module), devices->list, room, st);
-	if (n > 0)
-		devices->n = (uint32_t)n < room ? (uint32_t)n : room;
+	aios_config_get_int(module_registry_config(module->registry), "aios", "probe_timeout",
+			    &seconds);
+	/* Where there can be no more threads, the driver gets this one, without a limit. */
+	if (pthread_create(&thread, NULL, probe_thread, call)) {
+		run_call(call);
+	} else {
+		pthread_detach(thread);
+		if (!wait_for(call, seconds))
+			return leave_behind(module, seconds, st);
+	}
+	n = call->n;
+	*st = call->st;
 	if (n > MAX_DEVICES)
 		n = aios_fail(st, -EINVAL, "probe says there are %d devices", n);
-	if (n < 0) {
-		free(devices->list);
-		devices->list = NULL;
+	if (n >= 0) {
+		devices->list = call->list;
+		devices->n = (uint32_t)n < room ? (uint32_t)n : room;
+		call->list = NULL;
 	}
+	free_call(call);
 	return n;
 }
 

@@ -293,6 +293,28 @@ START_TEST(many_devices)
 }
 END_TEST
 
+/* A probe that never comes back is left behind: no other driver has to suffer for it. */
+START_TEST(a_probe_that_hangs)
+{
+	struct selected_driver got = { 0 };
+	struct module_device *list;
+	struct aios_status st = { 0 };
+	size_t n;
+
+	copy_module(folder, "hang-probe");
+	set("aios.probe_timeout=1");
+	ck_assert_msg(choose(&got, &st) == 0, "%s", st.message);
+	ck_assert_str_eq(got.name, "good");
+	ck_assert_contains(report_of(reg, "hang-probe").reason, "not come back after 1 s");
+	ck_assert(!report_of(reg, "hang-probe").accepted);
+	ck_assert_int_eq(module_list_devices(reg, &list, &n, &st), 0);
+	free(list);
+	module_put(got.module);
+	ck_assert_int_ne(module_select_named(reg, "hang-probe", "test", &got, &st), 0);
+	ck_assert_contains(st.message, "not come back after 1 s");
+}
+END_TEST
+
 Suite *test_selection_suite(void)
 {
 	Suite *suite = suite_create("selection");
@@ -320,6 +342,7 @@ Suite *test_selection_suite(void)
 	tcase_add_test(tc, the_explanation_names_each_candidate);
 	tcase_add_test(tc, listing_devices);
 	tcase_add_test(tc, many_devices);
+	tcase_add_test(tc, a_probe_that_hangs);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
