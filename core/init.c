@@ -174,3 +174,17 @@ int aios_devices(struct aios *aios, bool open, struct aios_device_report *out, u
 	free(found);
 	return (int)count;
 }
+
+int aios_device_try(struct aios *aios, struct aios_device_info *info, struct aios_status *st)
+{
+	struct device *dev;
+	int rc;
+
+	aios_status_clear(st);
+	rc = context_open_device(aios, &dev, st);
+	if (rc < 0)
+		return rc;
+	*info = dev->info;
+	device_put(dev);
+	return 0;
+}

@@ -2,7 +2,7 @@
 /* options.c - the table of the core's options. Help, man pages and completions are made from it. */
 #include "core/config/config.h"
 
-#define GENERATE (AIOS_CMD_RUN | AIOS_CMD_CHAT | AIOS_CMD_SERVE)
+#define GENERATE (AIOS_CMD_RUN | AIOS_CMD_CHAT | AIOS_CMD_SERVE | AIOS_CMD_BISECT)
 #define ENGINE (GENERATE | AIOS_CMD_BENCH | AIOS_CMD_PLAN | AIOS_CMD_LOGITS | AIOS_CMD_VERIFY)
 #define MODEL (ENGINE | AIOS_CMD_TOKENIZE | AIOS_CMD_DETOKENIZE | AIOS_CMD_TEMPLATE)
 #define ALL AIOS_CMD_ALL
@@ -36,7 +36,8 @@ const struct aios_option config_core_options[] = {
 	ROW("aios", "device", STRING, "", 0, 0, NULL, "device", 0, "ID", "Device", ALL,
 	    "Device of the driver: its number or a stable id as 'aios devices' prints it. "
 	    "Empty: the one with the best score."),
-	ROW("aios", "hook", STRING, "", 0, 0, NULL, "hook", 0, "LIST", "Device", ENGINE,
+	ROW("aios", "hook", STRING, "", 0, 0, NULL, "hook", 0, "LIST", "Device",
+	    ENGINE | AIOS_CMD_REPLAY,
 	    "Hooks over the driver: NAME or NAME:ARGUMENTS, separated by commas, the first nearest to "
 	    "the core; empty: none."),
 	ROW("aios", "driver_path", PATH, "", 0, 0, NULL, "driver-path", 0, "DIRS", "Device", ALL,
@@ -107,7 +108,8 @@ const struct aios_option config_core_options[] = {
 	ROW("command", "file", PATH, "", 0, 0, NULL, "file", 'f', "FILE", "Input",
 	    GENERATE | AIOS_CMD_TOKENIZE | AIOS_CMD_LOGITS, "Read the prompt from a file."),
 	ROW("command", "ids", STRING, "", 0, 0, NULL, "ids", 0, "LIST", "Input",
-	    AIOS_CMD_RUN | AIOS_CMD_LOGITS | AIOS_CMD_DETOKENIZE, "Token ids, separated by commas."),
+	    AIOS_CMD_RUN | AIOS_CMD_LOGITS | AIOS_CMD_DETOKENIZE | AIOS_CMD_BISECT,
+	    "Token ids, separated by commas."),
 	ROW("command", "out", PATH, "", 0, 0, NULL, "out", 'o', "FILE", "Output", AIOS_CMD_LOGITS,
 	    "File to write: float32 rows in NumPy's format (.npy)."),
 	ROW("command", "json", BOOL, "false", 0, 0, NULL, "json", 0, NULL, "Output", ALL,
@@ -135,7 +137,10 @@ const struct aios_option config_core_options[] = {
 	ROW("command", "show_origin", BOOL, "false", 0, 0, NULL, "show-origin", 0, NULL, "Output",
 	    AIOS_CMD_CONFIG, "Say where each value comes from."),
 	ROW("command", "against", STRING, "cpu-ref", 0, 0, NULL, "against", 0, "DRIVER", "Conformance",
-	    AIOS_CMD_CONFORM, "Driver that is right: a name, or a file when it has a '/'."),
+	    AIOS_CMD_CONFORM | AIOS_CMD_BISECT | AIOS_CMD_REPLAY,
+	    "Driver that is right: a name, or a file when it has a '/'."),
+	ROW("command", "capsule", PATH, "", 0, 0, NULL, "capsule", 0, "DIR", "Output", AIOS_CMD_BISECT,
+	    "Keep the launch that differs in this folder, for 'aios replay'."),
 	ROW("command", "level", INT, "5", 0, 5, NULL, "level", 0, "N", "Conformance", AIOS_CMD_CONFORM,
 	    "Highest level: 0 load, 1 memory and queues, 2 ops, 3 compositions, 4 invariance, 5 stress."),
 	ROW("command", "quick", BOOL, "false", 0, 0, NULL, "quick", 0, NULL, "Conformance",

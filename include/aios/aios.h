@@ -95,6 +95,13 @@ AIOS_API int aios_devices(struct aios *aios, bool open, struct aios_device_repor
 			  uint32_t cap, struct aios_status *st);
 
 /*
+ * Open the configured device with the configured hooks over it, fill `info`, and close it: for
+ * hooks that do their work meanwhile, such as replay.
+ */
+AIOS_API int aios_device_try(struct aios *aios, struct aios_device_info *info,
+			     struct aios_status *st);
+
+/*
  * A text of several lines that says which modules of `kind` were looked for, where, and why each
  * was refused. malloc'ed; the caller frees. NULL when memory is short.
  */

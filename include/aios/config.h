@@ -60,7 +60,9 @@ enum aios_command {
 	AIOS_CMD_TEMPLATE = 1 << 12,
 	AIOS_CMD_LOGITS = 1 << 13,
 	AIOS_CMD_VERIFY = 1 << 14,
-	AIOS_CMD_ALL = (1 << 15) - 1
+	AIOS_CMD_BISECT = 1 << 15,
+	AIOS_CMD_REPLAY = 1 << 16,
+	AIOS_CMD_ALL = (1 << 17) - 1
 };
 
 /* The section of options that exist on the command line only. */

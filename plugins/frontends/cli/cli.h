@@ -163,6 +163,8 @@ int driver_main(struct cli *cli, struct aios_status *st);
 int config_main(struct cli *cli, struct aios_status *st);
 int doctor_main(struct cli *cli, struct aios_status *st);
 int conform_main(struct cli *cli, struct aios_status *st);
+int bisect_main(struct cli *cli, struct aios_status *st);
+int replay_main(struct cli *cli, struct aios_status *st);
 int plan_main(struct cli *cli, struct aios_status *st);
 int tokenize_main(struct cli *cli, struct aios_status *st);
 int detokenize_main(struct cli *cli, struct aios_status *st);

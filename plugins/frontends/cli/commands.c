@@ -46,17 +46,18 @@ const struct command commands[] = {
 		.synopsis = "driver list [--why] [--json]\ndriver show NAME [--json]\n"
 			    "driver new NAME [--dir DIR]\n"
 			    "driver lint FILE.so [--load] [--json]",
-		.details = "'list' prints the drivers that can be used, the hooks that --hook may "
-			   "put over one, and where they lie; with --why also where drivers were "
-			   "looked for and what became of each candidate. 'show' loads one and "
-			   "prints what it says of itself, its parameters with their values, and "
-			   "its devices.\n\n"
-			   "'new' makes a folder with a small driver that builds, to begin one's own "
-			   "with. 'lint' says what the loader would say of a driver's or plugin's "
-			   "file, all of it at once, and more: what it exports and imports, what "
-			   "stays writable, how it was linked. With --load it is also loaded and "
-			   "probed, in a process of its own with the time limit --probe-timeout. It "
-			   "exits with 1 when the file is refused.",
+		.details =
+			"'list' prints the drivers that can be used, the hooks that --hook may "
+			"put over one, and where they lie; with --why also where drivers were "
+			"looked for and what became of each candidate. 'show' loads one and "
+			"prints what it says of itself, its parameters with their values, and "
+			"its devices.\n\n"
+			"'new' makes a folder with a small driver that builds, to begin one's own "
+			"with. 'lint' says what the loader would say of a driver's or plugin's "
+			"file, all of it at once, and more: what it exports and imports, what "
+			"stays writable, how it was linked. With --load it is also loaded and "
+			"probed, in a process of its own with the time limit --probe-timeout. It "
+			"exits with 1 when the file is refused.",
 		.examples = "aios driver list --why\naios driver show cpu-ref\n"
 			    "aios driver new foo\naios driver lint --load ./foo.so",
 		.operands = "list show new lint",
@@ -75,17 +76,50 @@ const struct command commands[] = {
 			"reference, and compares every element of every output on bits. Level 0 is "
 			"load and lifecycle, 1 memory and queues, 2 every op in every numerics "
 			"profile, 3 whole layers and models, 4 invariance (batches, chunks, pages, "
-			"graphs, queues), 5 stress. Cases depend on --seed and on their names alone.\n\n"
+			"graphs, queues), 5 stress. Cases depend on --seed and on their names "
+			"alone.\n\n"
 			"A failure prints the command that repeats it, the first element that "
 			"differs with both bit patterns, and the smallest shape that still fails. "
 			"--report writes JSON, JUnit XML or HTML; --digests compares with a file "
 			"made on another machine; --certificate is written when all passed.\n\n"
 			"Exits with 1 when a case failed.",
-		.examples = "aios conform --driver ./foo.so --quick\n"
-			    "aios conform --driver cuda --report report.html --certificate cuda.json\n"
-			    "aios conform --driver ./foo.so --filter 'l2/matmul/*'",
+		.examples =
+			"aios conform --driver ./foo.so --quick\n"
+			"aios conform --driver cuda --report report.html --certificate cuda.json\n"
+			"aios conform --driver ./foo.so --filter 'l2/matmul/*'",
 		.bit = AIOS_CMD_CONFORM,
 		.run = conform_main,
+	},
+	{
+		.name = "bisect",
+		.summary = "name the first bit in which two drivers differ",
+		.synopsis = "bisect --driver A --against B -m DIR -p TEXT [-n N] [--capsule DIR] "
+			    "[--json]",
+		.details =
+			"Runs a model on driver A and every op of it on driver B as well, and names "
+			"the first layer, op, element and bit that differ, or says that none did. "
+			"-n is the number of new tokens (16 when it is not given). --capsule keeps "
+			"the launch that differs as a file for 'aios replay'. Exits with 1 when "
+			"something differs.",
+		.examples = "aios bisect --driver cuda --against cpu-ref -m Qwen3-0.6B -p 'Once'",
+		.bit = AIOS_CMD_BISECT,
+		.run = bisect_main,
+	},
+	{
+		.name = "replay",
+		.summary = "run recorded launches on a driver and compare",
+		.synopsis = "replay FILE --driver D [--against B] [--json]",
+		.details =
+			"Runs the launches of a file that '--hook record:FILE', '--hook shadow' or "
+			"'aios bisect --capsule' wrote, and compares the outputs with the file's. A "
+			"file may hold outputs as digests only, which tell that an operand differs; "
+			"with --against each launch is also run on that driver and compared element "
+			"by element. Exits with 1 when something differs.",
+		.examples = "aios run -m Qwen3-0.6B -p 'Once' --hook record:once.aios-replay\n"
+			    "aios replay once.aios-replay --driver cuda --against cpu-ref",
+		.bit = AIOS_CMD_REPLAY,
+		.max_args = 1,
+		.run = replay_main,
 	},
 	{
 		.name = "plan",
