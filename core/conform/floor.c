@@ -32,8 +32,28 @@ static bool failed(const struct aios_conform *c, const char *op)
 	return false;
 }
 
-static int one(struct aios_conform *c, const char *op, const char *profile)
+/* What query_op() answers when it is asked for the first case once more. */
+static void ask(struct aios_conform *c, const struct gen *g, uint32_t profile, char *why,
+		size_t size)
 {
+	struct prog_how how = conform_how(0);
+	struct prog_result got;
+	struct gen_case first;
+	struct prog p;
+
+	gen_make(g, profile, 0, c->options.seed, &first);
+	if (gen_build(&first, &p) == 0 && prog_run(&p, c->dut.queues, &how, &got) == 0) {
+		if (got.outcome != PROG_RAN && got.why[0])
+			snprintf(why, size, "%.190s", got.why);
+		prog_result_finish(&got);
+	}
+	prog_finish(&p);
+}
+
+static int one(struct aios_conform *c, const struct gen *g, uint32_t p, const char *profile)
+{
+	char why[200] = "every case was refused or left out";
+	const char *op = g->name;
 	struct aios_conform_case *r;
 	uint32_t n = passed(c, op, profile);
 
@@ -46,9 +66,11 @@ static int one(struct aios_conform *c, const char *op, const char *profile)
 	snprintf(r->op, sizeof(r->op), "floor");
 	snprintf(r->profile, sizeof(r->profile), "%s", profile);
 	r->level = 2;
-	if (!n)
-		conform_fail(r, "no case of %s passed in profile %s: the op is mandatory", op,
-			     profile);
+	if (!n) {
+		ask(c, g, p, why, sizeof(why));
+		conform_fail(r, "%s is mandatory%s%s, and no case of it was computed: %s", op,
+			     g->profiled ? " in profile " : "", g->profiled ? profile : "", why);
+	}
 	conform_expect_apply(c, r);
 	return 0;
 }
@@ -92,10 +114,10 @@ int conform_floor(struct aios_conform *c)
 		if (!g->mandatory)
 			continue;
 		if (!g->profiled)
-			rc = one(c, g->name, "any");
+			rc = one(c, g, AIOS_PROFILE_FMA32, "any");
 		for (uint32_t p = 0; p < AIOS_PROFILE_COUNT && g->profiled && !rc; p++)
 			if (p == AIOS_PROFILE_FMA32 || conform_has_profile(c, p))
-				rc = one(c, g->name, aios_profile_info_of(p).name);
+				rc = one(c, g, p, aios_profile_info_of(p).name);
 	}
 	if (!rc && c->summary.level >= 3)
 		rc = composition(c);

@@ -257,6 +257,7 @@ static int check_options(const struct aios_conform_options *o, struct aios_statu
 /* What is known only when all cases have run. */
 static int conclude(struct aios_conform *c, struct aios_status *st)
 {
+	size_t ran = c->n_cases;
 	int rc = 0;
 
 	c->summary.complete = true;
@@ -264,6 +265,8 @@ static int conclude(struct aios_conform *c, struct aios_status *st)
 		rc = conform_floor(c);
 	if (rc)
 		return aios_fail(st, rc, "no memory for a result");
+	for (size_t i = ran; c->options.progress && i < c->n_cases; i++)
+		c->options.progress(c->options.ctx, c->n_jobs, c->n_jobs, &c->cases[i]);
 	conform_digest_all(c);
 	if (c->options.digests && !c->compare_digests && !c->options.list)
 		rc = conform_digests_write(c, c->options.digests, st);
