@@ -30,6 +30,10 @@ demo:
 check check-unit check-conformance check-e2e:
 	$(again) O=$(O) T="$(T)" run-$@
 
+# The whole quick kit of `aios conform` on every seeded bug; check runs what is meant for each.
+check-mutation: ready
+	+$(Q)AIOS_MUTATION=full $(MAKE) $(jobs) V=$(V) O=$(O) T=test_faulty run-check-conformance
+
 # One sanitizer each, out of the way, with all tests.
 asan tsan:
 	$(Q)scripts/deps --if-missing
