@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # make install DESTDIR= PREFIX=: programs, libraries, modules, headers, manual, demo model, template
 # of a driver.
-# What was installed is listed in $(O)/install.list, which `make uninstall` goes by.
+# What was installed is listed in INSTALL_LIST, which `make uninstall` goes by.
+INSTALL_LIST ?= $(O)/install.list
 
 # The manual comes from the tables in the program itself, which therefore runs here.
 version = $(shell sed -n 's/^.define AIOS_VERSION "\(.*\)"/\1/p' include/aios/aios.h)
@@ -21,7 +22,7 @@ $(call rule,GEN     ,$(O)/completions/aios.fish,$(O)/aios,$(O)/aios completion f
 define put
 	$(Q)for file in $3; do \
 		install -D -m $1 "$$file" "$(DESTDIR)$2/$${file##*/}" && \
-		echo "$2/$${file##*/}" >>$(O)/install.list || exit 1; \
+		echo "$2/$${file##*/}" >>$(INSTALL_LIST) || exit 1; \
 	done
 
 endef
@@ -30,12 +31,12 @@ endef
 docs man: $(man-done)
 
 install: all docs $(completions) $(O)/aios.pc
-	$(Q): >$(O)/install.list
+	$(Q): >$(INSTALL_LIST)
 	$(call put,755,$(BINDIR),$(filter-out $(O)/samples/% $(O)/tools/%,$(program-files)))
 	$(call put,644,$(LIBDIR),$(libaios) $(libaios-so))
 ifdef CONFIG_LIBAIOS_SHARED
 	$(Q)ln -sf libaios.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libaios.so"
-	$(Q)echo "$(LIBDIR)/libaios.so" >>$(O)/install.list
+	$(Q)echo "$(LIBDIR)/libaios.so" >>$(INSTALL_LIST)
 endif
 	$(call put,644,$(LIBDIR)/pkgconfig,$(O)/aios.pc)
 	$(foreach kind,drivers plugins,$(call put,644,$(LIBDIR)/aios/$(kind),$(filter $(O)/lib/aios/$(kind)/%,$(module-files))))

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/module/elf.h"
+#include "core/module/elf_detail.h"
 #include "core/module/library.h"
 #include "core/module/lint.h"
 #include "core/module/modinfo.h"
@@ -28,6 +29,12 @@ static void metadata(const struct elf *elf, const char *bytes, size_t size)
 		(void)lint_elf(elf, &info, &st);
 	}
 	modinfo_finish(&info);
+}
+
+static bool add_names(void *ctx, const struct elf_writable *w)
+{
+	*(size_t *)ctx += strlen(w->name) + strlen(w->section);
+	return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -49,6 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sum += strlen(elf_needed(&elf, n));
 	sum += elf.soname ? strlen(elf.soname) : 0;
 	sum += elf.runpath ? strlen(elf.runpath) : 0;
+	sum += elf_hardening(&elf).relro;
+	elf_each_writable(&elf, add_names, &sum);
 	if (elf.modinfo)
 		metadata(&elf, elf.modinfo, elf.modinfo_size);
 	return sum == (size_t)-1;
