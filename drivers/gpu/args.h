@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * args.h - what plan.c hands to the kernels: the descriptor itself and, where an op needs one,
+ * the shape of its launch. C11, CUDA C++, HIP and the host shim read the same structs.
+ */
+#ifndef GPU_ARGS_H
+#define GPU_ARGS_H
+
+#include <aios/op.h>
+
+/* --- limits that checks and kernels share ---------------------------------- */
+
+#define GPU_MAX_HEAD_DIM 512
+#define GPU_MAX_SEGMENTS AIOS_MAX_RANKS
+#define GPU_MAX_K 131071 /* of an i8 dot product: its sum must fit in int32 */
+#define GPU_MAX_TOP 32   /* of logprobs */
+
+/* --- matmul ------------------------------------------------------------------ */
+
+/* Few rows of x: weight rows of a block, elements and bytes of one of their slices. */
+#define GPU_ROWS_W 32
+#define GPU_ROWS_THREADS 128
+#define GPU_ROWS_K 128
+#define GPU_ROWS_PITCH (GPU_ROWS_K * 2 + 16) /* +16: lanes hit different banks */
+#define GPU_ROWS_MAX_T 16
+#define GPU_ROWS_MAX_STAGES 8
+
+/* Many rows: a block's outputs, elements of a slice. */
+#define GPU_TILE_N 64
+#define GPU_TILE_T 128 /* 64 when there are segments */
+#define GPU_TILE_K 16
+#define GPU_TILE_THREADS 256
+
+/* Integer profiles: outputs of a block with few rows (a wave each), of a tile; bytes of a slice. */
+#define GPU_I8_ROWS_N 8
+#define GPU_I8_ROWS_MAX_T 8
+#define GPU_I8_TILE 64
+#define GPU_I8_TILE_K 64
+#define GPU_I8_PITCH (GPU_I8_TILE_K + 4)
+
+struct gpu_matmul_args {
+	struct aios_op_matmul op;
+	uint32_t rows_w;   /* matmul_rows: weight rows of a block: 8, 16, 32 */
+	uint32_t stages;   /* matmul_rows: slices in shared memory */
+	uint32_t n_tokens; /* matmul_rows: rows of x of a block */
+	uint32_t reserved;
+};
+
+/* --- attention --------------------------------------------------------------- */
+
+#define GPU_ATTN_THREADS 256
+#define GPU_ATTN_QUERIES 16 /* rows x heads that walk the keys together */
+#define GPU_ATTN_SLICE 128  /* elements of a head in shared memory at a time */
+#define GPU_ATTN_PITCH (GPU_ATTN_SLICE * 2 + 16)
+
+/* A chunk's state in the scratch: m, l, valid, unused; then the outputs. */
+#define GPU_ATTN_STATE 4
+
+struct gpu_attention_args {
+	struct aios_op_attention op;
+	uint32_t rows;     /* rows of a block */
+	uint32_t heads;    /* heads of a block, all of one KV head; rows * heads <= 16 */
+	uint32_t groups;   /* head groups of one KV head */
+	uint32_t n_chunks; /* 0: a block walks all chunks; else one block for each, merged later */
+};
+
+/* --- the others: the descriptor is all ---------------------------------------- */
+
+struct gpu_embed_args {
+	struct aios_op_embed op;
+};
+struct gpu_rmsnorm_args {
+	struct aios_op_rmsnorm op;
+};
+struct gpu_rope_kv_args {
+	struct aios_op_rope_kv op;
+};
+struct gpu_glu_args {
+	struct aios_op_glu op;
+};
+struct gpu_add_args {
+	struct aios_op_add op;
+};
+struct gpu_gather_rows_args {
+	struct aios_op_gather_rows op;
+};
+struct gpu_cast_args {
+	struct aios_op_cast op;
+};
+struct gpu_quantise_args {
+	struct aios_op_quantise op;
+};
+struct gpu_copy_pages_args {
+	struct aios_op_copy_pages op;
+};
+struct gpu_logits_args {
+	struct aios_op_logits op;
+};
+struct gpu_argmax_args {
+	struct aios_op_argmax op;
+};
+struct gpu_sample_args {
+	struct aios_op_sample op;
+};
+struct gpu_logprobs_args {
+	struct aios_op_logprobs op;
+};
+struct gpu_all_reduce_args {
+	struct aios_op_all_reduce op;
+};
+struct gpu_all_gather_args {
+	struct aios_op_all_gather op;
+};
+
+/* --- dynamic shared memory, by kernel ------------------------------------------ */
+
+/* Kernels of one row a block: the lanes of a sum, or partial maxima. */
+struct gpu_row_shared {
+	float lanes[256];
+	uint32_t bad; /* an element is not finite */
+	uint32_t reserved[3];
+};
+
+struct gpu_rope_shared {
+	float head[GPU_MAX_HEAD_DIM];
+	float lanes[256];
+};
+
+struct gpu_argmax_shared {
+	uint64_t keys[512];
+};
+
+struct gpu_sample_shared {
+	uint64_t keys[512]; /* partial maxima, prefix sums */
+	uint64_t sums[256];
+	uint32_t counts[256];
+	uint64_t prefix, count, sum, total;
+	uint32_t id, digit;
+};
+
+struct gpu_logprobs_shared {
+	float lanes[256];
+	uint64_t keys[256];
+};
+
+/* After the slices of matmul_rows: its outputs, before the epilogue. */
+struct gpu_rows_tail {
+	float out[GPU_ROWS_MAX_T][GPU_ROWS_W];
+};
+
+struct gpu_tile_shared {
+	float x[2][GPU_TILE_K][GPU_TILE_T + 4];
+	float w[2][GPU_TILE_K][GPU_TILE_N + 4];
+};
+
+struct gpu_i8_tile_shared {
+	int8_t x[GPU_I8_TILE][GPU_I8_PITCH];
+	int8_t lo[GPU_I8_TILE][GPU_I8_PITCH];
+	int8_t w[GPU_I8_TILE][GPU_I8_PITCH];
+};
+
+struct gpu_attention_shared {
+	unsigned char slice[64 * GPU_ATTN_PITCH]; /* keys or values */
+	float q[GPU_ATTN_QUERIES][GPU_ATTN_SLICE];
+	float p[GPU_ATTN_QUERIES][64];
+	float m[GPU_ATTN_QUERIES], l[GPU_ATTN_QUERIES], alpha[GPU_ATTN_QUERIES];
+	uint32_t position[GPU_ATTN_QUERIES], first[GPU_ATTN_QUERIES];
+};
+
+#endif /* GPU_ARGS_H */

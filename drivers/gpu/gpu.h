@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gpu.h - the device side primitives that kernels use, three times: CUDA, HIP, and the host shim
+ * of tests/shim. The only file here that knows vendors.
+ *
+ * A block's threads are counted along x only. All shared memory is dynamic: gpu_shared(). A
+ * "wave" is a warp of 32 or a wave of 64; shuffles take every thread of the wave, all at the same
+ * call, and exchange within the wave, so an xor with less than 32 works for both.
+ */
+#ifndef GPU_GPU_H
+#define GPU_GPU_H
+
+/* 16 bytes, the unit of global and shared memory traffic. */
+struct alignas(16) gpu_vec {
+	unsigned int w[4];
+};
+
+#if defined(GPU_SHIM)
+#include "shim.h"
+#elif defined(__HIP__)
+#include <hip/hip_runtime.h>
+#endif
+
+#include <aios/numerics.h>
+
+#if !defined(GPU_SHIM)
+
+/* An entry point whose blocks have at most n threads; a function called from kernels. */
+#define GPU_KERNEL(n) extern "C" __global__ __launch_bounds__(n) void
+#define GPU_FN static __device__ __forceinline__
+#define GPU_UNROLL _Pragma("unroll")
+
+extern __shared__ __align__(16) unsigned char gpu_dynamic[];
+
+GPU_FN unsigned char *gpu_shared(void)
+{
+	return gpu_dynamic;
+}
+
+GPU_FN uint32_t gpu_tid(void)
+{
+	return threadIdx.x;
+}
+
+GPU_FN uint32_t gpu_threads(void)
+{
+	return blockDim.x;
+}
+
+GPU_FN uint32_t gpu_bx(void)
+{
+	return blockIdx.x;
+}
+
+GPU_FN uint32_t gpu_by(void)
+{
+	return blockIdx.y;
+}
+
+GPU_FN uint32_t gpu_bz(void)
+{
+	return blockIdx.z;
+}
+
+GPU_FN uint32_t gpu_grid_x(void)
+{
+	return gridDim.x;
+}
+
+GPU_FN uint32_t gpu_grid_y(void)
+{
+	return gridDim.y;
+}
+
+/* All threads of the block arrive; what they wrote before is seen by all after. */
+GPU_FN void gpu_barrier(void)
+{
+	__syncthreads();
+}
+
+/* Integer sums, free of order. *p in shared memory. */
+GPU_FN void gpu_add32(uint32_t *p, uint32_t v)
+{
+	atomicAdd(p, v);
+}
+
+GPU_FN void gpu_add64(uint64_t *p, uint64_t v)
+{
+	atomicAdd((unsigned long long *)p, (unsigned long long)v);
+}
+
+#endif
+
+/* --- CUDA ------------------------------------------------------------------- */
+
+#if !defined(GPU_SHIM) && !defined(__HIP__)
+
+GPU_FN uint32_t gpu_wave(void)
+{
+	return 32;
+}
+
+GPU_FN uint32_t gpu_shfl_xor(uint32_t v, uint32_t mask)
+{
+	return __shfl_xor_sync(0xffffffffu, v, (int)mask);
+}
+
+/* The value of lane `lane` of the wave. */
+GPU_FN uint32_t gpu_shfl(uint32_t v, uint32_t lane)
+{
+	return __shfl_sync(0xffffffffu, v, (int)lane);
+}
+
+/* Bit i: the predicate of lane i. */
+GPU_FN uint64_t gpu_ballot(bool p)
+{
+	return __ballot_sync(0xffffffffu, p);
+}
+
+/* Exact but for NaN, which stays some NaN. */
+GPU_FN float gpu_f16_to_f32(uint16_t h)
+{
+	float f;
+
+	asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h));
+	return f;
+}
+
+/* c + four products of signed bytes. */
+GPU_FN int32_t gpu_dot4(uint32_t a, uint32_t b, int32_t c)
+{
+	return __dp4a((int)a, (int)b, c);
+}
+
+/*
+ * Copy 16 bytes from global to shared memory behind the thread's back. gpu_async_commit() closes a
+ * group; after gpu_async_wait(n), n <= 6, all of this thread's groups but the n latest are there.
+ */
+GPU_FN void gpu_async_copy(void *shared, const void *global)
+{
+	asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+			     (uint32_t)__cvta_generic_to_shared(shared)),
+		     "l"(global)
+		     : "memory");
+}
+
+GPU_FN void gpu_async_commit(void)
+{
+	asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
+GPU_FN void gpu_async_wait(uint32_t n)
+{
+	switch (n) {
+	case 0:
+		asm volatile("cp.async.wait_group 0;" ::: "memory");
+		break;
+	case 1:
+		asm volatile("cp.async.wait_group 1;" ::: "memory");
+		break;
+	case 2:
+		asm volatile("cp.async.wait_group 2;" ::: "memory");
+		break;
+	case 3:
+		asm volatile("cp.async.wait_group 3;" ::: "memory");
+		break;
+	case 4:
+		asm volatile("cp.async.wait_group 4;" ::: "memory");
+		break;
+	case 5:
+		asm volatile("cp.async.wait_group 5;" ::: "memory");
+		break;
+	default:
+		asm volatile("cp.async.wait_group 6;" ::: "memory");
+		break;
+	}
+}
+
+#endif
+
+/* --- HIP -------------------------------------------------------------------- */
+
+#if !defined(GPU_SHIM) && defined(__HIP__)
+
+GPU_FN uint32_t gpu_wave(void)
+{
+	return (uint32_t)warpSize;
+}
+
+GPU_FN uint32_t gpu_shfl_xor(uint32_t v, uint32_t mask)
+{
+	return (uint32_t)__shfl_xor((int)v, (int)mask);
+}
+
+GPU_FN uint32_t gpu_shfl(uint32_t v, uint32_t lane)
+{
+	return (uint32_t)__shfl((int)v, (int)lane);
+}
+
+GPU_FN uint64_t gpu_ballot(bool p)
+{
+	return __ballot(p);
+}
+
+GPU_FN float gpu_f16_to_f32(uint16_t h)
+{
+	return aios_f16_to_f32(h);
+}
+
+GPU_FN int32_t gpu_dot4(uint32_t a, uint32_t b, int32_t c)
+{
+	for (int i = 0; i < 32; i += 8)
+		c += (int32_t)(int8_t)(a >> i) * (int32_t)(int8_t)(b >> i);
+	return c;
+}
+
+/* No copies behind the thread's back here: they are done at once. */
+GPU_FN void gpu_async_copy(void *shared, const void *global)
+{
+	*(struct gpu_vec *)shared = *(const struct gpu_vec *)global;
+}
+
+GPU_FN void gpu_async_commit(void)
+{
+}
+
+GPU_FN void gpu_async_wait(uint32_t n)
+{
+	(void)n;
+}
+
+#endif
+
+/* --- built from these --------------------------------------------------------- */
+
+GPU_FN float gpu_shfl_xor_f32(float v, uint32_t mask)
+{
+	return aios_float(gpu_shfl_xor(aios_bits(v), mask));
+}
+
+GPU_FN uint64_t gpu_shfl_xor_u64(uint64_t v, uint32_t mask)
+{
+	uint32_t lo = gpu_shfl_xor((uint32_t)v, mask);
+	uint32_t hi = gpu_shfl_xor((uint32_t)(v >> 32), mask);
+
+	return (uint64_t)hi << 32 | lo;
+}
+
+GPU_FN struct gpu_vec gpu_load16(const void *p)
+{
+	return *(const struct gpu_vec *)p;
+}
+
+/* A device address as a pointer. */
+GPU_FN unsigned char *gpu_ptr(aios_addr addr)
+{
+	return (unsigned char *)(uintptr_t)addr;
+}
+
+/* Address of row `row`, plane 0. */
+GPU_FN unsigned char *gpu_row(const struct aios_tensor *t, uint64_t row)
+{
+	return gpu_ptr(t->data + row * t->row_bytes);
+}
+
+/* A 16-bit element, exact; a NaN stays some NaN. */
+template <bool F16> GPU_FN float gpu_half(uint32_t bits)
+{
+	return F16 ? gpu_f16_to_f32((uint16_t)bits) : aios_float(bits << 16);
+}
+
+/* Eight 16-bit elements. */
+template <bool F16> GPU_FN void gpu_halves(const struct gpu_vec &v, float out[8])
+{
+	GPU_UNROLL
+	for (int i = 0; i < 4; i++) {
+		out[2 * i] = gpu_half<F16>(v.w[i] & 0xffffu);
+		out[2 * i + 1] = F16 ? gpu_half<F16>(v.w[i] >> 16) :
+				       aios_float(v.w[i] & 0xffff0000u);
+	}
+}
+
+/* As aios_dtype_scaled() and aios_dtype_bytes(), which device code cannot call. */
+GPU_FN bool gpu_scaled(uint32_t dtype)
+{
+	return dtype == AIOS_E4M3 || dtype == AIOS_I8 || dtype == AIOS_I8X2;
+}
+
+GPU_FN uint32_t gpu_dtype_bytes(uint32_t dtype)
+{
+	if (dtype == AIOS_F32 || dtype == AIOS_I32)
+		return 4;
+	if (dtype == AIOS_BF16 || dtype == AIOS_F16)
+		return 2;
+	return dtype == AIOS_I64 || dtype == AIOS_F64 ? 8 : 1;
+}
+
+/* Element i of a vector of F32, BF16 or F16, widened. */
+GPU_FN float gpu_load(const void *src, uint32_t dtype, uint64_t i)
+{
+	if (dtype == AIOS_F32)
+		return ((const float *)src)[i];
+	if (dtype == AIOS_BF16)
+		return aios_bf16_to_f32(((const uint16_t *)src)[i]);
+	return aios_f16_to_f32(((const uint16_t *)src)[i]);
+}
+
+/* The other way, rounded once, NaN canonical. */
+GPU_FN void gpu_store(void *dst, uint32_t dtype, uint64_t i, float v)
+{
+	if (dtype == AIOS_F32)
+		((float *)dst)[i] = aios_canon(v);
+	else if (dtype == AIOS_BF16)
+		((uint16_t *)dst)[i] = aios_f32_to_bf16(v);
+	else
+		((uint16_t *)dst)[i] = aios_f32_to_f16(v);
+}
+
+#endif /* GPU_GPU_H */

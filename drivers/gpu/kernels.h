@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kernels.h - every kernel of drivers/gpu, once: X(name, argument struct, threads a block).
+ * The entry point in the device image is `gpu_<name>`, extern "C"; its one parameter is the
+ * argument struct by value; no block has more threads than stated here.
+ */
+#ifndef GPU_KERNELS_H
+#define GPU_KERNELS_H
+
+#define GPU_KERNELS(X)                                                                             \
+	X(embed, gpu_embed_args, 256)                                                              \
+	X(rmsnorm, gpu_rmsnorm_args, 256)                                                          \
+	X(matmul_rows_bf16, gpu_matmul_args, 128)                                                  \
+	X(matmul_rows_f16, gpu_matmul_args, 128)                                                   \
+	X(matmul_tile_bf16, gpu_matmul_args, 256)                                                  \
+	X(matmul_tile_f16, gpu_matmul_args, 256)                                                   \
+	X(matmul_tile_seg_bf16, gpu_matmul_args, 256)                                              \
+	X(matmul_tile_seg_f16, gpu_matmul_args, 256)                                               \
+	X(matmul_i8_rows, gpu_matmul_args, 256)                                                    \
+	X(matmul_i8_tile, gpu_matmul_args, 256)                                                    \
+	X(rope_kv, gpu_rope_kv_args, 128)                                                          \
+	X(attention_64, gpu_attention_args, 256)                                                   \
+	X(attention_128, gpu_attention_args, 256)                                                  \
+	X(attention_256, gpu_attention_args, 256)                                                  \
+	X(attention_512, gpu_attention_args, 256)                                                  \
+	X(attention_merge, gpu_attention_args, 64)                                                 \
+	X(glu, gpu_glu_args, 256)                                                                  \
+	X(add, gpu_add_args, 256)                                                                  \
+	X(gather_rows, gpu_gather_rows_args, 128)                                                  \
+	X(cast, gpu_cast_args, 256)                                                                \
+	X(quantise, gpu_quantise_args, 256)                                                        \
+	X(copy_pages, gpu_copy_pages_args, 256)                                                    \
+	X(logits_cap, gpu_logits_args, 256)                                                        \
+	X(logits_tokens, gpu_logits_args, 128)                                                     \
+	X(argmax, gpu_argmax_args, 512)                                                            \
+	X(sample, gpu_sample_args, 512)                                                            \
+	X(logprobs, gpu_logprobs_args, 256)                                                        \
+	X(all_reduce, gpu_all_reduce_args, 256)                                                    \
+	X(all_gather, gpu_all_gather_args, 256)
+
+#define GPU_KERNEL_ENUM(name, args, threads) GPU_K_##name,
+enum gpu_kernel {
+	GPU_KERNELS(GPU_KERNEL_ENUM) GPU_KERNEL_COUNT
+};
+#undef GPU_KERNEL_ENUM
+
+#endif /* GPU_KERNELS_H */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* logprobs.cuh - log-softmax at chosen ids, and the best ones. One row a block. */
+#include "keymax.cuh"
+#include "rows.cuh"
+
+GPU_KERNEL(256) gpu_logprobs(const struct gpu_logprobs_args a)
+{
+	const struct aios_op_logprobs &op = a.op;
+	struct gpu_logprobs_shared *s = (struct gpu_logprobs_shared *)gpu_shared();
+	uint32_t row = gpu_bx(), n = op.logits.cols;
+	const float *x = (const float *)gpu_row(&op.logits, row);
+	uint32_t id = (uint32_t)((const int32_t *)gpu_ptr(op.ids))[row];
+	float max = -aios_inf(), sum = 0.0f, lse;
+	uint64_t below = UINT64_MAX, best, key;
+
+	for (uint32_t i = gpu_tid(); i < n; i += AIOS_LANES)
+		max = aios_max_step(max, x[i]);
+	max = rows_max(s->lanes, max);
+	for (uint32_t i = gpu_tid(); i < n; i += AIOS_LANES)
+		sum = aios_sum_step(sum, aios_exp(aios_sub(x[i], max)));
+	lse = aios_logsumexp(max, rows_tree(s->lanes, sum));
+	if (gpu_tid() == 0)
+		((float *)gpu_ptr(op.out))[row] = id < n ? aios_canon(aios_sub(x[id], lse)) :
+							   aios_nan();
+	for (uint32_t i = 0; i < op.n_top; i++) { /* keys are distinct: the next is below the last */
+		best = 0;
+		for (uint32_t j = gpu_tid(); j < n; j += AIOS_LANES) {
+			key = aios_rank_key(x[j], j);
+			best = key < below && key > best ? key : best;
+		}
+		below = keymax_block(s->keys, best);
+		id = aios_rank_id(below);
+		if (gpu_tid() != 0)
+			continue;
+		((int32_t *)gpu_ptr(op.top_ids))[(uint64_t)row * op.n_top + i] = (int32_t)id;
+		((float *)gpu_ptr(op.top))[(uint64_t)row * op.n_top + i] =
+			aios_canon(aios_sub(x[id], lse));
+	}
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan.h - from a descriptor to kernel launches. Pure C without a vendor's API: the host
+ * sides of cuda and hip both call it, and so do the tests. No state, no allocation; any thread.
+ */
+#ifndef GPU_PLAN_H
+#define GPU_PLAN_H
+
+#include <aios/driver/driver.h>
+
+#include "kernels.h"
+
+#define GPU_ARGS_MAX 512    /* bytes of the largest argument struct */
+#define GPU_MAX_LAUNCHES 4  /* the most launches one op needs */
+#define GPU_SHARED_MIN 49152 /* every device must offer this much shared memory a block */
+
+/* What a plan depends on. The values of an op never do. */
+struct gpu_caps {
+	uint32_t wave;       /* lanes: 32 or 64 */
+	uint32_t units;      /* multiprocessors, compute units */
+	uint32_t shared_max; /* dynamic shared bytes a block may have, opt-in included */
+	uint32_t arch;       /* CUDA: 10 * major + minor; else 0 */
+};
+
+/*
+ * One launch, in order. `kernel` is called with one parameter: the first args_bytes bytes of
+ * `args`, by value (CUDA, HIP: kernelParams = { launch.args }). A grid may be as large as
+ * 2^31 - 1 by 65535 by 65535. `shared` may exceed 48 KiB: raise the function's limit to
+ * shared_max once, when the function is loaded.
+ */
+struct gpu_launch {
+	uint32_t kernel; /* enum gpu_kernel */
+	uint32_t grid[3];
+	uint32_t block[3];
+	uint32_t shared; /* dynamic shared bytes; kernels have no other shared memory */
+	uint32_t args_bytes;
+	uint32_t reserved;
+	union {
+		uint64_t align;
+		uint8_t bytes[GPU_ARGS_MAX];
+	} args;
+};
+
+/* A kernel's entry point ("gpu_embed") and the most threads a block of it has. */
+const char *gpu_kernel_name(uint32_t kernel);
+uint32_t gpu_kernel_threads(uint32_t kernel);
+
+/* For aios_device_info: the op types (bit t) and the profiles (bit p) there are kernels for. */
+uint64_t gpu_op_types(void);
+uint32_t gpu_profiles(const struct gpu_caps *caps);
+
+/*
+ * The driver's query_op(): reads the descriptor, whose addresses may be 0; fills level,
+ * scratch_bytes and reason. As strict as cpu-ref, and no stricter but where it says so. Returns 0.
+ */
+int gpu_query(const struct gpu_caps *caps, const struct aios_op *op, struct aios_op_support *out);
+
+/*
+ * For launch(): checks the descriptor with its addresses and fills launches[0 .. *n), *n <= cap;
+ * *n is 0 when there is nothing to do (no rows). -ENOTSUP where gpu_query() says NO, -EINVAL for
+ * what no grid can hold; cap >= GPU_MAX_LAUNCHES is always enough (else -ENOSPC). Keeps nothing.
+ */
+int gpu_plan(const struct gpu_caps *caps, const struct aios_op *op, struct gpu_launch *launches,
+	     unsigned int cap, unsigned int *n, struct aios_status *st);
+
+#endif /* GPU_PLAN_H */
