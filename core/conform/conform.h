@@ -101,6 +101,11 @@ int conform_run_prog(struct aios_conform *c, const struct prog *p, struct aios_c
 /* The outcome of one run as a failure or skip of `r`; true when it ran. */
 bool conform_ran(const struct prog_result *run, const char *who, struct aios_conform_case *r);
 
+/* Bytes of this process's heap that are allocated, whoever did. */
+int64_t conform_heap_bytes(void);
+/* KiB of this process in memory. */
+long conform_resident(void);
+
 /* Put a difference into `r` as its failure. */
 void conform_note_diff(struct aios_conform_case *r, const struct prog_diff *d, const char *what);
 

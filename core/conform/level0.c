@@ -2,6 +2,7 @@
 /* level0.c - load and lifecycle: what a driver says of itself, and that it comes and goes cleanly. */
 #include <dirent.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,8 +206,7 @@ static int touch(struct conform_side *side, struct aios_conform_case *r)
 	return 0;
 }
 
-/* Kilobytes of this process in memory. */
-static long resident(void)
+long conform_resident(void)
 {
 	FILE *f = fopen("/proc/self/statm", "re");
 	long size = 0, pages = 0;
@@ -216,6 +216,13 @@ static long resident(void)
 	if (f)
 		fclose(f);
 	return pages * 4;
+}
+
+int64_t conform_heap_bytes(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return (int64_t)(m.uordblks + m.hblkhd);
 }
 
 /* Open descriptors or threads of this process, counted in /proc. */
@@ -234,9 +241,10 @@ static uint32_t entries(const char *path)
 static int run_open_close(struct aios_conform *c, const struct conform_job *job,
 			  struct aios_conform_case *r)
 {
-	uint32_t n = c->options.quick ? 50 : job->index, files = 0, threads = 0, i;
+	uint32_t n = c->options.quick ? 60 : job->index, files = 0, threads = 0, i;
 	uint64_t heap_free = 0;
 	struct aios_heap_info info;
+	int64_t heap_before = 0;
 	long before = 0, grown;
 	int rc = 0;
 
@@ -245,7 +253,8 @@ static int run_open_close(struct aios_conform *c, const struct conform_job *job,
 		struct aios_status st = { 0 };
 
 		if (i == 10) {
-			before = resident();
+			before = conform_resident();
+			heap_before = conform_heap_bytes();
 			files = entries("/proc/self/fd");
 			threads = entries("/proc/self/task");
 		}
@@ -259,7 +268,13 @@ static int run_open_close(struct aios_conform *c, const struct conform_job *job,
 	}
 	if (rc || r->status != AIOS_CONFORM_PASS)
 		return rc;
-	grown = resident() - before;
+	grown = conform_resident() - before;
+	heap_before = conform_heap_bytes() - heap_before;
+	if (heap_before > (int64_t)(n - 10) * 16 + 8192)
+		return conform_fail(r,
+				    "%u times open and close left %" PRId64
+				    " bytes of the host's heap allocated",
+				    n - 10, heap_before);
 	if (grown > 4096 + (long)n * 4)
 		return conform_fail(r, "%u times open and close cost %ld KiB of host memory",
 				    n - 10, grown);
@@ -336,7 +351,8 @@ static int run_queues(struct aios_conform *c, const struct conform_job *job,
 	struct device *dev = c->dut.dev;
 	struct aios_status st = { 0 };
 	void *queues[16], *q;
-	uint32_t n = c->options.quick ? 50 : 500, i;
+	uint32_t n = c->options.quick ? 100 : 500, i;
+	int64_t before = 0;
 	int rc;
 
 	(void)job;
@@ -352,6 +368,8 @@ static int run_queues(struct aios_conform *c, const struct conform_job *job,
 	while (i-- > 0)
 		dev->ops->queue_destroy(dev->dev, queues[i]);
 	for (i = 0; i < n && r->status == AIOS_CONFORM_PASS; i++) {
+		if (i == 20)
+			before = conform_heap_bytes();
 		rc = dev->ops->queue_create(dev->dev, &q, &st);
 		if (rc)
 			conform_fail(r, "queue_create number %u failed (%d): %s", i + 1, rc,
@@ -359,6 +377,12 @@ static int run_queues(struct aios_conform *c, const struct conform_job *job,
 		else
 			dev->ops->queue_destroy(dev->dev, q);
 	}
+	before = conform_heap_bytes() - before;
+	if (before > (int64_t)(n - 20) * 16 + 256)
+		conform_fail(r,
+			     "%u queues made and destroyed left %" PRId64
+			     " bytes of the host's heap allocated",
+			     n - 20, before);
 	return 0;
 }
 

@@ -530,6 +530,138 @@ static int run_queue_wait(struct aios_conform *c, const struct conform_job *job,
 	return 0;
 }
 
+/* --- leaks ---------------------------------------------------------------------------- */
+
+/* One of each thing that takes and gives back. */
+static void take_and_give(struct aios_conform *c, uint32_t i, struct aios_conform_case *r)
+{
+	static const uint32_t bytes[] = { 100, 5000, 1 << 20 };
+	struct device *dev = c->dut.dev;
+	struct queue *q = &c->dut.queues[0];
+	struct aios_status st = { 0 };
+	struct aios_mem mem;
+	uint8_t got;
+	int rc;
+
+	if (bad(device_alloc(dev, AIOS_HEAP_DEVICE, bytes[i % 3], "a test", &mem, &st), &st, r))
+		return;
+	rc = queue_fill(q, mem.addr, 7, bytes[i % 3], &st);
+	if (!rc)
+		rc = queue_upload(q, mem.addr + 1, "x", 1, &st);
+	if (!rc)
+		rc = queue_download(q, &got, mem.addr + 1, 1, &st);
+	if (!rc)
+		rc = queue_sync(q, TIMEOUT, &st);
+	if (!bad(rc, &st, r) && got != 'x')
+		conform_fail(r, "a byte 0x78 came back as 0x%02x", got);
+	device_free(dev, &mem);
+}
+
+static int run_leaks(struct aios_conform *c, const struct conform_job *job,
+		     struct aios_conform_case *r)
+{
+	struct aios_heap_info first = { 0 }, last = { 0 };
+	struct aios_status st = { 0 };
+	int64_t before = 0;
+	uint32_t warm = 60, n = 360, i;
+
+	(void)job;
+	for (i = 0; i < n && r->status == AIOS_CONFORM_PASS; i++) {
+		if (i == warm) {
+			before = conform_heap_bytes();
+			device_heap_info(c->dut.dev, AIOS_HEAP_DEVICE, &first, &st);
+		}
+		take_and_give(c, i, r);
+	}
+	before = conform_heap_bytes() - before;
+	device_heap_info(c->dut.dev, AIOS_HEAP_DEVICE, &last, &st);
+	if (before > (int64_t)(n - warm) * 16 + 256)
+		return conform_fail(r,
+				    "%u allocations given back left %" PRId64
+				    " bytes of the host's heap allocated",
+				    n - warm, before);
+	/* 100 of them were of 1 MiB each; what else runs on the machine may take some too. */
+	if (first.free > last.free && first.free - last.free > (90u << 20) &&
+	    conform_resident() > 90 * 1024)
+		return conform_fail(r,
+				    "%u allocations given back, but the heap has %" PRIu64
+				    " bytes less free",
+				    n - warm, first.free - last.free);
+	return 0;
+}
+
+/* --- graphs of copies and fills ----------------------------------------------------------- */
+
+#define GRAPH_BYTES 1000u
+
+/* Fill, upload and copy, captured: nothing happens at capture, all of it at each launch. */
+static int capture(struct aios_conform *c, aios_addr addr, void **graph, struct aios_status *st)
+{
+	struct device *dev = c->dut.dev;
+	struct queue *q = &c->dut.queues[0];
+	uint8_t host[16];
+	int rc = dev->ops->graph_begin(dev->dev, q->queue, st), end;
+
+	if (rc)
+		return rc;
+	memset(host, 0x77, sizeof(host));
+	rc = queue_fill(q, addr, 0x11, GRAPH_BYTES, st);
+	if (!rc)
+		rc = queue_upload(q, addr + 100, host, sizeof(host), st);
+	memset(host, 0, sizeof(host)); /* the host's again */
+	if (!rc)
+		rc = dev->ops->copy(dev->dev, q->queue, AIOS_COPY_ON_DEVICE, addr + 500, addr + 90,
+				    50, st);
+	end = dev->ops->graph_end(dev->dev, q->queue, graph, st);
+	return rc ? rc : end;
+}
+
+static int run_graph(struct aios_conform *c, const struct conform_job *job,
+		     struct aios_conform_case *r)
+{
+	uint8_t got[GRAPH_BYTES], want[GRAPH_BYTES];
+	struct device *dev = c->dut.dev;
+	struct queue *q = &c->dut.queues[0];
+	struct aios_status st = { 0 };
+	struct aios_mem mem;
+	void *graph = NULL;
+	int rc;
+
+	(void)job;
+	memset(want, 0x11, sizeof(want));
+	memset(want + 100, 0x77, 16);
+	memcpy(want + 500, want + 90, 50);
+	if (bad(device_alloc(dev, AIOS_HEAP_DEVICE, GRAPH_BYTES, "a test", &mem, &st), &st, r))
+		return 0;
+	rc = queue_fill(q, mem.addr, 0xee, GRAPH_BYTES, &st);
+	if (!rc)
+		rc = capture(c, mem.addr, &graph, &st);
+	if (rc == -ENOSYS)
+		conform_skip(r, "the driver has no graphs");
+	for (int round = 0; round < 4 && !rc; round++) {
+		if (round) /* round 0: not launched yet */
+			rc = dev->ops->graph_launch(dev->dev, q->queue, graph, &st);
+		if (!rc)
+			rc = queue_download(q, got, mem.addr, GRAPH_BYTES, &st);
+		if (!rc)
+			rc = queue_fill(q, mem.addr, 0xee, GRAPH_BYTES, &st);
+		if (!rc)
+			rc = queue_sync(q, TIMEOUT, &st);
+		for (uint32_t i = 0; i < GRAPH_BYTES && !rc; i++)
+			if (got[i] != (round ? want[i] : 0xee))
+				conform_fail(r,
+					     "launch %d of a graph of copies and fills: byte %u is "
+					     "0x%02x, expected 0x%02x",
+					     round, i, got[i], round ? want[i] : 0xee);
+	}
+	if (rc != -ENOSYS)
+		bad(rc, &st, r);
+	if (graph)
+		dev->ops->graph_destroy(dev->dev, graph);
+	device_free(dev, &mem);
+	return 0;
+}
+
 /* Host memory as device memory, read only. */
 static int run_import(struct aios_conform *c, const struct conform_job *job,
 		      struct aios_conform_case *r)
@@ -591,6 +723,8 @@ int conform_level1(struct aios_conform *c)
 		{ "two-queues", run_two_queues, 0 },
 		{ "queue-wait", run_queue_wait, 0 },
 		{ "import", run_import, 0 },
+		{ "leaks", run_leaks, 0 },
+		{ "graph", run_graph, 0 },
 	};
 	int rc = 0;
 

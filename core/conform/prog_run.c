@@ -409,12 +409,14 @@ static int run_refused(struct live_run *r, size_t no)
 	int rc;
 
 	if (r->p->n_ops == 1) {
-		rc = queue_launch(&r->queues[0], op, &st);
+		rc = r->dev->ops->launch(r->dev->dev, r->queues[0].queue, op, &st);
 		if (rc != -ENOTSUP)
 			return broken(r->out,
 				      "query_op says NO (%.150s), but launch returned %d; "
 				      "expected -ENOTSUP (%d)",
 				      r->out->why, rc, -ENOTSUP);
+		if (!st.message[0])
+			return broken(r->out, "launch refused the op without a message");
 		rc = sync_queue(r, &r->queues[0]);
 		if (!rc)
 			rc = look_all(r, "by an op that was refused", false);
