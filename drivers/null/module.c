@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * null - every mandatory slot of a driver and nothing else: copy this folder,
- * replace "null", and fill in one op at a time. Its memory is the host's, its
- * queue runs at once, and query_op() answers NO to everything, so nothing that
- * needs arithmetic can be asked of it by mistake.
+ * null - every mandatory slot of a driver and nothing else: the least that loads, short
+ * enough to copy. (`aios driver new NAME` begins one out of tree, with two ops.) Its
+ * memory is the host's, its queue runs at once, and query_op() answers NO to
+ * everything, so nothing that needs arithmetic can be asked of it by mistake.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <aios/driver/driver.h>
 
@@ -122,6 +123,8 @@ static void null_mem_free(void *arg, struct aios_mem *mem)
 {
 	struct null_device *dev = arg;
 
+	if (!mem)
+		return;
 	dev->allocated -= mem->bytes;
 	free(mem->host);
 }
@@ -186,17 +189,21 @@ static int null_signal(void *dev, void *arg, uint64_t *value, struct aios_status
 	return 0;
 }
 
+/* Every signal was reached when it was made; for one that was not made there is the deadline. */
 static int null_wait(void *dev, void *arg, uint64_t value, uint64_t deadline_ns,
 		     struct aios_status *st)
 {
 	struct null_queue *queue = arg;
+	struct timespec end = { .tv_sec = (time_t)(deadline_ns / 1000000000u),
+				.tv_nsec = (long)(deadline_ns % 1000000000u) };
 
 	(void)dev;
-	(void)deadline_ns;
-	if (value > queue->timeline)
-		return aios_fail(st, -EINVAL, "value %llu was never signalled",
-				 (unsigned long long)value);
-	return 0;
+	if (value <= queue->timeline)
+		return 0;
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+		;
+	return aios_fail(st, -ETIMEDOUT, "value %llu was not signalled, the last was %llu",
+			 (unsigned long long)value, (unsigned long long)queue->timeline);
 }
 
 static const struct aios_driver_ops null_ops = {
@@ -224,6 +231,5 @@ static const struct aios_param null_params[] = {
 };
 
 AIOS_MODULE_INFO(license, "Apache-2.0");
-AIOS_MODULE_INFO(description,
-		 "every mandatory call, nothing computed: copy this to write a driver");
+AIOS_MODULE_INFO(description, "every mandatory call, nothing computed: the least a driver can be");
 AIOS_DRIVER(null, "null", &null_ops, null_params, 1);

@@ -158,7 +158,8 @@ struct aios_driver_ops {
 	/*
 	 * Mandatory. Enqueue a signal; *value is the queue's timeline after it
 	 * (ascending from 1). wait() returns when the timeline has reached `value`:
-	 * 0, -ETIMEDOUT, or the sticky error of the work before it.
+	 * 0, -ETIMEDOUT, or the sticky error of the work before it. A value that
+	 * nobody has signalled yet is waited for like any other.
 	 */
 	int (*signal)(void *dev, void *queue, uint64_t *value, struct aios_status *st);
 	int (*wait)(void *dev, void *queue, uint64_t value, uint64_t deadline_ns,
