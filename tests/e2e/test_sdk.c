@@ -21,6 +21,13 @@ enum {
 	LINE = 3 * PATH_MAX
 };
 
+/* Two compilers' sanitizers do not meet in one process. */
+#if defined(__clang__)
+#define COMPILER "clang"
+#else
+#define COMPILER "gcc"
+#endif
+
 static char prefix[PATH_MAX]; /* where everything is installed */
 
 /* A tool of the system is there, or the test says what it lacks. */
@@ -70,8 +77,9 @@ static struct cli_result author_make(const char *line)
 
 	if (strcmp(sanitizer, "none") != 0)
 		snprintf(flags, sizeof(flags),
-			 "CFLAGS=-O1~-g~-Werror~-fsanitize=%s LDFLAGS=-fsanitize=%s", sanitizer,
-			 sanitizer);
+			 "CC=" COMPILER
+			 " CFLAGS=-O1~-g~-Werror~-fsanitize=%s LDFLAGS=-fsanitize=%s",
+			 sanitizer, sanitizer);
 	snprintf(whole, sizeof(whole),
 		 "-u MAKEFLAGS -u MFLAGS -u MAKELEVEL PKG_CONFIG_PATH=%s/lib/pkgconfig make %s "
 		 "%s",
