@@ -27,7 +27,6 @@ struct conform_expect {
 /* A line of a digest file. */
 struct conform_known {
 	char id[64], digest[CONFORM_DIGEST];
-	bool seen;
 };
 
 struct aios_conform {

@@ -268,6 +268,10 @@ static int conclude(struct aios_conform *c, struct aios_status *st)
 	for (size_t i = ran; c->options.progress && i < c->n_cases; i++)
 		c->options.progress(c->options.ctx, c->n_jobs, c->n_jobs, &c->cases[i]);
 	conform_digest_all(c);
+	if (c->compare_digests && !c->summary.compared && !c->options.list)
+		return aios_fail(st, -EINVAL,
+				 "no case of this run has a digest in %s: nothing was compared",
+				 c->options.digests);
 	if (c->options.digests && !c->compare_digests && !c->options.list)
 		rc = conform_digests_write(c, c->options.digests, st);
 	return rc;

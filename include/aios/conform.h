@@ -115,6 +115,7 @@ struct aios_conform_summary {
 	char reference[64], reference_path[512], reference_runtime[96];
 	char digest[65];   /* SHA-256 over the lines of the digest file */
 	uint32_t profiles; /* declared: bit p is enum aios_profile p */
+	uint32_t compared; /* digests that were compared with those of a file */
 };
 
 AIOS_API const struct aios_conform_summary *aios_conform_summary(const struct aios_conform *c);

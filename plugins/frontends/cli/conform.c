@@ -196,6 +196,8 @@ static void print_summary(const struct aios_conform *c)
 
 	print_skips(c);
 	print_levels(s);
+	if (s->compared)
+		out_printf("%u digests compared\n", s->compared);
 	out_printf("%s%s%s: %s on %s (%s) against %s, seed %" PRIu64 "%s, %.1f s\n",
 		   style_on(color, s->passed ? STYLE_GREEN : STYLE_RED),
 		   s->passed ? "conforms" : "does not conform", style_off(color), s->driver,
