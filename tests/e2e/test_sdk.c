@@ -142,6 +142,30 @@ START_TEST(headers_stand_alone)
 }
 END_TEST
 
+/* A program on libaios, the smallest there is, tells a story with the installed demo model. */
+START_TEST(programs_link)
+{
+	const char *src = getenv("AIOS_TEST_SRC");
+	char line[LINE];
+
+	if (skip_sdk())
+		return;
+	if (strcmp(AIOS_SANITIZER, "none") != 0) {
+		printf("skipped: the library is instrumented\n");
+		return;
+	}
+	install();
+	cli_write_file("link.sh",
+		       "export PKG_CONFIG_PATH=\"$1\"/lib/pkgconfig\n"
+		       "[ -f \"$1\"/lib/libaios.so ] || { echo lighthouse: skipped; exit 0; }\n"
+		       "cc \"$2\"/samples/tinyaios.c $(pkg-config --cflags --libs aios) "
+		       "-Wl,-rpath,\"$1\"/lib -o tiny || exit 1\n"
+		       "./tiny \"$1\"/share/aios/demo\n");
+	snprintf(line, sizeof(line), "link.sh %s %s", prefix, src);
+	check(cli_run_program("sh", line, NULL), "tinyaios", 0, "lighthouse");
+}
+END_TEST
+
 /* ---- a new driver ------------------------------------------------------------ */
 
 static void lint_is_clean(const char *file)
@@ -280,6 +304,7 @@ Suite *test_sdk_suite(void)
 	tcase_add_checked_fixture(tc, cli_setup, cli_teardown);
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, headers_stand_alone);
+	tcase_add_test(tc, programs_link);
 	tcase_add_test(tc, a_new_driver_builds_and_knows_what_it_lacks);
 	tcase_add_test(tc, an_installation_may_be_moved);
 	tcase_add_test(tc, nothing_is_overwritten);
