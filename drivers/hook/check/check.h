@@ -15,7 +15,7 @@
 #include "lib/operand.h"
 #include "lib/pass.h"
 
-#define CHECK_QUEUES 16     /* whose order is followed */
+#define CHECK_QUEUES 32     /* whose order is followed */
 #define CHECK_FREED 64      /* freed allocations that are remembered */
 #define CHECK_ACCESSES 4096 /* of unfinished work, when there are several queues */
 #define CHECK_LINES 1000    /* violations that are logged */
@@ -130,9 +130,12 @@ struct check_alloc *check_find_host(struct check *c, const void *host);
 /* "allocation 3 (call 12, 4096 bytes, device heap)" */
 void check_alloc_text(const struct check_alloc *a, char *text, size_t size);
 
-/* Memory of the device: alive, inside one allocation, of a heap that work may use. NULL after a violation. */
+/*
+ * Memory of the device: alive, inside one allocation, not imported when it is written, and (an
+ * op's operand) not of the pinned heap. NULL after a violation.
+ */
 struct check_alloc *check_range(struct check_call *call, const char *what, aios_addr addr,
-				uint64_t bytes, bool write);
+				uint64_t bytes, bool write, bool operand);
 
 /* Memory of the host in a copy: when it is the driver's, all of it must be. */
 void check_host_range(struct check_call *call, struct check_queue *q, uint64_t host, uint64_t bytes,

@@ -120,7 +120,7 @@ static void explain(struct check_call *call, const char *what, aios_addr addr)
 }
 
 struct check_alloc *check_range(struct check_call *call, const char *what, aios_addr addr,
-				uint64_t bytes, bool write)
+				uint64_t bytes, bool write, bool operand)
 {
 	struct check_alloc *a = check_find(call->c, addr);
 	char text[160];
@@ -134,7 +134,7 @@ struct check_alloc *check_range(struct check_call *call, const char *what, aios_
 		check_bad(call, "%s: %llu bytes from byte %llu on run %llu past the end of %s",
 			  what, (unsigned long long)bytes, (unsigned long long)(addr - a->addr),
 			  (unsigned long long)(bytes - (a->bytes - (addr - a->addr))), text);
-	else if (a->heap == AIOS_HEAP_PINNED)
+	else if (operand && a->heap == AIOS_HEAP_PINNED)
 		check_bad(call, "%s is in %s: that is host memory, for copies", what, text);
 	else if (write && a->imported)
 		check_bad(call, "%s writes to %s, which is read only", what, text);

@@ -320,7 +320,7 @@ static void check_address(struct check_call *call, const struct hook_operand *o)
 		check_bad(call, "%s has 2^64 bytes or more", o->name);
 	else
 		check_range(call, o->name, o->addr, bytes ? bytes : 1,
-			    (o->flags & (HOOK_WRITE | HOOK_SCRATCH)) != 0);
+			    (o->flags & (HOOK_WRITE | HOOK_SCRATCH)) != 0, true);
 }
 
 static bool written(const struct hook_operand *o)

@@ -132,6 +132,18 @@ static int put_chunk(struct capsule_writer *w, uint32_t kind, uint64_t bytes,
 	return put(w, &chunk, sizeof(chunk), st);
 }
 
+/* A name that nobody else has: several devices may record to one path, the last to close wins. */
+static void open_temporary(struct capsule_writer *w)
+{
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(w->temporary, sizeof(w->temporary), "%.*s.part-%d-%u",
+			 (int)sizeof(w->temporary) - 32, w->path, (int)getpid(), i);
+		w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		if (w->fd >= 0 || errno != EEXIST)
+			return;
+	}
+}
+
 int capsule_create(struct capsule_writer *w, const char *path, const char *driver,
 		   struct aios_status *st)
 {
@@ -142,13 +154,12 @@ int capsule_create(struct capsule_writer *w, const char *path, const char *drive
 	w->fd = -1;
 	snprintf(w->driver, sizeof(w->driver), "%s", driver);
 	if ((size_t)snprintf(w->path, sizeof(w->path), "%s", path) >= sizeof(w->path) ||
-	    (size_t)snprintf(w->temporary, sizeof(w->temporary), "%s.part", path) >=
-		    sizeof(w->temporary))
+	    strlen(path) + 32 > sizeof(w->temporary))
 		return aios_fail(st, -ENAMETOOLONG, "the path %.300s is too long", path);
 	w->buffer = malloc(BUFFER);
 	if (!w->buffer)
 		return aios_fail(st, -ENOMEM, "no memory to write %.300s", path);
-	w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	open_temporary(w);
 	if (w->fd < 0) {
 		rc = aios_fail(st, -errno, "cannot write %.300s: %s", w->temporary,
 			       strerror(errno));

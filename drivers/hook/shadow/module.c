@@ -58,7 +58,7 @@ struct shadow {
 	uint32_t n_graph, cap_graph;
 	bool graph_overflow; /* there was no room to remember: all weights go stale */
 	uint64_t launches, compared, skipped, captured, differences;
-	uint64_t unsupported[AIOS_OP_COUNT];
+	uint64_t unsupported[AIOS_OP_COUNT]; /* of the reference */
 	struct shadow_finding first;
 	bool broken; /* the report could not be written */
 };
@@ -471,7 +471,6 @@ static bool reference_has(struct shadow *s, const struct aios_op *op)
 	if (s->ref.ops->query_op(s->ref.dev, &any.op, &answer) == 0 &&
 	    answer.level == AIOS_SUPPORT_EXACT)
 		return true;
-	s->unsupported[op->type]++;
 	return false;
 }
 
@@ -621,22 +620,26 @@ static bool packs(const struct aios_op *op)
 static int shadow_launch(void *dev, void *queue, const struct aios_op *op, struct aios_status *st)
 {
 	struct shadow *s = dev;
+	bool wanted;
 	int rc;
 
 	pthread_mutex_lock(&s->lock);
 	s->launches++;
+	wanted = chosen(s, s->launches) || packs(op);
 	if (s->stop && s->differences) {
 		rc = aios_fail(st, -EBADMSG, "stopped: launch %llu (%s) gave other bits than %s",
 			       (unsigned long long)s->first.launch, aios_op_name(s->first.type),
 			       s->ref.driver);
-	} else if (s->capturing || !(chosen(s, s->launches) || packs(op)) ||
-		   !reference_has(s, op)) {
-		s->captured += s->capturing > 0;
-		rc = hook_pass_launch(dev, queue, op, st);
-		if (rc == 0)
-			op_written(s, op);
-	} else {
+	} else if (wanted && !s->capturing && reference_has(s, op)) {
 		rc = launch_and_compare(s, queue, op, st);
+	} else {
+		rc = hook_pass_launch(dev, queue, op, st);
+		if (rc == 0) {
+			op_written(s, op);
+			s->captured += wanted && s->capturing;
+			if (wanted && !s->capturing && hook_op_size(op->type))
+				s->unsupported[op->type]++;
+		}
 	}
 	pthread_mutex_unlock(&s->lock);
 	return rc;
