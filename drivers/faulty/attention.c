@@ -211,6 +211,8 @@ static void query_keys(struct query *q, uint32_t t)
 	if (faulty_has(BUG_AT_WINDOW) && window)
 		window++;
 	q->first = window && p >= window ? p - window + 1 : 0;
+	if (faulty_has(BUG_AT_LONG) && p >= 4096 && p - 4095 > q->first)
+		q->first = p - 4095;
 	q->end = p + 1;
 	if (faulty_has(BUG_AT_FUTURE) && p + 1 < (uint32_t)len[seq])
 		q->end++;

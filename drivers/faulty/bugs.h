@@ -5,7 +5,8 @@
  *
  * BUG(ID, name, op, cases, what): `op` is the op whose plain form (plain.h) has the bug,
  * NONE when it sits elsewhere; `cases` is a glob over ids of the kit's cases, the
- * narrowest run that must find it; `what` says what is wrong.
+ * narrowest run that must find it: of the quick list, or of the whole one after "full:";
+ * "*" is a run without a filter. `what` says what is wrong.
  */
 #ifndef FAULTY_BUGS_H
 #define FAULTY_BUGS_H
@@ -72,7 +73,7 @@
 	BUG(I8_SCALES, "i8-scale-order", MATMUL, "l2/matmul/i8/*",                                 \
 	    "acc * (s_x * s_w) instead of (acc * s_x) * s_w")                                      \
 	BUG(I8_SATURATES, "i8-saturates", MATMUL, "l2/matmul/i8/*",                                \
-	    "four products at a time are added in 16 bits with saturation")                              \
+	    "four products at a time are added in 16 bits with saturation")                        \
 	BUG(I8X2_TWICE, "i8x2-rounded-twice", MATMUL, "l2/matmul/i8x2/*",                          \
 	    "the two slices' sums are converted to fp32 one by one")                               \
 	BUG(I8X2_UNSIGNED, "i8x2-unsigned-lo", MATMUL, "l2/matmul/i8x2/*",                         \
@@ -134,6 +135,8 @@
 	    "the result depends on what the scratch memory held before")                           \
 	BUG(AT_UNIT, "attention-wrong-unit", ATTENTION, "l2/attention/tc-sm80/*",                  \
 	    "QK and PV always use the unit of tc-sm90 where a tensor core is due")                 \
+	BUG(AT_LONG, "attention-long-context", ATTENTION, "full:l5/large-attention/fma32/*",       \
+	    "only the last 4096 keys are seen")                                                    \
 	/* rmsnorm */                                                                              \
 	BUG(RN_EPS, "rmsnorm-eps-outside", RMSNORM, "l2/rmsnorm/*",                                \
 	    "eps is added after the square root")                                                  \
@@ -198,6 +201,8 @@
 	    "silu is x / (1 + exp(-x)), which overflows on the way")                               \
 	BUG(EM_SCALE, "embed-scale-ignored", NONE, "l2/embed/*",                                   \
 	    "the scale is not applied")                                                            \
+	BUG(EM_16BIT, "embed-16-bit-rows", NONE, "full:l5/large-embed/*",                          \
+	    "rows from 65536 on are not written")                                                  \
 	BUG(EM_RANGE, "embed-id-clamped", NONE, "l2/embed/*",                                      \
 	    "an id outside the table gives its last row instead of NaN")                           \
 	BUG(GA_MINUS_ONE, "gather-minus-one", NONE, "l2/gather_rows/*",                            \
@@ -215,6 +220,8 @@
 	    "NaN is larger than everything")                                                       \
 	BUG(AM_ZERO, "argmax-minus-zero", NONE, "l2/argmax/*",                                     \
 	    "+0 is larger than -0")                                                                \
+	BUG(AM_16BIT, "argmax-16-bit-ids", NONE, "full:l5/large-argmax/*",                         \
+	    "ids are counted in 16 bits")                                                          \
 	BUG(LG_BIAS, "logits-bias-late", NONE, "l2/logits/*",                                      \
 	    "the bias is added after the penalties")                                               \
 	BUG(LG_REPETITION, "logits-repetition-negative", NONE, "l2/logits/*",                      \
@@ -266,7 +273,7 @@
 	BUG(ME_LEAK, "free-leaks", NONE, "l[15]/*",                                                \
 	    "mem_free gives nothing back")                                                         \
 	BUG(ME_OVERLAP, "alloc-overlaps", NONE, "l[12]/*",                                         \
-	    "small allocations share their last bytes with the next one")                      \
+	    "small allocations share their last bytes with the next one")                          \
 	BUG(ME_SHORT, "alloc-rounds-down", NONE, "l[12]/*",                                        \
 	    "sizes are rounded down to whole pages when larger than one")                          \
 	BUG(ME_NULL, "exhausted-null", NONE, "l1/*",                                               \
@@ -284,12 +291,14 @@
 	    "signal does not wait for the op before it")                                           \
 	BUG(QU_ORDER, "queue-order", NONE, "l2/weights/*",                                         \
 	    "the second of two ops runs before the first")                                         \
+	BUG(QU_CROSS, "queue-wait-ignored", NONE, "l4/queues/fma32",                               \
+	    "work after queue_wait does not wait for the other queue")                             \
 	BUG(QU_COPY_LATE, "copy-reads-late", NONE, "l1/*",                                         \
 	    "host memory of a copy to the device is read after the call returned")                 \
 	BUG(QU_WAIT, "wait-early", NONE, "l1/*",                                                   \
 	    "wait returns 0 for a value that was never signalled")                                 \
 	BUG(QU_HANG, "wait-past-deadline", NONE, "l1/*",                                           \
-	    "wait comes back six seconds after its deadline")                                             \
+	    "wait comes back six seconds after its deadline")                                      \
 	BUG(QU_TIMELINE, "timeline-repeats", NONE, "l1/*",                                         \
 	    "two signals in a row give one value")                                                 \
 	BUG(QU_COPY_ODD, "copy-odd-bytes", NONE, "l1/*",                                           \
@@ -298,6 +307,8 @@
 	    "fill loses the value's top bit")                                                      \
 	BUG(QU_FILL_WORDS, "fill-words", NONE, "l1/*",                                             \
 	    "fill writes whole words")                                                             \
+	BUG(QU_SHARED, "state-shared-by-devices", NONE, "l5/threads/*",                            \
+	    "the op that is launched is kept in one place for all devices")                        \
 	BUG(QU_LEAK, "queue-leaks", NONE, "l0/*",                                                  \
 	    "queue_destroy gives nothing back")                                                    \
 	/* questions and launches */                                                               \
@@ -308,9 +319,9 @@
 	BUG(OP_EFFECT, "query-writes", NONE, "l2/add/*",                                           \
 	    "query_op with addresses adds 1 to the output")                                        \
 	BUG(OP_CHANGES, "query-changes-op", NONE, "l2/matmul/fma32/*",                             \
-	    "query_op normalises mid_type in the descriptor")                                            \
+	    "query_op normalises mid_type in the descriptor")                                      \
 	BUG(OP_LAUNCH_CHANGES, "launch-changes-op", NONE, "l2/matmul/fma32/*",                     \
-	    "launch normalises mid_type in the descriptor")                                             \
+	    "launch normalises mid_type in the descriptor")                                        \
 	BUG(OP_UNKNOWN, "unknown-op-accepted", NONE, "l[12]/*",                                    \
 	    "an op type that does not exist is launched with success")                             \
 	BUG(OP_SIZE, "short-op-accepted", NONE, "l[12]/*",                                         \
@@ -322,8 +333,12 @@
 	    "ops run while they are captured")                                                     \
 	BUG(GR_LAST, "graph-drops-last", NONE, "l4/graph/fma32",                                   \
 	    "the last op of a graph is dropped")                                                   \
+	BUG(GR_FROZEN, "graph-frozen-inputs", NONE, "l[14]/graph*",                                \
+	    "row numbers are read when a graph is captured instead of when it runs")               \
 	/* compositions and invariance */                                                          \
-	BUG(LV_BIG, "matmul-large-k", MATMUL, "l[234]/*",                                          \
+	BUG(LV_LABEL, "layer-label", MATMUL, "l3/*/fma32/*",                                       \
+	    "the label of a descriptor, its layer, decides whether the residual is added")         \
+	BUG(LV_BIG, "matmul-large-k", MATMUL, "l[234]/matmul/fma32/*",                             \
 	    "from 1024 elements on, K is cut into two chains")
 /* clang-format on */
 

@@ -211,7 +211,7 @@ static float value(const struct mm *m, uint32_t t, uint32_t n)
 	if (op->act)
 		return activated(m, t, n);
 	acc = dot(m, t, n);
-	if (!op->residual.data)
+	if (!op->residual.data || (faulty_has(BUG_LV_LABEL) && op->op.layer % 2 == 1))
 		return biased(op, acc, n);
 	residual = ((const float *)ref_row(&op->residual, t))[n];
 	if (faulty_has(BUG_MM_RESIDUAL_EARLY))

@@ -143,8 +143,12 @@ static inline float mutate_penalise(float logit, uint32_t count, float repetitio
 #if defined(MUTATE_TIES)
 static inline uint64_t mutate_rank_key(float logit, uint32_t id)
 {
-	uint64_t key = aios_rank_key(logit, id), top = key >> 32;
+	uint64_t key, top;
 
+	if (faulty_has(BUG_AM_16BIT))
+		id &= 0xffffu;
+	key = aios_rank_key(logit, id);
+	top = key >> 32;
 	if (faulty_has(BUG_AM_NAN) && aios_is_nan(logit))
 		top = UINT32_MAX;
 	if (faulty_has(BUG_AM_ZERO) && aios_bits(logit) == 0x80000000u)

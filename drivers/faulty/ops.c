@@ -31,6 +31,8 @@ int faulty_run_embed(struct ref_device *dev, const struct aios_op *op, struct ai
 
 	if (faulty_has(BUG_EM_SCALE))
 		e.scale = 1.0f;
+	if (faulty_has(BUG_EM_16BIT) && e.n_tokens > 65536)
+		e.n_tokens = 65536;
 	if (!faulty_has(BUG_EM_RANGE))
 		return ref_run_embed(dev, &e.op, st);
 	ids = rows_of(e.ids, e.n_tokens, st);

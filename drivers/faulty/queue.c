@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "slots.h"
 
@@ -43,6 +44,15 @@ int faulty_flush(struct faulty_device *dev, struct aios_status *st)
 	return ret;
 }
 
+/* Before work on queue `q`. */
+static int flush_before(struct faulty_device *dev, const struct faulty_queue *q,
+			struct aios_status *st)
+{
+	if (faulty_has(BUG_QU_CROSS) && dev->later.queue != q)
+		return 0;
+	return faulty_flush(dev, st);
+}
+
 /* --- queues -------------------------------------------------------------------- */
 
 int faulty_queue_create(void *arg, void **out, struct aios_status *st)
@@ -74,6 +84,7 @@ void faulty_queue_destroy(void *arg, void *queue)
 	struct faulty_device *dev = arg;
 	struct faulty_queue *q = queue;
 	struct aios_status st = { 0 };
+	uint32_t i;
 
 	if (faulty_has(BUG_DV_NULL) && !q->below) /* reads through NULL */
 		return;
@@ -81,6 +92,8 @@ void faulty_queue_destroy(void *arg, void *queue)
 		return;
 	faulty_flush(dev, &st);
 	faulty_forget(&q->captured);
+	for (i = 0; i < FROZEN; i++)
+		free(q->frozen[i]);
 	ref_queue_destroy(dev->below, q->below);
 	free(q); /* with BUG_QU_LEAK the ring stays */
 }
@@ -94,7 +107,7 @@ int faulty_copy(void *arg, void *queue, uint32_t dir, uint64_t dst, uint64_t src
 
 	/* With BUG_QU_STALE what was put off is not seen from the host yet. */
 	if (!faulty_has(BUG_QU_STALE) || dir != AIOS_COPY_TO_HOST) {
-		ret = faulty_flush(dev, st);
+		ret = flush_before(dev, q, st);
 		if (ret)
 			return ret;
 	}
@@ -115,7 +128,7 @@ int faulty_fill(void *arg, void *queue, aios_addr dst, uint8_t value, uint64_t b
 {
 	struct faulty_device *dev = arg;
 	struct faulty_queue *q = queue;
-	int ret = faulty_flush(dev, st);
+	int ret = flush_before(dev, q, st);
 
 	if (ret)
 		return ret;
@@ -130,8 +143,10 @@ int faulty_signal(void *arg, void *queue, uint64_t *value, struct aios_status *s
 {
 	struct faulty_device *dev = arg;
 	struct faulty_queue *q = queue;
-	int ret = faulty_has(BUG_QU_STALE) ? 0 : faulty_flush(dev, st);
+	int ret = 0;
 
+	if (!faulty_has(BUG_QU_STALE) && !faulty_has(BUG_QU_CROSS))
+		ret = faulty_flush(dev, st);
 	if (!ret)
 		ret = ref_signal(dev->below, q->below, value, st);
 	if (!ret && faulty_has(BUG_QU_TIMELINE))
@@ -145,8 +160,14 @@ int faulty_wait(void *arg, void *queue, uint64_t value, uint64_t deadline_ns,
 	struct faulty_device *dev = arg;
 	struct faulty_queue *q = queue;
 
+	int ret = 0;
+
 	if (faulty_has(BUG_QU_WAIT))
 		return 0;
+	if (faulty_has(BUG_QU_CROSS))
+		ret = flush_before(dev, q, st);
+	if (ret)
+		return ret;
 	if (faulty_has(BUG_QU_HANG))
 		deadline_ns += 6000000000u;
 	return ref_wait(dev->below, q->below, value, deadline_ns, st);
@@ -222,10 +243,20 @@ int faulty_query_op(void *arg, const struct aios_op *op, struct aios_op_support 
 	return 0;
 }
 
+/* Bugs that do not do an op when it is launched. */
+static bool puts_off(void)
+{
+	return faulty_has(BUG_QU_STALE) || faulty_has(BUG_QU_ORDER) || faulty_has(BUG_QU_CROSS);
+}
+
 /* --- launches -------------------------------------------------------------------- */
 
-/* Keep the op for later; what waited is done after it (order) or before it (stale). */
-static int launch_later(struct faulty_device *dev, const struct aios_op *op, struct aios_status *st)
+/*
+ * Keep the op for later; what waited is done after it (order) or before it (stale), and
+ * what waits on another queue goes on waiting (cross).
+ */
+static int launch_later(struct faulty_device *dev, const struct faulty_queue *q,
+			const struct aios_op *op, struct aios_status *st)
 {
 	struct aios_op_support answer = { .size = sizeof(answer) };
 	int ret;
@@ -236,8 +267,82 @@ static int launch_later(struct faulty_device *dev, const struct aios_op *op, str
 		ret = ref_op_run(dev->below, op, st);
 		return ret ? ret : faulty_flush(dev, st);
 	}
+	if (faulty_has(BUG_QU_CROSS) && dev->later.waiting && dev->later.queue != q)
+		return ref_op_run(dev->below, op, st);
 	ret = faulty_flush(dev, st);
-	return ret ? ret : later_op(&dev->later, op, st);
+	if (!ret)
+		ret = later_op(&dev->later, op, st);
+	dev->later.queue = q;
+	return ret;
+}
+
+/*
+ * One place for all devices: who launches at the same time on another one puts his op
+ * over this one, which is then never done. The lock keeps the crash away, not the bug.
+ */
+static int launch_shared(struct faulty_device *dev, const struct aios_op *op,
+			 struct aios_status *st)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static union {
+		struct aios_op op;
+		uint64_t room[128];
+	} slot;
+	struct timespec moment = { .tv_nsec = 200000 };
+	struct aios_op_support answer = { .size = sizeof(answer) };
+	uint32_t size;
+	int ret = 0;
+
+	if (!ref_op_check(op, true, &answer))
+		return aios_fail(st, -ENOTSUP, "%s: %s", aios_op_name(op->type), answer.reason);
+	size = ref_op_of(op->type)->size;
+	pthread_mutex_lock(&lock);
+	memcpy(&slot, op, size);
+	slot.op.size = size;
+	pthread_mutex_unlock(&lock);
+	nanosleep(&moment, NULL);
+	pthread_mutex_lock(&lock);
+	if (slot.op.type != AIOS_OP_NONE)
+		ret = ref_op_run(dev->below, &slot.op, st);
+	slot.op.type = AIOS_OP_NONE;
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+/* Put a copy of n numbers in the place of an array; it lives as long as the graph. */
+static void freeze(struct faulty_queue *q, aios_addr *array, uint32_t n)
+{
+	int32_t *copy;
+
+	if (q->n_frozen == FROZEN || !*array || !n)
+		return;
+	copy = malloc(n * sizeof(*copy));
+	if (!copy)
+		return;
+	memcpy(copy, ref_ptr(*array), n * sizeof(*copy));
+	q->frozen[q->n_frozen++] = copy;
+	*array = (uint64_t)(uintptr_t)copy;
+}
+
+static int launch_frozen(struct faulty_device *dev, struct faulty_queue *q,
+			 const struct aios_op *op, struct aios_status *st)
+{
+	struct aios_op_gather_rows gather;
+	struct aios_op_embed embed;
+
+	if (op->type == AIOS_OP_EMBED) {
+		embed = *(const struct aios_op_embed *)op;
+		embed.op.size = sizeof(embed);
+		freeze(q, &embed.ids, embed.n_tokens);
+		return ref_launch(dev->below, q->below, &embed.op, st);
+	}
+	if (op->type == AIOS_OP_GATHER_ROWS) {
+		gather = *(const struct aios_op_gather_rows *)op;
+		gather.op.size = sizeof(gather);
+		freeze(q, &gather.rows, gather.n_rows);
+		return ref_launch(dev->below, q->below, &gather.op, st);
+	}
+	return ref_launch(dev->below, q->below, op, st);
 }
 
 /* While a graph is captured. */
@@ -251,6 +356,8 @@ static int launch_captured(struct faulty_device *dev, struct faulty_queue *q,
 		if (ret)
 			return ret;
 	}
+	if (faulty_has(BUG_GR_FROZEN))
+		return launch_frozen(dev, q, op, st);
 	if (!faulty_has(BUG_GR_LAST))
 		return ref_launch(dev->below, q->below, op, st);
 	if (q->captured.waiting) {
@@ -275,8 +382,10 @@ static int launch(struct faulty_device *dev, struct faulty_queue *q, const struc
 	op = whole_op(op, room);
 	if (q->below->capture)
 		return launch_captured(dev, q, op, st);
-	if (faulty_has(BUG_QU_STALE) || faulty_has(BUG_QU_ORDER))
-		return launch_later(dev, op, st);
+	if (puts_off())
+		return launch_later(dev, q, op, st);
+	if (faulty_has(BUG_QU_SHARED))
+		return launch_shared(dev, op, st);
 	return ref_launch(dev->below, q->below, op, st);
 }
 
@@ -286,7 +395,7 @@ int faulty_launch(void *arg, void *queue, const struct aios_op *op, struct aios_
 	struct faulty_device *dev = arg;
 	int ret = 0;
 
-	if (!faulty_has(BUG_QU_STALE) && !faulty_has(BUG_QU_ORDER))
+	if (!puts_off())
 		ret = faulty_flush(dev, st);
 	if (!ret)
 		ret = launch(dev, queue, op, st);
@@ -324,6 +433,9 @@ int faulty_graph_end(void *arg, void *queue, void **graph, struct aios_status *s
 		return ret;
 	}
 	g->below = below;
+	memcpy(g->frozen, q->frozen, sizeof(g->frozen));
+	memset(q->frozen, 0, sizeof(q->frozen));
+	q->n_frozen = 0;
 	*graph = g;
 	return 0;
 }
@@ -346,9 +458,12 @@ void faulty_graph_destroy(void *arg, void *graph)
 {
 	struct faulty_device *dev = arg;
 	struct faulty_graph *g = graph;
+	uint32_t i;
 
 	if (!g)
 		return;
 	ref_graph_destroy(dev->below, g->below);
+	for (i = 0; i < FROZEN; i++)
+		free(g->frozen[i]);
 	free(g);
 }

@@ -9,6 +9,7 @@
 struct faulty_later {
 	bool waiting;
 	struct aios_op *op; /* malloc'ed copy; NULL: a copy */
+	const void *queue;  /* BUG_QU_CROSS: the queue it was launched on */
 	uint64_t dst, src, bytes;
 };
 
@@ -20,15 +21,20 @@ struct faulty_device {
 	uint64_t arena_at;
 };
 
+#define FROZEN 8 /* arrays that BUG_GR_FROZEN copies in one graph at most */
+
 struct faulty_queue {
 	struct ref_queue *below;
 	struct faulty_later captured; /* BUG_GR_LAST: the op captured last */
+	int32_t *frozen[FROZEN];      /* go to the graph when it ends */
+	uint32_t n_frozen;
 	uint64_t signals;
 	void *ring; /* BUG_QU_LEAK: malloc'ed */
 };
 
 struct faulty_graph {
 	struct ref_graph *below;
+	int32_t *frozen[FROZEN]; /* malloc'ed */
 	uint32_t launches;
 };
 
