@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * shim.cpp - the kernels of drivers/gpu on the host: their own source, with the primitives of
+ * shim.h, and the scheduler of a block's fibers. A fiber runs until it waits at a barrier or in a
+ * wave operation; a sweep runs each one that may go on, in the configured order.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim_run.h"
+
+#include "kernels.cu"
+
+#define SHIM_MAX_THREADS 512
+#define SHIM_MAX_COPIES 128
+#define SHIM_STACK 65536
+#define SHIM_POISON 0xa5
+
+enum shim_state { SHIM_READY, SHIM_AT_BARRIER, SHIM_IN_WAVE, SHIM_DONE };
+
+/* An asynchronous copy that may not have happened yet, and the group it is in. */
+struct shim_copy {
+	void *dst;
+	const void *src;
+	uint32_t group;
+};
+
+struct shim_fiber {
+	void *sp;
+	unsigned char *stack;
+	uint32_t tid;
+	enum shim_state state;
+	const char *site; /* where it waits */
+	uint32_t n_copies, group;
+	struct shim_copy copies[SHIM_MAX_COPIES];
+};
+
+struct shim_wave {
+	uint32_t arrived, turn;
+	uint32_t values[2][64];
+};
+
+/* A block in execution. */
+struct shim {
+	const struct shim_config *config;
+	const struct gpu_launch *launch;
+	uint32_t threads, live, arrived;
+	uint64_t random;
+	void *sp; /* of the scheduler */
+	struct shim_fiber *now;
+	struct shim_fiber fibers[SHIM_MAX_THREADS];
+	struct shim_wave waves[SHIM_MAX_THREADS / 32];
+	uint32_t order[SHIM_MAX_THREADS];
+};
+
+struct shim_place shim_here;
+static struct shim *shim;
+
+/* --- changing stacks ------------------------------------------------------------ */
+
+#if defined(__x86_64__)
+/* Keep what a function must keep, put the stack pointer into *from, go on at `to`. */
+extern "C" void shim_switch(void **from, void *to);
+__asm__(".text\n"
+	".hidden shim_switch\n"
+	".globl shim_switch\n"
+	".type shim_switch, @function\n"
+	"shim_switch:\n"
+	"	pushq %rbp\n"
+	"	pushq %rbx\n"
+	"	pushq %r12\n"
+	"	pushq %r13\n"
+	"	pushq %r14\n"
+	"	pushq %r15\n"
+	"	movq %rsp, (%rdi)\n"
+	"	movq %rsi, %rsp\n"
+	"	popq %r15\n"
+	"	popq %r14\n"
+	"	popq %r13\n"
+	"	popq %r12\n"
+	"	popq %rbx\n"
+	"	popq %rbp\n"
+	"	ret\n"
+	".size shim_switch, . - shim_switch\n");
+
+/* A stack on which shim_switch() will enter fn; fn never returns. */
+static void *shim_enter_at(unsigned char *stack, void (*fn)(void))
+{
+	void **sp = (void **)(stack + SHIM_STACK - 64);
+
+	*--sp = nullptr; /* fn sees the stack as after a call */
+	*--sp = (void *)fn;
+	for (int i = 0; i < 6; i++)
+		*--sp = nullptr;
+	return sp;
+}
+#else
+#include <ucontext.h>
+
+static ucontext_t shim_contexts[SHIM_MAX_THREADS + 1];
+
+/* Here a "stack pointer" is a context; the scheduler's is the last. */
+static void shim_switch(void **from, void *to)
+{
+	ucontext_t *own = *from ? (ucontext_t *)*from : &shim_contexts[SHIM_MAX_THREADS];
+
+	*from = own;
+	swapcontext(own, (ucontext_t *)to);
+}
+
+static void *shim_enter_at(unsigned char *stack, void (*fn)(void))
+{
+	static uint32_t next;
+	ucontext_t *c = &shim_contexts[next++ % SHIM_MAX_THREADS];
+
+	getcontext(c);
+	c->uc_stack.ss_sp = stack;
+	c->uc_stack.ss_size = SHIM_STACK;
+	makecontext(c, fn, 0);
+	return c;
+}
+#endif
+
+__attribute__((noreturn, format(printf, 1, 2))) static void shim_die(const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "shim: %s, block %u %u %u, thread %u: ",
+		gpu_kernel_name(shim->launch->kernel), shim_here.block[0], shim_here.block[1],
+		shim_here.block[2], shim_here.tid);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	__builtin_trap(); /* a module may not import abort() */
+}
+
+static uint32_t shim_random(uint32_t n)
+{
+	shim->random = shim->random * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(shim->random >> 33) % n;
+}
+
+/* --- waiting --------------------------------------------------------------------- */
+
+static void shim_pause(enum shim_state state)
+{
+	shim->now->state = state;
+	shim_switch(&shim->now->sp, shim->sp);
+}
+
+void shim_yield(void)
+{
+	if (shim->config->order == SHIM_RANDOM && shim_random(4) == 0)
+		shim_pause(SHIM_READY);
+}
+
+/* All fibers in [first, first + n) that wait like this go on. */
+static void shim_release(uint32_t first, uint32_t n, enum shim_state state)
+{
+	for (uint32_t i = first; i < first + n; i++)
+		if (shim->fibers[i].state == state)
+			shim->fibers[i].state = SHIM_READY;
+}
+
+void shim_barrier(const char *site)
+{
+	shim->now->site = site;
+	for (uint32_t i = 0; i < shim->threads; i++) {
+		if (shim->fibers[i].state == SHIM_DONE)
+			shim_die("waits at a barrier, but thread %u has left", i);
+		if (shim->fibers[i].state == SHIM_AT_BARRIER && shim->fibers[i].site != site)
+			shim_die("is at another barrier than thread %u", i);
+		if (shim->fibers[i].state == SHIM_AT_BARRIER)
+			break; /* the first has been compared with all others */
+	}
+	if (++shim->arrived < shim->threads) {
+		shim_pause(SHIM_AT_BARRIER);
+		return;
+	}
+	shim->arrived = 0;
+	shim_release(0, shim->threads, SHIM_AT_BARRIER);
+	shim_yield();
+}
+
+const uint32_t *shim_exchange(uint32_t v, const char *site)
+{
+	uint32_t wave = shim->config->wave, tid = shim->now->tid, first = tid / wave * wave;
+	struct shim_wave *w = &shim->waves[tid / wave];
+	const uint32_t *values = w->values[w->turn];
+
+	shim->now->site = site;
+	w->values[w->turn][tid % wave] = v;
+	for (uint32_t i = first; i < first + wave; i++) {
+		if (shim->fibers[i].state == SHIM_DONE)
+			shim_die("is in a wave operation, but thread %u has left", i);
+		if (shim->fibers[i].state == SHIM_IN_WAVE && shim->fibers[i].site != site)
+			shim_die("is in another wave operation than thread %u", i);
+	}
+	if (++w->arrived < wave) {
+		shim_pause(SHIM_IN_WAVE);
+		return values;
+	}
+	w->arrived = 0;
+	w->turn ^= 1; /* who is slow still reads these; the next exchange has the others */
+	shim_release(first, wave, SHIM_IN_WAVE);
+	shim_yield();
+	return values;
+}
+
+/* --- asynchronous copies ----------------------------------------------------------- */
+
+void shim_async_copy(void *dst, const void *src)
+{
+	struct shim_fiber *f = shim->now;
+
+	if (((uintptr_t)dst | (uintptr_t)src) % 16)
+		shim_die("an asynchronous copy is not aligned");
+	if (shim->config->order == SHIM_RANDOM && shim_random(2)) {
+		memcpy(dst, src, 16); /* as early as possible */
+		return;
+	}
+	if (f->n_copies == SHIM_MAX_COPIES)
+		shim_die("more than %d asynchronous copies", SHIM_MAX_COPIES);
+	f->copies[f->n_copies].dst = dst;
+	f->copies[f->n_copies].src = src;
+	f->copies[f->n_copies++].group = f->group;
+}
+
+void shim_async_commit(void)
+{
+	shim->now->group++;
+}
+
+/* As late as possible: now. */
+void shim_async_wait(uint32_t n)
+{
+	struct shim_fiber *f = shim->now;
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < f->n_copies; i++) {
+		if (f->copies[i].group + n < f->group)
+			memcpy(f->copies[i].dst, f->copies[i].src, 16);
+		else
+			f->copies[left++] = f->copies[i];
+	}
+	f->n_copies = left;
+}
+
+/* --- blocks ------------------------------------------------------------------------- */
+
+#define SHIM_CASE(name, type, most)                                                                \
+	case GPU_K_##name:                                                                         \
+		gpu_##name(*(const struct type *)shim->launch->args.bytes);                        \
+		break;
+
+/* What a fiber does: its thread of block after block. */
+static void shim_thread(void)
+{
+	for (;;) {
+		switch (shim->launch->kernel) {
+			GPU_KERNELS(SHIM_CASE)
+		}
+		shim->live--;
+		shim_pause(SHIM_DONE);
+	}
+}
+
+static void shim_shuffle(void)
+{
+	for (uint32_t i = shim->threads - 1; i > 0; i--) {
+		uint32_t j = shim_random(i + 1), t = shim->order[i];
+
+		shim->order[i] = shim->order[j];
+		shim->order[j] = t;
+	}
+}
+
+static void shim_resume(struct shim_fiber *f)
+{
+	shim->now = f;
+	shim_here.tid = f->tid;
+	shim_switch(&shim->sp, f->sp);
+}
+
+static void shim_block(void)
+{
+	uint32_t n = shim->threads, i;
+	bool ran = true;
+
+	shim->live = n;
+	shim->arrived = 0;
+	memset(shim->waves, 0, sizeof(shim->waves));
+	for (i = 0; i < n; i++) {
+		shim->fibers[i].state = SHIM_READY;
+		shim->fibers[i].n_copies = 0;
+		shim->order[i] = shim->config->order == SHIM_REVERSE ? n - 1 - i : i;
+	}
+	for (; shim->live; ) {
+		if (!ran)
+			shim_die("deadlock: threads wait in different places");
+		ran = false;
+		if (shim->config->order == SHIM_RANDOM)
+			shim_shuffle();
+		for (i = 0; i < n; i++) {
+			struct shim_fiber *f = &shim->fibers[shim->order[i]];
+
+			if (f->state != SHIM_READY)
+				continue;
+			ran = true;
+			shim_resume(f);
+		}
+	}
+}
+
+static void shim_grid(const struct gpu_launch *l, unsigned char *shared)
+{
+	uint64_t blocks = (uint64_t)l->grid[0] * l->grid[1] * l->grid[2];
+
+	shim_here.threads = shim->threads;
+	shim_here.wave = shim->config->wave;
+	shim_here.shared = shared;
+	memcpy(shim_here.grid, l->grid, sizeof(shim_here.grid));
+	for (uint64_t b = 0; b < blocks; b++) {
+		uint64_t at = shim->config->order == SHIM_REVERSE ? blocks - 1 - b : b;
+
+		shim_here.block[0] = (uint32_t)(at % l->grid[0]);
+		shim_here.block[1] = (uint32_t)(at / l->grid[0] % l->grid[1]);
+		shim_here.block[2] = (uint32_t)(at / l->grid[0] / l->grid[1]);
+		memset(shared, SHIM_POISON, l->shared);
+		shim_block();
+	}
+}
+
+/* The fibers live as long as the process: they wait in shim_thread() between launches. */
+static bool shim_make(void)
+{
+	unsigned char *stacks;
+
+	if (shim)
+		return true;
+	stacks = (unsigned char *)malloc((size_t)SHIM_STACK * SHIM_MAX_THREADS);
+	shim = (struct shim *)calloc(1, sizeof(*shim));
+	if (!stacks || !shim) {
+		free(stacks);
+		free(shim);
+		shim = nullptr;
+		return false;
+	}
+	for (uint32_t i = 0; i < SHIM_MAX_THREADS; i++) {
+		shim->fibers[i].tid = i;
+		shim->fibers[i].stack = stacks + (size_t)SHIM_STACK * i;
+		shim->fibers[i].sp = shim_enter_at(shim->fibers[i].stack, shim_thread);
+	}
+	return true;
+}
+
+int shim_run(const struct gpu_launch *launch, const struct shim_config *config)
+{
+	unsigned char *shared;
+
+	if (!shim_make())
+		return -ENOMEM;
+	shared = (unsigned char *)aligned_alloc(16, (launch->shared + 15u) & ~15u);
+	if (!shared)
+		return -ENOMEM;
+	shim->config = config;
+	shim->launch = launch;
+	shim->random = config->seed * 2 + 1;
+	shim->threads = launch->block[0];
+	shim_grid(launch, shared);
+	free(shared);
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shim_run.h - run a planned launch on the host. C11 and C++17. */
+#ifndef SHIM_RUN_H
+#define SHIM_RUN_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include "plan.h"
+
+enum shim_order {
+	SHIM_FORWARD = 0, /* threads run in ascending order between barriers */
+	SHIM_REVERSE = 1,
+	SHIM_RANDOM = 2
+};
+
+/* Threads of a wave, and in which order fibers and asynchronous copies go. */
+struct shim_config {
+	uint32_t wave, order;
+	uint64_t seed;
+};
+
+/*
+ * Run all blocks of the launch, one after the other. Shared memory begins as poison and is an
+ * allocation of exactly the bytes planned. What no GPU forgives (threads at different barriers, a
+ * thread that left before one, a wave at different shuffles) prints a message and aborts. One
+ * thread at a time; -ENOMEM.
+ */
+int shim_run(const struct gpu_launch *launch, const struct shim_config *config);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SHIM_RUN_H */
