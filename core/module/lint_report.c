@@ -190,6 +190,7 @@ static void examine(struct lint_report *r, const char *path, const struct file_m
 	struct lint_subject subject = { .path = path, .file = &map->info };
 	struct modinfo info;
 	struct elf elf;
+	int rc;
 
 	if (elf_parse(&elf, map->data ? map->data : (const uint8_t *)"", map->size, &own)) {
 		refuse(r, "ADP-1", &own);
@@ -201,7 +202,10 @@ static void examine(struct lint_report *r, const char *path, const struct file_m
 		refuse(r, "ADP-2", &own);
 		return;
 	}
-	if (modinfo_parse(&info, elf.modinfo, elf.modinfo_size, &own)) {
+	rc = modinfo_parse(&info, elf.modinfo, elf.modinfo_size, &own);
+	if (rc == -ENOMEM) {
+		r->failed = true;
+	} else if (rc) {
 		refuse(r, "ADP-2", &own);
 	} else {
 		subject.elf = &elf;

@@ -165,6 +165,34 @@ START_TEST(every_allocation_fails_once)
 }
 END_TEST
 
+START_TEST(linting_without_memory)
+{
+	struct aios_lint_report *report = NULL;
+	struct aios_status st = { 0 };
+	char path[PATH_MAX + 16];
+	long n;
+
+	snprintf(path, sizeof(path), "%s/good.so", folder);
+	for (n = 0; n < 1000; n++) {
+		int err;
+
+		aios_status_clear(&st);
+		countdown = n;
+		err = aios_lint(path, 0, 0, &report, &st);
+		if (countdown >= 0)
+			break;
+		countdown = -1;
+		ck_assert_msg(err == -ENOMEM, "allocation %ld: %d, %s", n, err, st.message);
+		ck_assert(st.message[0] != '\0');
+	}
+	countdown = -1;
+	ck_assert_int_gt(n, 20);
+	ck_assert_int_lt(n, 1000);
+	ck_assert_uint_gt(report->n_items, 10);
+	aios_lint_free(report);
+}
+END_TEST
+
 Suite *test_module_memory_suite(void)
 {
 	Suite *suite = suite_create("module_memory");
@@ -173,6 +201,7 @@ Suite *test_module_memory_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, every_allocation_fails_once);
+	tcase_add_test(tc, linting_without_memory);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
