@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * cuda-image.c - what image.S is for the real driver: the fake library knows this
+ * one by its first bytes.
+ */
+#include "fake.h"
+#include "image.h"
+
+const unsigned char cuda_image[] = FAKE_CUDA_IMAGE;
+const uint32_t cuda_image_toolkit = 13000;
+const char cuda_image_archs[] = "80 86 90a";

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fake.h - how a test steers the fake libcuda. One process, one fake; the test
+ * that opened the library finds `fake_cuda` with dlsym().
+ */
+#ifndef FAKE_CUDA_H
+#define FAKE_CUDA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FAKE_CUDA_IMAGE "fake cuda image"
+
+struct fake_cuda {
+	/* Set by the test. */
+	int version;      /* 13000 */
+	int init_result;  /* of cuInit */
+	int devices;      /* 1 */
+	int major, minor; /* 9, 0 */
+	uint64_t memory;  /* bytes of a device */
+	bool hold;        /* streams do nothing */
+	/* The fail_nth call from now on (1: the next) that can fail returns fail_result. */
+	uint64_t fail_nth;
+	int fail_result;
+	bool sticky; /* ... and so do all calls after it, until the context is reset */
+
+	/* Counted by the fake. */
+	uint64_t calls;
+	int contexts; /* pushed and not popped, all threads together */
+	int retained, streams, events, graphs, execs, modules, allocations;
+	uint64_t allocated; /* bytes of device memory */
+	uint64_t launches;
+	char last_kernel[64];
+	unsigned int last_grid[3], last_block[3], last_shared;
+	int broken; /* the sticky result in force */
+};
+
+#endif /* FAKE_CUDA_H */

@@ -1,0 +1,595 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_cuda.c - the host side of the CUDA driver on a libcuda that is none
+ * (tests/fake): what it does when things fail, wait, fill up or are lost. What the
+ * kernels compute is for tests/conformance.
+ */
+#include <check.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <aios/driver/driver.h>
+
+#include "fake.h"
+
+#define MIB ((uint64_t)1 << 20)
+
+static struct fake_cuda *fake;
+static const struct aios_driver_ops *ops;
+
+static void cu_log(void *ctx, int level, const char *message)
+{
+	(void)ctx;
+	(void)level;
+	(void)message;
+}
+
+static const char *cu_param(void *ctx, const char *name)
+{
+	(void)ctx;
+	if (strcmp(name, "staging") == 0 || strcmp(name, "pinned") == 0)
+		return "1";
+	return strcmp(name, "spin") == 0 ? "10" : "3";
+}
+
+static const struct aios_host host = {
+	.size = sizeof(host), .abi_minor = AIOS_ABI_MINOR, .log = cu_log, .param = cu_param
+};
+
+static void *cu_open_library(const char *name)
+{
+	const char *build = getenv("AIOS_TEST_BUILD");
+	char path[1024];
+	void *lib;
+
+	snprintf(path, sizeof(path), "%s/tests/modules/%s", build && *build ? build : "build",
+		 name);
+	lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	ck_assert_msg(lib != NULL, "%s", dlerror());
+	return lib;
+}
+
+static void cu_setup(void)
+{
+	const struct aios_module *module;
+
+	if (!fake) { /* first the library, then the driver that looks for it */
+		fake = dlsym(cu_open_library("fake-libcuda.so"), "fake_cuda");
+		module = dlsym(cu_open_library("cuda.so"), "aios_module");
+		ck_assert(fake && module);
+		ops = module->ops;
+	}
+	memset(fake, 0, sizeof(*fake));
+	fake->version = 13000;
+	fake->devices = 1;
+	fake->major = 9;
+	fake->memory = 64 * MIB;
+}
+
+static void *cu_open(void)
+{
+	struct aios_status st = { 0 };
+	void *dev = NULL;
+
+	ck_assert_msg(ops->open(&host, 0, &dev, &st) == 0, "%s", st.message);
+	return dev;
+}
+
+static void *cu_queue(void *dev)
+{
+	struct aios_status st = { 0 };
+	void *queue = NULL;
+
+	ck_assert_msg(ops->queue_create(dev, &queue, &st) == 0, "%s", st.message);
+	return queue;
+}
+
+static uint64_t cu_deadline(double seconds)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec +
+	       (uint64_t)(seconds * 1e9);
+}
+
+/* Nothing is left in the library, and no context is current. */
+static void cu_check_empty(void)
+{
+	ck_assert_int_eq(fake->contexts, 0);
+	ck_assert_int_eq(fake->retained, 0);
+	ck_assert_int_eq(fake->streams, 0);
+	ck_assert_int_eq(fake->events, 0);
+	ck_assert_int_eq(fake->graphs, 0);
+	ck_assert_int_eq(fake->execs, 0);
+	ck_assert_int_eq(fake->modules, 0);
+	ck_assert_int_eq(fake->allocations, 0);
+}
+
+/* --- finding ----------------------------------------------------------------- */
+
+START_TEST(test_probe_devices)
+{
+	struct aios_device_desc d[3] = { { .size = sizeof(d[0]) } };
+	struct aios_status st = { 0 };
+
+	fake->devices = 2;
+	ck_assert_int_eq(ops->probe(&host, NULL, 0, &st), 2);
+	ck_assert_int_eq(ops->probe(&host, d, 3, &st), 2);
+	ck_assert_str_eq(d[0].id, "cuda:GPU-a0a0a0a0-a0a0-a0a0-a0a0-a0a0a0a0a0a0");
+	ck_assert_str_eq(d[0].alias, "pci:0000:3b:00.0");
+	ck_assert_str_eq(d[1].alias, "pci:0000:3c:00.0");
+	ck_assert_str_eq(d[1].name, "Fake GPU 1");
+	ck_assert_uint_eq(d[1].index, 1);
+	ck_assert_uint_eq(d[0].memory, 64 * MIB);
+	ck_assert_int_gt(d[0].score, 1000);
+	cu_check_empty();
+}
+END_TEST
+
+/* Without something that works: no devices, and one sentence with what was found and needed. */
+START_TEST(test_probe_reasons)
+{
+	struct aios_device_desc d = { .size = sizeof(d) };
+	struct aios_status st = { 0 };
+
+	fake->version = 12020;
+	ck_assert_int_eq(ops->probe(&host, &d, 1, &st), 0);
+	ck_assert_msg(strstr(st.message, "12.2") && strstr(st.message, "13.0"), "%s", st.message);
+	fake->version = 13000;
+	fake->init_result = 100;
+	ck_assert_int_eq(ops->probe(&host, &d, 1, &st), 0);
+	ck_assert_msg(strstr(st.message, "no CUDA device"), "%s", st.message);
+	fake->init_result = 999;
+	ck_assert_int_eq(ops->probe(&host, &d, 1, &st), 0);
+	ck_assert_msg(strstr(st.message, "cuInit failed"), "%s", st.message);
+	ck_assert_int_eq(st.vendor, 999);
+	fake->init_result = 0;
+	fake->devices = 0;
+	ck_assert_int_eq(ops->probe(&host, &d, 1, &st), 0);
+	ck_assert_msg(strstr(st.message, "no devices"), "%s", st.message);
+}
+END_TEST
+
+/* The image has sm_80, sm_86 and sm_90a: later minors run the first two, the last is exact. */
+START_TEST(test_probe_architectures)
+{
+	static const struct {
+		int major, minor;
+		bool runs;
+	} cases[] = { { 7, 5, false }, { 8, 0, true },  { 8, 6, true },  { 8, 9, true },
+		      { 9, 0, true },  { 9, 1, false }, { 10, 0, false } };
+	struct aios_device_desc d = { .size = sizeof(d) };
+	struct aios_status st = { 0 };
+	void *dev;
+	size_t i;
+	int ret;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fake->major = cases[i].major;
+		fake->minor = cases[i].minor;
+		ck_assert_int_eq(ops->probe(&host, &d, 1, &st), 1);
+		ck_assert_msg((d.score >= 0) == cases[i].runs, "%d.%d: %s", fake->major,
+			      fake->minor, d.reason);
+		ret = ops->open(&host, 0, &dev, &st);
+		ck_assert_int_eq(ret, cases[i].runs ? 0 : -ENOTSUP);
+		if (ret == 0)
+			ops->close(dev);
+		else
+			ck_assert_msg(strstr(st.message, "80 86 90a"), "%s", st.message);
+	}
+	cu_check_empty();
+}
+END_TEST
+
+/* --- memory ------------------------------------------------------------------ */
+
+START_TEST(test_exhausted)
+{
+	struct aios_heap_info info = { 0 };
+	struct aios_status st = { 0 };
+	struct aios_mem a, b;
+	void *dev = cu_open();
+
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 40 * MIB, &a, &st), 0);
+	ck_assert_int_eq(ops->heap_info(dev, AIOS_HEAP_DEVICE, &info, &st), 0);
+	ck_assert_uint_eq(info.total, 64 * MIB);
+	ck_assert_uint_eq(info.free, 24 * MIB);
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 30 * MIB, &b, &st), -AIOS_EXHAUSTED);
+	ck_assert_msg(strstr(st.message, "25165824 free of 67108864"), "%s", st.message);
+	ck_assert_int_eq(st.vendor, 2);
+	ops->mem_free(dev, &a);
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 60 * MIB, &b, &st), 0);
+	ops->mem_free(dev, &b);
+	ops->close(dev);
+	cu_check_empty();
+}
+END_TEST
+
+/* Locked host memory has a limit, which both of its heaps share. */
+START_TEST(test_pinned_limit)
+{
+	struct aios_heap_info info = { 0 };
+	struct aios_status st = { 0 };
+	struct aios_mem a, b;
+	void *dev = cu_open();
+
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_PINNED, 700000, &a, &st), 0);
+	ck_assert_int_eq(ops->heap_info(dev, AIOS_HEAP_MAPPED, &info, &st), 0);
+	ck_assert_uint_eq(info.total, MIB);
+	ck_assert_uint_le(info.free, MIB - 700000);
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_MAPPED, 400000, &b, &st), -AIOS_EXHAUSTED);
+	ck_assert_msg(strstr(st.message, "348576 are free"), "%s", st.message);
+	ops->mem_free(dev, &a);
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_MAPPED, MIB, &b, &st), 0);
+	ops->mem_free(dev, &b);
+	ops->close(dev);
+	cu_check_empty();
+}
+END_TEST
+
+/* --- copies ------------------------------------------------------------------ */
+
+static void cu_pattern(unsigned char *p, uint64_t n, unsigned int seed)
+{
+	uint64_t i;
+
+	for (i = 0; i < n; i++)
+		p[i] = (unsigned char)(i * 2654435761u + (i >> 8) + seed);
+}
+
+static int cu_finish(void *dev, void *queue, struct aios_status *st)
+{
+	uint64_t value = 0;
+	int ret = ops->signal(dev, queue, &value, st);
+
+	return ret ? ret : ops->wait(dev, queue, value, cu_deadline(10), st);
+}
+
+/* Many times the staging ring, in odd pieces, there and back. */
+START_TEST(test_copy_large)
+{
+	static const uint64_t sizes[] = { 5 * MIB + 13, 1, 300000, 70000, 1, 999, 3 * MIB };
+	unsigned char *data = malloc(6 * MIB), *got = malloc(6 * MIB);
+	struct aios_status st = { 0 };
+	void *dev = cu_open(), *queue = cu_queue(dev);
+	struct aios_mem m;
+	size_t i;
+
+	ck_assert(data && got);
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 6 * MIB, &m, &st), 0);
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		cu_pattern(data, sizes[i], (unsigned int)i);
+		memset(got, 0, sizes[i]);
+		ck_assert_int_eq(ops->copy(dev, queue, AIOS_COPY_TO_DEVICE, m.addr, (uintptr_t)data,
+					   sizes[i], &st),
+				 0);
+		ck_assert_int_eq(ops->copy(dev, queue, AIOS_COPY_TO_HOST, (uintptr_t)got, m.addr,
+					   sizes[i], &st),
+				 0);
+		ck_assert_int_eq(cu_finish(dev, queue, &st), 0);
+		ck_assert(memcmp(data, got, sizes[i]) == 0);
+	}
+	ops->mem_free(dev, &m);
+	ops->queue_destroy(dev, queue);
+	ops->close(dev);
+	free(data);
+	free(got);
+	cu_check_empty();
+}
+END_TEST
+
+/* The source is the caller's again at once, though the copy has not been made; nothing arrives early. */
+START_TEST(test_copy_later)
+{
+	unsigned char data[1000], want[1000], got[1000] = { 0 };
+	struct aios_status st = { 0 };
+	void *dev = cu_open(), *queue = cu_queue(dev);
+	struct aios_mem m, pinned;
+
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 1000, &m, &st), 0);
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_PINNED, 1000, &pinned, &st), 0);
+	cu_pattern(data, 1000, 3);
+	memcpy(want, data, 1000);
+	memset(pinned.host, 1, 1000);
+	fake->hold = true;
+	ck_assert_int_eq(
+		ops->copy(dev, queue, AIOS_COPY_TO_DEVICE, m.addr, (uintptr_t)data, 1000, &st), 0);
+	ck_assert_int_eq(ops->copy(dev, queue, AIOS_COPY_TO_DEVICE, m.addr,
+				   (uintptr_t)pinned.host + 10, 10, &st),
+			 0);
+	ck_assert_int_eq(
+		ops->copy(dev, queue, AIOS_COPY_TO_HOST, (uintptr_t)got, m.addr, 1000, &st), 0);
+	memset(data, 0xff, 1000);
+	memset((unsigned char *)pinned.host + 10, 2,
+	       10); /* pinned memory is read when it is time */
+	memset(want, 2, 10);
+	ck_assert_uint_eq(got[500], 0);
+	fake->hold = false;
+	ck_assert_int_eq(cu_finish(dev, queue, &st), 0);
+	ck_assert_mem_eq(got, want, 1000);
+	ops->mem_free(dev, &pinned);
+	ops->mem_free(dev, &m);
+	ops->queue_destroy(dev, queue);
+	ops->close(dev);
+	cu_check_empty();
+}
+END_TEST
+
+/* --- the timeline ------------------------------------------------------------ */
+
+START_TEST(test_deadlines)
+{
+	struct aios_status st = { 0 };
+	void *dev = cu_open(), *queue = cu_queue(dev), *other = cu_queue(dev);
+	uint64_t value = 0, last = 0, i;
+
+	fake->hold = true;
+	ck_assert_int_eq(ops->signal(dev, queue, &value, &st), 0);
+	ck_assert_int_eq(ops->wait(dev, queue, value, cu_deadline(0.005), &st), -ETIMEDOUT);
+	ck_assert_int_eq(ops->wait(dev, queue, value, 0, &st), -ETIMEDOUT);
+	ck_assert_int_eq(ops->quiesce(dev, cu_deadline(0.005), &st), -ETIMEDOUT);
+	ck_assert_int_eq(ops->queue_wait(dev, other, queue, value, &st), 0);
+	ck_assert_int_eq(ops->queue_wait(dev, other, queue, value + 1, &st), -EINVAL);
+	ck_assert_int_eq(ops->signal(dev, other, &last, &st), 0);
+	fake->hold = false;
+	ck_assert_int_eq(ops->wait(dev, other, last, cu_deadline(1), &st), 0);
+	ck_assert_int_eq(ops->wait(dev, queue, value, 0, &st), 0);
+	ck_assert_int_eq(ops->quiesce(dev, cu_deadline(1), &st), 0);
+	for (i = 0; i < 1000; i++) { /* more than there are events */
+		ck_assert_int_eq(ops->signal(dev, queue, &last, &st), 0);
+		ck_assert_uint_eq(last, i + 2);
+	}
+	ck_assert_int_eq(ops->wait(dev, queue, 3, cu_deadline(1), &st), 0);
+	ck_assert_int_eq(ops->wait(dev, queue, last, cu_deadline(1), &st), 0);
+	ck_assert_int_eq(ops->wait(dev, queue, last + 1, cu_deadline(0.005), &st), -ETIMEDOUT);
+	ops->queue_destroy(dev, other);
+	ops->queue_destroy(dev, queue);
+	ops->close(dev);
+	cu_check_empty();
+}
+END_TEST
+
+/* --- launches and graphs ----------------------------------------------------- */
+
+static struct aios_op_add cu_add(aios_addr at)
+{
+	struct aios_op_add op = { .op = AIOS_OP_INIT(struct aios_op_add, AIOS_OP_ADD) };
+
+	op.a = (struct aios_tensor){
+		.data = at, .dtype = AIOS_F32, .rows = 4, .cols = 64, .row_bytes = 256
+	};
+	op.b = op.out = op.a;
+	op.b.data = at + 1024;
+	op.out.data = at + 2048;
+	return op;
+}
+
+START_TEST(test_launch)
+{
+	struct aios_op_support yes = { .size = sizeof(yes) };
+	struct aios_status st = { 0 };
+	void *dev = cu_open(), *queue = cu_queue(dev);
+	struct aios_op_add op;
+	struct aios_mem m;
+
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 4096, &m, &st), 0);
+	op = cu_add(m.addr);
+	ck_assert_int_eq(ops->query_op(dev, &op.op, &yes), 0);
+	ck_assert_uint_eq(yes.level, AIOS_SUPPORT_EXACT);
+	ck_assert_int_eq(ops->launch(dev, queue, &op.op, &st), 0);
+	ck_assert_uint_eq(fake->launches, 1);
+	ck_assert_str_eq(fake->last_kernel, "gpu_add");
+	op.a.rows = op.b.rows = op.out.rows = 0;
+	ck_assert_int_eq(ops->launch(dev, queue, &op.op, &st), 0);
+	op.op.size = 8;
+	ck_assert_int_eq(ops->launch(dev, queue, &op.op, &st), -ENOTSUP);
+	ck_assert_uint_eq(fake->launches, 1);
+	ops->mem_free(dev, &m);
+	ops->queue_destroy(dev, queue);
+	ops->close(dev);
+	cu_check_empty();
+}
+END_TEST
+
+START_TEST(test_graph_copies)
+{
+	unsigned char data[64], got[64] = { 0 };
+	struct aios_status st = { 0 };
+	void *dev = cu_open(), *queue = cu_queue(dev), *graph = NULL;
+	struct aios_mem m, pinned;
+	uint64_t value;
+
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 64, &m, &st), 0);
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_MAPPED, 64, &pinned, &st), 0);
+	memset(data, 1, 64);
+	ck_assert_int_eq(ops->graph_end(dev, queue, &graph, &st), -EINVAL);
+	ck_assert_int_eq(ops->graph_begin(dev, queue, &st), 0);
+	ck_assert_int_eq(ops->graph_begin(dev, queue, &st), -EBUSY);
+	ck_assert_int_eq(ops->signal(dev, queue, &value, &st), -EINVAL);
+	ck_assert_int_eq(
+		ops->copy(dev, queue, AIOS_COPY_TO_DEVICE, m.addr, (uintptr_t)data, 32, &st), 0);
+	ck_assert_int_eq(ops->copy(dev, queue, AIOS_COPY_TO_DEVICE, m.addr + 32,
+				   (uintptr_t)pinned.host, 32, &st),
+			 0);
+	ck_assert_int_eq(ops->copy(dev, queue, AIOS_COPY_TO_HOST, (uintptr_t)got, m.addr, 64, &st),
+			 0);
+	ck_assert_int_eq(ops->graph_end(dev, queue, &graph, &st), 0);
+	ck_assert_uint_eq(got[0], 0); /* nothing ran */
+	memset(data, 9, 64);
+	memset(pinned.host, 5, 64);
+	ck_assert_int_eq(ops->graph_launch(dev, queue, graph, &st), 0);
+	ck_assert_int_eq(cu_finish(dev, queue, &st), 0);
+	ck_assert(got[0] == 1 && got[31] == 1 && got[32] == 5);
+	memset(pinned.host, 6, 64);
+	ck_assert_int_eq(ops->graph_launch(dev, queue, graph, &st), 0);
+	ck_assert_int_eq(cu_finish(dev, queue, &st), 0);
+	ck_assert(got[0] == 1 && got[63] == 6);
+	ops->graph_destroy(dev, graph);
+	ck_assert_int_eq(ops->graph_begin(dev, queue, &st),
+			 0); /* a queue may go while it captures */
+	ops->mem_free(dev, &pinned);
+	ops->mem_free(dev, &m);
+	ops->queue_destroy(dev, queue);
+	ops->close(dev);
+	cu_check_empty();
+}
+END_TEST
+
+/* --- failures ---------------------------------------------------------------- */
+
+START_TEST(test_loss)
+{
+	struct aios_status st = { 0 };
+	void *dev = cu_open(), *old = cu_queue(dev), *queue, *graph = NULL;
+	struct aios_mem m, pinned, again;
+	struct aios_op_add op;
+	uint64_t value = 0;
+
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 4096, &m, &st), 0);
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_PINNED, 4096, &pinned, &st), 0);
+	op = cu_add(m.addr);
+	ck_assert_int_eq(ops->graph_begin(dev, old, &st), 0);
+	ck_assert_int_eq(ops->launch(dev, old, &op.op, &st), 0);
+	ck_assert_int_eq(ops->graph_end(dev, old, &graph, &st), 0);
+	ck_assert_int_eq(ops->signal(dev, old, &value, &st), 0);
+	fake->fail_nth = 1;
+	fake->fail_result = 700;
+	fake->sticky = true;
+	ck_assert_int_eq(ops->wait(dev, old, value, cu_deadline(1), &st), -AIOS_DEVICE_LOST);
+	ck_assert_int_eq(st.vendor, 700);
+	ck_assert_msg(strstr(st.message, "ILLEGAL_ADDRESS"), "%s", st.message);
+	ck_assert_int_eq(ops->launch(dev, old, &op.op, &st), -AIOS_DEVICE_LOST);
+	ck_assert_int_eq(ops->signal(dev, old, &value, &st), -AIOS_DEVICE_LOST);
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 1, &again, &st), -AIOS_DEVICE_LOST);
+	ck_assert_int_eq(ops->quiesce(dev, cu_deadline(1), &st), -AIOS_DEVICE_LOST);
+	ck_assert_int_eq(ops->graph_launch(dev, old, graph, &st), -AIOS_DEVICE_LOST);
+
+	ck_assert_msg(ops->reset(dev, &st) == 0, "%s", st.message);
+	ck_assert_int_eq(ops->signal(dev, old, &value, &st), -AIOS_DEVICE_LOST);
+	ck_assert_msg(strstr(st.message, "before the device was reset"), "%s", st.message);
+	ops->mem_free(dev, &m); /* what is from before can be given back, and does nothing */
+	ops->mem_free(dev, &pinned);
+	ops->graph_destroy(dev, graph);
+	ops->queue_destroy(dev, old);
+	queue = cu_queue(dev);
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 4096, &m, &st), 0);
+	op = cu_add(m.addr);
+	ck_assert_int_eq(ops->launch(dev, queue, &op.op, &st), 0);
+	ck_assert_int_eq(cu_finish(dev, queue, &st), 0);
+	ops->mem_free(dev, &m);
+	ops->queue_destroy(dev, queue);
+	ops->close(dev);
+	cu_check_empty();
+}
+END_TEST
+
+/* A bit of everything; stops at the first failure, then gives back what it has. */
+static int cu_scenario(struct aios_status *st)
+{
+	struct aios_mem m = { 0 }, pinned = { 0 };
+	void *dev = NULL, *queue = NULL, *graph = NULL;
+	unsigned char data[64] = { 1 }, got[64];
+	struct aios_op_add op;
+	int ret;
+
+	ret = ops->open(&host, 0, &dev, st);
+	if (ret)
+		return ret;
+	ret = ops->queue_create(dev, &queue, st);
+	if (ret == 0)
+		ret = ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 4096, &m, st);
+	if (ret == 0)
+		ret = ops->mem_alloc(dev, AIOS_HEAP_PINNED, 4096, &pinned, st);
+	op = cu_add(m.addr);
+	if (ret == 0)
+		ret = ops->copy(dev, queue, AIOS_COPY_TO_DEVICE, m.addr, (uintptr_t)data, 64, st);
+	if (ret == 0)
+		ret = ops->graph_begin(dev, queue, st);
+	if (ret == 0)
+		ret = ops->launch(dev, queue, &op.op, st);
+	if (ret == 0)
+		ret = ops->copy(dev, queue, AIOS_COPY_TO_DEVICE, m.addr, (uintptr_t)data, 64, st);
+	if (ret == 0)
+		ret = ops->graph_end(dev, queue, &graph, st);
+	if (ret == 0)
+		ret = ops->graph_launch(dev, queue, graph, st);
+	if (ret == 0)
+		ret = ops->copy(dev, queue, AIOS_COPY_TO_HOST, (uintptr_t)got, m.addr, 64, st);
+	if (ret == 0)
+		ret = cu_finish(dev, queue, st);
+	if (ret == 0)
+		ret = ops->quiesce(dev, cu_deadline(1), st);
+	ops->graph_destroy(dev, graph);
+	ops->mem_free(dev, &pinned);
+	ops->mem_free(dev, &m);
+	ops->queue_destroy(dev, queue);
+	ops->close(dev);
+	return ret;
+}
+
+/* Let the n-th call of CUDA fail, for each n until none does: an error with a message, and no leak. */
+static void cu_sweep(int result, bool sticky)
+{
+	struct aios_status st;
+	uint64_t n;
+	int ret;
+
+	for (n = 1;; n++) {
+		cu_setup();
+		memset(&st, 0, sizeof(st));
+		fake->fail_nth = n;
+		fake->fail_result = result;
+		fake->sticky = sticky;
+		ret = cu_scenario(&st);
+		if (fake->fail_nth) /* the scenario has fewer calls */
+			break;
+		ck_assert_msg(ret == 0 || st.message[0], "call %llu: %d without a message",
+			      (unsigned long long)n, ret);
+		cu_check_empty();
+		ck_assert_uint_lt(n, 2000);
+	}
+	ck_assert_int_eq(ret, 0);
+	ck_assert_uint_gt(n, 100);
+	cu_check_empty();
+}
+
+START_TEST(test_nth_call_fails)
+{
+	cu_sweep(2, false);
+	cu_sweep(1, false);
+}
+END_TEST
+
+START_TEST(test_nth_call_loses_device)
+{
+	cu_sweep(700, true);
+}
+END_TEST
+
+Suite *test_cuda_suite(void);
+
+Suite *test_cuda_suite(void)
+{
+	Suite *s = suite_create("cuda");
+	TCase *tc = tcase_create("cuda");
+
+	tcase_add_checked_fixture(tc, cu_setup, NULL);
+	tcase_add_test(tc, test_probe_devices);
+	tcase_add_test(tc, test_probe_reasons);
+	tcase_add_test(tc, test_probe_architectures);
+	tcase_add_test(tc, test_exhausted);
+	tcase_add_test(tc, test_pinned_limit);
+	tcase_add_test(tc, test_copy_large);
+	tcase_add_test(tc, test_copy_later);
+	tcase_add_test(tc, test_deadlines);
+	tcase_add_test(tc, test_launch);
+	tcase_add_test(tc, test_graph_copies);
+	tcase_add_test(tc, test_loss);
+	tcase_add_test(tc, test_nth_call_fails);
+	tcase_add_test(tc, test_nth_call_loses_device);
+	suite_add_tcase(s, tc);
+	return s;
+}
