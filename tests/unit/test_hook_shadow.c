@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_hook_shadow.c - shadow, record and replay: what differs is found, what is equal is not. */
 #include <check.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -529,6 +530,62 @@ START_TEST(stacks)
 }
 END_TEST
 
+/* Queues launch from threads of their own, through all hooks at once. */
+struct worker {
+	struct bed *b;
+	void *queue;
+	struct aios_op_matmul op;
+	int rc;
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	const struct aios_driver_ops *ops = bed_ops(w->b);
+	uint64_t value;
+	struct aios_status st;
+
+	for (int i = 0; i < 40 && w->rc == 0; i++) {
+		w->rc = ops->launch(bed_dev(w->b), w->queue, &w->op.op, &st);
+		if (w->rc == 0)
+			w->rc = ops->signal(bed_dev(w->b), w->queue, &value, &st);
+		if (w->rc == 0)
+			w->rc = ops->wait(bed_dev(w->b), w->queue, value, UINT64_MAX / 2, &st);
+	}
+	return NULL;
+}
+
+START_TEST(threads)
+{
+	struct worker workers[3];
+	pthread_t ids[3];
+	struct bed b;
+
+	if (!bed_open(&b))
+		return;
+	bed_folder_begin();
+	ck_assert_int_eq(bed_hook(&b, "shadow", "cpu-ref,1/2"), 0);
+	ck_assert_int_eq(bed_hook(&b, "trace", bed_file("t.json")), 0);
+	ck_assert_int_eq(bed_hook(&b, "check", ""), 0);
+	for (int i = 0; i < 3; i++) {
+		workers[i] = (struct worker){ .b = &b, .op = bed_matmul(&b, 2, 8, 32) };
+		ck_assert_int_eq(bed_ops(&b)->queue_create(bed_dev(&b), &workers[i].queue, &b.st),
+				 0);
+	}
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(pthread_create(&ids[i], NULL, work, &workers[i]), 0);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(pthread_join(ids[i], NULL), 0);
+		ck_assert_int_eq(workers[i].rc, 0);
+		bed_ops(&b)->queue_destroy(bed_dev(&b), workers[i].queue);
+	}
+	bed_close(&b);
+	ck_assert_msg(bed_says(&b, " 0 violations") == 1, "%s", b.log);
+	ck_assert_uint_eq(bed_says(&b, " of 120 launches compared"), 1);
+	bed_folder_end();
+}
+END_TEST
+
 Suite *test_hook_shadow_suite(void)
 {
 	Suite *s = suite_create("hook_shadow");
@@ -542,6 +599,7 @@ Suite *test_hook_shadow_suite(void)
 	tcase_add_test(tc, packed);
 	tcase_add_test(tc, arguments);
 	tcase_add_loop_test(tc, stacks, 0, 4);
+	tcase_add_test(tc, threads);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("record");
 	tcase_add_test(tc, recording);
