@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* driver_lint.c - aios driver lint FILE.so: what the loader says of a module file, and more. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +203,15 @@ static void facts(const struct aios_lint_report *report)
 	fact("writable", line);
 	list_items(report, AIOS_LINT_SECTION, "  sections", NULL);
 	list_items(report, AIOS_LINT_OBJECT, "  variables", NULL);
+	snprintf(line, sizeof(line), ".init_array %" PRIu64 ", .fini_array %" PRIu64 "%s",
+		 report->init_array, report->fini_array,
+		 report->init_array <= 1 && report->fini_array <= 1 ? ": the C runtime's own" : "");
+	fact("at load", line);
+	snprintf(line, sizeof(line), "%s, %s, %s stack, %s", report->relro ? "relro" : "no relro",
+		 report->bind_now ? "bound at once" : "bound lazily",
+		 report->exec_stack ? "executable" : "plain",
+		 report->text_relocations ? "text relocations" : "no text relocations");
+	fact("hardening", line);
 	if (report->loaded) {
 		list_items(report, AIOS_LINT_SLOT, "left out", NULL);
 		devices(report);
