@@ -761,6 +761,7 @@ static const struct aios_driver_ops check_table = {
 	.copy = check_copy,
 	.fill = check_fill,
 	.signal = check_signal_slot,
+	.elapsed = hook_pass_elapsed,
 	.wait = check_wait,
 	.queue_wait = check_queue_wait,
 	.weight_layout = hook_pass_weight_layout,
@@ -779,5 +780,6 @@ static const struct aios_hook_ops check_ops = {
 };
 
 AIOS_MODULE_INFO(license, "Apache-2.0");
+AIOS_MODULE_INFO(version, "1");
 AIOS_MODULE_INFO(description, "every call against the rules of the driver ABI");
 AIOS_HOOK(check, "check", &check_ops, NULL, 0);

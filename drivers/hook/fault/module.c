@@ -443,6 +443,7 @@ static const struct aios_driver_ops fault_table = {
 	.copy = fault_copy,
 	.fill = fault_fill,
 	.signal = fault_signal,
+	.elapsed = hook_pass_elapsed,
 	.wait = fault_wait,
 	.queue_wait = fault_queue_wait,
 	.weight_layout = fault_weight_layout,
@@ -461,5 +462,6 @@ static const struct aios_hook_ops fault_ops = {
 };
 
 AIOS_MODULE_INFO(license, "Apache-2.0");
+AIOS_MODULE_INFO(version, "1");
 AIOS_MODULE_INFO(description, "make calls fail, lose the device, flip bits, on purpose");
 AIOS_HOOK(fault, "fault", &fault_ops, NULL, 0);

@@ -119,3 +119,9 @@ int hook_pass_reset(void *dev, struct aios_status *st)
 {
 	return below(dev)->ops->reset(below(dev)->dev, st);
 }
+
+int hook_pass_elapsed(void *dev, void *queue, uint64_t from, uint64_t to, uint64_t *ns,
+		      struct aios_status *st)
+{
+	return below(dev)->ops->elapsed(below(dev)->dev, queue, from, to, ns, st);
+}

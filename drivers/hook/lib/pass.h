@@ -44,5 +44,7 @@ int hook_pass_graph_end(void *dev, void *queue, void **graph, struct aios_status
 int hook_pass_graph_launch(void *dev, void *queue, void *graph, struct aios_status *st);
 void hook_pass_graph_destroy(void *dev, void *graph);
 int hook_pass_reset(void *dev, struct aios_status *st);
+int hook_pass_elapsed(void *dev, void *queue, uint64_t from, uint64_t to, uint64_t *ns,
+		      struct aios_status *st);
 
 #endif /* HOOK_PASS_H */

@@ -390,6 +390,7 @@ static const struct aios_driver_ops record_table = {
 	.copy = record_copy,
 	.fill = record_fill,
 	.signal = hook_pass_signal,
+	.elapsed = hook_pass_elapsed,
 	.wait = hook_pass_wait,
 	.queue_wait = hook_pass_queue_wait,
 	.weight_layout = hook_pass_weight_layout,
@@ -408,5 +409,7 @@ static const struct aios_hook_ops record_ops = {
 };
 
 AIOS_MODULE_INFO(license, "Apache-2.0");
+AIOS_MODULE_INFO(version, "1");
+AIOS_MODULE_INFO(needs, "libxxhash.so.0");
 AIOS_MODULE_INFO(description, "write every launch to a file that 'aios replay' runs again");
 AIOS_HOOK(record, "record", &record_ops, NULL, 0);

@@ -347,6 +347,7 @@ static const struct aios_driver_ops replay_table = {
 	.copy = hook_pass_copy,
 	.fill = hook_pass_fill,
 	.signal = hook_pass_signal,
+	.elapsed = hook_pass_elapsed,
 	.wait = hook_pass_wait,
 	.queue_wait = hook_pass_queue_wait,
 	.weight_layout = hook_pass_weight_layout,
@@ -366,5 +367,7 @@ static const struct aios_hook_ops replay_ops = {
 };
 
 AIOS_MODULE_INFO(license, "Apache-2.0");
+AIOS_MODULE_INFO(version, "1");
+AIOS_MODULE_INFO(needs, "libxxhash.so.0");
 AIOS_MODULE_INFO(description, "run the launches of a recording and compare what comes out");
 AIOS_HOOK(replay, "replay", &replay_ops, NULL, 0);

@@ -731,6 +731,7 @@ static const struct aios_driver_ops shadow_table = {
 	.copy = shadow_copy,
 	.fill = shadow_fill,
 	.signal = hook_pass_signal,
+	.elapsed = hook_pass_elapsed,
 	.wait = hook_pass_wait,
 	.queue_wait = hook_pass_queue_wait,
 	.weight_layout = hook_pass_weight_layout,
@@ -750,5 +751,7 @@ static const struct aios_hook_ops shadow_ops = {
 };
 
 AIOS_MODULE_INFO(license, "Apache-2.0");
+AIOS_MODULE_INFO(version, "1");
+AIOS_MODULE_INFO(needs, "libxxhash.so.0");
 AIOS_MODULE_INFO(description, "re-run a sample of ops on another driver and compare every bit");
 AIOS_HOOK(shadow, "shadow", &shadow_ops, NULL, 0);

@@ -480,6 +480,7 @@ static const struct aios_driver_ops trace_table = {
 	.copy = trace_copy,
 	.fill = trace_fill,
 	.signal = trace_signal,
+	.elapsed = hook_pass_elapsed,
 	.wait = trace_wait,
 	.queue_wait = trace_queue_wait,
 	.weight_layout = hook_pass_weight_layout,
@@ -498,5 +499,6 @@ static const struct aios_hook_ops trace_ops = {
 };
 
 AIOS_MODULE_INFO(license, "Apache-2.0");
+AIOS_MODULE_INFO(version, "1");
 AIOS_MODULE_INFO(description, "a timeline of every call, for Perfetto and chrome://tracing");
 AIOS_HOOK(trace, "trace", &trace_ops, NULL, 0);
