@@ -80,6 +80,9 @@ int conform_level2(struct aios_conform *c);
 int conform_level3(struct aios_conform *c);
 int conform_level4(struct aios_conform *c);
 int conform_level5(struct aios_conform *c);
+/* Those made by hand (edges.c): of level 2, and a graph of level 4. */
+int conform_edges(struct aios_conform *c);
+int conform_edges_graph(struct aios_conform *c);
 
 /* Failing and skipping: write the message unless there is one already. Return 0. */
 int conform_fail(struct aios_conform_case *r, const char *fmt, ...) AIOS_PRINTF(2, 3);

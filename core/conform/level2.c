@@ -544,5 +544,5 @@ int conform_level2(struct aios_conform *c)
 
 	for (size_t i = 0; i < gen_n && !rc; i++)
 		rc = add_gen(c, gen_all[i]);
-	return rc;
+	return rc ? rc : conform_edges(c);
 }

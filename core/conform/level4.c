@@ -446,5 +446,5 @@ int conform_level4(struct aios_conform *c)
 	for (uint32_t p = 0; p < AIOS_PROFILE_COUNT && !rc; p++)
 		if (conform_has_profile(c, p))
 			rc = add_axes(c, p);
-	return rc;
+	return rc ? rc : conform_edges_graph(c);
 }
