@@ -530,6 +530,54 @@ static int run_queue_wait(struct aios_conform *c, const struct conform_job *job,
 	return 0;
 }
 
+/* Device times between signals add up and do not run backwards. */
+static int run_elapsed(struct aios_conform *c, const struct conform_job *job,
+		       struct aios_conform_case *r)
+{
+	struct device *dev = c->dut.dev;
+	struct queue *q = &c->dut.queues[0];
+	uint64_t mark[3], first, second, whole, wrong = 0;
+	struct aios_status st = { 0 };
+	struct aios_mem mem = { 0 };
+	int rc;
+
+	(void)job;
+	if (bad(device_alloc(dev, AIOS_HEAP_DEVICE, 1u << 20, "a test", &mem, &st), &st, r))
+		return 0;
+	rc = queue_mark(q, &mark[0], &st);
+	for (int i = 1; i < 3 && !rc; i++) {
+		rc = queue_fill(q, mem.addr, (uint8_t)i, 1u << 20, &st);
+		if (!rc)
+			rc = queue_mark(q, &mark[i], &st);
+	}
+	if (!rc)
+		rc = queue_sync(q, TIMEOUT, &st);
+	if (bad(rc, &st, r))
+		goto free_mem;
+	rc = queue_elapsed(q, mark[0], mark[1], &first, &st);
+	if (rc == -ENOSYS) {
+		conform_skip(r, "the driver has no elapsed");
+		goto free_mem;
+	}
+	if (!rc)
+		rc = queue_elapsed(q, mark[1], mark[2], &second, &st);
+	if (!rc)
+		rc = queue_elapsed(q, mark[0], mark[2], &whole, &st);
+	if (bad(rc, &st, r))
+		goto free_mem;
+	/* GPU event times have a grain of half a microsecond. */
+	if (whole + 4000 < first + second || first + second + 4000 < whole)
+		conform_fail(r, "elapsed: %llu ns and %llu ns, together %llu ns",
+			     (unsigned long long)first, (unsigned long long)second,
+			     (unsigned long long)whole);
+	else if (queue_elapsed(q, mark[2], mark[0], &wrong, NULL) == 0)
+		conform_fail(r, "elapsed: 0 for two signals in the wrong order");
+
+free_mem:
+	device_free(dev, &mem);
+	return 0;
+}
+
 /* --- leaks ---------------------------------------------------------------------------- */
 
 /* One of each thing that takes and gives back. */
@@ -722,6 +770,7 @@ int conform_level1(struct aios_conform *c)
 		{ "deadline", run_deadline, 0 },
 		{ "two-queues", run_two_queues, 0 },
 		{ "queue-wait", run_queue_wait, 0 },
+		{ "elapsed", run_elapsed, 0 },
 		{ "import", run_import, 0 },
 		{ "leaks", run_leaks, 0 },
 		{ "graph", run_graph, 0 },

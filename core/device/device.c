@@ -288,17 +288,38 @@ int queue_download(struct queue *q, void *dst, aios_addr src, uint64_t bytes,
 	return queue_copy(q, AIOS_COPY_TO_HOST, (uint64_t)(uintptr_t)dst, src, bytes, st);
 }
 
-int queue_sync(struct queue *q, uint64_t timeout_ns, struct aios_status *st)
+int queue_mark(struct queue *q, uint64_t *value, struct aios_status *st)
 {
 	struct device *dev = q->device;
 	int rc = device_check(dev, "signal", st);
 
+	if (rc == 0)
+		rc = device_result(dev, "signal",
+				   dev->ops->signal(dev->dev, q->queue, &q->last, st), st);
+	*value = q->last;
+	return rc;
+}
+
+int queue_elapsed(struct queue *q, uint64_t from, uint64_t to, uint64_t *ns, struct aios_status *st)
+{
+	struct device *dev = q->device;
+	int rc = device_check(dev, "elapsed", st);
+
 	if (rc < 0)
 		return rc;
-	rc = device_result(dev, "signal", dev->ops->signal(dev->dev, q->queue, &q->last, st), st);
+	return device_result(dev, "elapsed",
+			     dev->ops->elapsed(dev->dev, q->queue, from, to, ns, st), st);
+}
+
+int queue_sync(struct queue *q, uint64_t timeout_ns, struct aios_status *st)
+{
+	struct device *dev = q->device;
+	uint64_t value;
+	int rc = queue_mark(q, &value, st);
+
 	if (rc < 0)
 		return rc;
-	return device_result(
-		dev, "wait",
-		dev->ops->wait(dev->dev, q->queue, q->last, clock_ns() + timeout_ns, st), st);
+	return device_result(dev, "wait",
+			     dev->ops->wait(dev->dev, q->queue, value, clock_ns() + timeout_ns, st),
+			     st);
 }

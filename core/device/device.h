@@ -93,6 +93,13 @@ int queue_download(struct queue *q, void *dst, aios_addr src, uint64_t bytes,
 /* Wait for everything enqueued so far, at most timeout_ns. */
 int queue_sync(struct queue *q, uint64_t timeout_ns, struct aios_status *st);
 
+/* Enqueue a signal; *value names it for queue_elapsed(). */
+int queue_mark(struct queue *q, uint64_t *value, struct aios_status *st);
+
+/* Device time between two marks that were waited for. -ENOSYS when the driver keeps none. */
+int queue_elapsed(struct queue *q, uint64_t from, uint64_t to, uint64_t *ns,
+		  struct aios_status *st);
+
 /* Fill a rows tensor: row_bytes padded to 16; scale and plane 0. Returns the bytes of the elements. */
 uint64_t tensor_rows(struct aios_tensor *t, uint32_t dtype, uint32_t rows, uint32_t cols);
 

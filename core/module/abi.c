@@ -13,6 +13,7 @@ static const struct {
 	uint16_t minor;
 	uint32_t hash;
 } accepted[] = {
+	{ 1, 0x33c9441f },
 	{ AIOS_ABI_MINOR, AIOS_ABI_HASH },
 };
 

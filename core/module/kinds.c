@@ -85,6 +85,13 @@ static int stub_reset(void *dev, struct aios_status *st)
 	return absent(st, "reset");
 }
 
+static int stub_elapsed(void *dev, void *queue, uint64_t from, uint64_t to, uint64_t *ns,
+			struct aios_status *st)
+{
+	(void)dev, (void)queue, (void)from, (void)to, (void)ns;
+	return absent(st, "elapsed");
+}
+
 static const struct aios_driver_ops driver_stubs = {
 	.size = sizeof(driver_stubs),
 	.queue_wait = stub_queue_wait,
@@ -95,6 +102,7 @@ static const struct aios_driver_ops driver_stubs = {
 	.graph_launch = stub_graph_launch,
 	.graph_destroy = stub_graph_destroy,
 	.reset = stub_reset,
+	.elapsed = stub_elapsed,
 };
 
 static const struct kind_slot driver_mandatory[] = {

@@ -38,6 +38,7 @@ static const struct aios_driver_ops ref_ops = {
 	.signal = ref_signal,
 	.wait = ref_wait,
 	.queue_wait = ref_queue_wait,
+	.elapsed = ref_elapsed,
 	.mem_import = ref_mem_import,
 	.graph_begin = ref_graph_begin,
 	.graph_end = ref_graph_end,

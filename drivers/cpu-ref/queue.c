@@ -102,6 +102,14 @@ int ref_fill(void *dev, void *q, aios_addr dst, uint8_t value, uint64_t bytes,
 	return 0;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 int ref_signal(void *dev, void *q, uint64_t *value, struct aios_status *st)
 {
 	struct ref_queue *queue = q;
@@ -112,6 +120,7 @@ int ref_signal(void *dev, void *q, uint64_t *value, struct aios_status *st)
 				 "signal: the queue is capturing a graph; end it first");
 	pthread_mutex_lock(&queue->lock);
 	*value = ++queue->timeline;
+	queue->times[*value % REF_TIMES] = now_ns();
 	pthread_cond_broadcast(&queue->advanced);
 	pthread_mutex_unlock(&queue->lock);
 	return 0;
@@ -154,4 +163,27 @@ int ref_queue_wait(void *dev, void *q, void *other, uint64_t value, struct aios_
 	return aios_fail(st, -EINVAL,
 			 "queue_wait: %llu was not signalled on the other queue, which is at %llu",
 			 (unsigned long long)value, (unsigned long long)timeline);
+}
+
+int ref_elapsed(void *dev, void *q, uint64_t from, uint64_t to, uint64_t *ns,
+		struct aios_status *st)
+{
+	struct ref_queue *queue = q;
+	int err = 0;
+
+	(void)dev;
+	pthread_mutex_lock(&queue->lock);
+	if (from == 0 || from > to || to > queue->timeline)
+		err = aios_fail(st, -EINVAL,
+				"elapsed: from signal %llu to %llu, and the timeline is at %llu",
+				(unsigned long long)from, (unsigned long long)to,
+				(unsigned long long)queue->timeline);
+	else if (queue->timeline - from >= REF_TIMES)
+		err = aios_fail(st, -ENOENT,
+				"elapsed: only the last %u signals have a time, %llu is too old",
+				REF_TIMES, (unsigned long long)from);
+	else
+		*ns = queue->times[to % REF_TIMES] - queue->times[from % REF_TIMES];
+	pthread_mutex_unlock(&queue->lock);
+	return err;
 }

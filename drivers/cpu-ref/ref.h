@@ -38,10 +38,13 @@ struct ref_device {
  * An in-order queue that does the work inside launch(): when a call returns, its
  * work is done. `lock` protects `timeline`; `capture` is the recording graph or NULL.
  */
+#define REF_TIMES 1024u
+
 struct ref_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t advanced;
 	uint64_t timeline;
+	uint64_t times[REF_TIMES]; /* CLOCK_MONOTONIC ns of signal v at v % REF_TIMES */
 	struct ref_graph *capture;
 };
 
@@ -107,6 +110,8 @@ int ref_fill(void *dev, void *queue, aios_addr dst, uint8_t value, uint64_t byte
 	     struct aios_status *st);
 int ref_signal(void *dev, void *queue, uint64_t *value, struct aios_status *st);
 int ref_wait(void *dev, void *queue, uint64_t value, uint64_t deadline_ns, struct aios_status *st);
+int ref_elapsed(void *dev, void *queue, uint64_t from, uint64_t to, uint64_t *ns,
+		struct aios_status *st);
 int ref_queue_wait(void *dev, void *queue, void *other, uint64_t value, struct aios_status *st);
 
 int ref_graph_begin(void *dev, void *queue, struct aios_status *st);

@@ -10,7 +10,7 @@
 #define AIOS_ABI_H
 
 #define AIOS_ABI_MAJOR 0
-#define AIOS_ABI_MINOR 1
-#define AIOS_ABI_HASH 0x33c9441f
+#define AIOS_ABI_MINOR 2
+#define AIOS_ABI_HASH 0x8acdf88a
 
 #endif /* AIOS_ABI_H */

@@ -194,6 +194,16 @@ struct aios_driver_ops {
 
 	/* After -AIOS_DEVICE_LOST: drop everything and start over. All memory is gone. */
 	int (*reset)(void *dev, struct aios_status *st);
+
+	/* ---- appended in ABI 0.2 ---- */
+
+	/*
+	 * Nanoseconds on the device between two signals of one queue, `from` before
+	 * `to`, both reached; a driver keeps the times of the last 256 at least.
+	 * -ENOENT for one that it does not have any more.
+	 */
+	int (*elapsed)(void *dev, void *queue, uint64_t from, uint64_t to, uint64_t *ns,
+		       struct aios_status *st);
 };
 
 #endif /* AIOS_DRIVER_DRIVER_H */
