@@ -284,6 +284,7 @@ enum {
 	AT_WINDOW,
 	AT_CAP,
 	AT_PAD,
+	AT_SHARP,
 	AT_DIST
 };
 
@@ -295,7 +296,7 @@ static const struct gen_param attention_params[] = {
 	[AT_KV] = { "kv", GEN_DTYPE, 0 },      [AT_OUT] = { "out", GEN_DTYPE, 0 },
 	[AT_CHUNK] = { "chunk", GEN_DIM, 64 }, [AT_WINDOW] = { "window", GEN_DIM, 0 },
 	[AT_CAP] = { "softcap", GEN_FLAG, 0 }, [AT_PAD] = { "pad", GEN_FLAG, 0 },
-	[AT_DIST] = { "dist", GEN_DIST, 0 },
+	[AT_SHARP] = { "sharp", GEN_FLAG, 0 }, [AT_DIST] = { "dist", GEN_DIST, 0 },
 };
 
 static void attention_keys(const struct gen_pick *k, uint32_t v[GEN_PARAMS])
@@ -326,6 +327,7 @@ static void attention_pick(const struct gen_pick *k, uint32_t v[GEN_PARAMS])
 	v[AT_OUT] = pick_out(k, 13);
 	v[AT_CAP] = pick_once_in(k, 14, 4) ? 1 : 0;
 	v[AT_PAD] = pick_cycle(k, 15, 2);
+	v[AT_SHARP] = pick_cycle(k, 17, 4);
 	v[AT_DIST] = pick_dist(k, 16);
 	cost = 2ull * v[AT_SEQS] * (v[AT_PAST] + v[AT_ROWS]) * v[AT_KVH] * v[AT_GROUP] * v[AT_DIM];
 	if (cost * v[AT_ROWS] > k->work * 4)
@@ -334,6 +336,7 @@ static void attention_pick(const struct gen_pick *k, uint32_t v[GEN_PARAMS])
 
 static void attention_op(const struct gen_case *c, struct prog *p, struct paged *g)
 {
+	static const float sharpness[] = { 1.0f, 4.0f, 12.0f, 0.25f };
 	const uint32_t *v = c->v;
 	uint32_t heads = v[AT_GROUP] * v[AT_KVH], cols = heads * v[AT_DIM];
 	struct prog_tensor q, out;
@@ -353,7 +356,8 @@ static void attention_op(const struct gen_case *c, struct prog *p, struct paged 
 	op = prog_op(p, AIOS_OP_ATTENTION, sizeof(*op));
 	op->profile = (uint8_t)c->profile;
 	op->n_heads = heads;
-	op->scale = 1.0f / __builtin_sqrtf((float)v[AT_DIM]);
+	/* Scores far apart: weights whose sum depends on its order. */
+	op->scale = aios_mul(sharpness[v[AT_SHARP] % 4], 1.0f / __builtin_sqrtf((float)v[AT_DIM]));
 	op->scale_log2 = aios_mul(op->scale, AIOS_LOG2E);
 	op->softcap = v[AT_CAP] ? 30.0f : 0.0f;
 	op->window = v[AT_WINDOW];

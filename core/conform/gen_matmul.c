@@ -81,6 +81,49 @@ static void matmul_pick(const struct gen_pick *k, uint32_t v[GEN_PARAMS])
 		v[MM_OUT] = AIOS_F32; /* in place */
 	v[MM_PAD] = pick_cycle(k, 13, 3);
 	v[MM_DIST] = pick_dist(k, 14);
+	if (v[MM_DIST] ==
+	    DIST_INTEGERS) { /* sums of zero, and nothing that would hide their sign */
+		v[MM_BIAS] = AIOS_NONE;
+		v[MM_RES] = 0;
+	}
+	if (aios_dtype_scaled(v[MM_X]) &&
+	    k->index % 10 == 9) { /* sums past 2^24, of 2^31 at most */
+		v[MM_T] = 3;
+		v[MM_N] = 17;
+		v[MM_K] = 8192 + 1024 * pick_below(k, 15, 8);
+		v[MM_DIST] = DIST_EXTREME;
+	}
+}
+
+/*
+ * Pairs of products that cancel: in every other row of x and of w a column repeats the
+ * one before, in w with the other sign. Sums of both are exactly zero.
+ */
+static void plant_zero_sums(struct prog *p, const struct prog_tensor *x,
+			    const struct prog_tensor *w, uint32_t row0)
+{
+	uint16_t *row;
+
+	if (aios_dtype_bytes(x->t.dtype) != 2 || aios_dtype_bytes(w->t.dtype) != 2)
+		return;
+	for (uint32_t r = row0 % 2; r < x->t.rows; r += 2) {
+		row = prog_row(p, x->data, r);
+		for (uint32_t i = 0; row && i < x->t.cols; i++)
+			row[i] = i + 1 == x->t.cols && i % 2 == 0 ? 0 : row[i - i % 2];
+	}
+	for (uint32_t r = 0; r < w->t.rows; r += 2) {
+		row = prog_row(p, w->data, r);
+		for (uint32_t i = 1; row && i < w->t.cols; i += 2)
+			row[i] = row[i - 1] ^ 0x8000;
+	}
+}
+
+/* Subnormal bf16 inputs meet large weights: else their products are all zero. */
+static uint32_t weight_dist(const struct gen_case *c)
+{
+	if (c->v[MM_DIST] == DIST_SUBNORMAL && c->v[MM_X] == AIOS_BF16)
+		return DIST_EXTREME;
+	return c->v[MM_DIST];
 }
 
 /* Weights of a scaled type would overflow nothing; special values live in scales alone. */
@@ -108,6 +151,8 @@ static struct aios_op_matmul *matmul_op(const struct gen_case *c, struct prog *p
 
 	x = prog_tensor(p, "x", PROG_IN, v[MM_X], v[MM_T], v[MM_K], v[MM_PAD], STREAM_A, c->row0,
 			v[MM_DIST]);
+	if (v[MM_DIST] == DIST_INTEGERS && w->weight_profile < 0)
+		plant_zero_sums(p, &x, w, c->row0);
 	if (v[MM_BIAS]) {
 		bias = prog_buf(p, "bias", PROG_IN, v[MM_BIAS], 1, rows, 0);
 		prog_fill(p, bias, STREAM_C, 0, bias_dist);
@@ -146,7 +191,7 @@ static int matmul_build(const struct gen_case *c, struct prog *p)
 	if (matmul_check(c))
 		return -EINVAL;
 	w = prog_tensor(p, "w", PROG_IN, dtype, v[MM_ACT] ? 2 * v[MM_N] : v[MM_N], v[MM_K],
-			v[MM_PAD] / 2, STREAM_B, 0, v[MM_DIST]);
+			v[MM_PAD] / 2, STREAM_B, 0, weight_dist(c));
 	matmul_op(c, p, &w);
 	return 0;
 }
@@ -171,7 +216,7 @@ static int weights_build(const struct gen_case *c, struct prog *p)
 	if (matmul_check(c))
 		return -EINVAL;
 	in = prog_tensor(p, "file", PROG_IN, aios_dtype_scaled(dtype) ? AIOS_BF16 : dtype, rows,
-			 v[MM_K], v[MM_PAD], STREAM_B, 0, v[MM_DIST]);
+			 v[MM_K], v[MM_PAD], STREAM_B, 0, weight_dist(c));
 	w = prog_weight(p, "w", c->profile, dtype, rows, v[MM_K]);
 	_Static_assert(sizeof(struct aios_op_cast) == sizeof(struct aios_op_quantise) &&
 			       offsetof(struct aios_op_cast, out) ==

@@ -368,12 +368,14 @@ static const struct gen_param cast_params[] = {
 
 static void cast_pick(const struct gen_pick *k, uint32_t v[GEN_PARAMS])
 {
+	static const uint8_t floats[] = { AIOS_F32, AIOS_BF16, AIOS_F16 };
+
 	v[CA_C] = hidden(k, 0);
 	v[CA_T] = within(k, pick_rows(k, 2), v[CA_C]);
-	v[CA_IN] = pick_float(k, 3);
-	v[CA_OUT] = pick_float(k, 4);
+	v[CA_IN] = floats[k->index % 3]; /* each pair of types with each distribution */
+	v[CA_OUT] = floats[k->index / 3 % 3];
 	v[CA_PAD] = pick_cycle(k, 5, 3);
-	v[CA_DIST] = pick_dist(k, 6);
+	v[CA_DIST] = k->index / 9 % DIST_COUNT;
 }
 
 static int cast_build(const struct gen_case *c, struct prog *p)
@@ -391,7 +393,7 @@ static int cast_build(const struct gen_case *c, struct prog *p)
 	return 0;
 }
 
-const struct gen gen_cast = { AIOS_OP_CAST,       "cast",    false,     true, 160, 27, cast_params,
+const struct gen gen_cast = { AIOS_OP_CAST,       "cast",    false,     true, 162, 81, cast_params,
 			      COUNT(cast_params), cast_pick, cast_build };
 
 static void quantise_pick(const struct gen_pick *k, uint32_t v[GEN_PARAMS])
@@ -399,7 +401,7 @@ static void quantise_pick(const struct gen_pick *k, uint32_t v[GEN_PARAMS])
 	static const uint8_t outs[] = { AIOS_E4M3, AIOS_I8, AIOS_I8X2 };
 
 	cast_pick(k, v);
-	v[CA_OUT] = outs[pick_cycle(k, 4, 3)];
+	v[CA_OUT] = outs[k->index / 3 % 3];
 }
 
 /* Rows whose largest value makes the factor a power of two: products that end in exactly one half. */
@@ -445,7 +447,7 @@ static int quantise_build(const struct gen_case *c, struct prog *p)
 }
 
 const struct gen gen_quantise = {
-	AIOS_OP_QUANTISE, "quantise",         false,         true,          200, 30,
+	AIOS_OP_QUANTISE, "quantise",         false,         true,          243, 81,
 	cast_params,      COUNT(cast_params), quantise_pick, quantise_build
 };
 

@@ -17,6 +17,7 @@ enum {
 	ROW_NAN,
 	ROW_INF,
 	ROW_NEAR,
+	ROW_ZEROS,
 	ROW_KINDS
 };
 
@@ -34,6 +35,9 @@ static float logit(uint32_t kind, uint32_t dist, uint64_t r)
 			       conform_value(DIST_NORMAL, r);
 	case ROW_INF:
 		return r % 97 == 0 ? aios_inf() : conform_value(DIST_NORMAL, r);
+	case ROW_ZEROS: /* the largest is zero, of either sign */
+		return r % 5 == 0 ? (r & 32 ? 0.0f : -0.0f) :
+				    -aios_abs(conform_value(DIST_NORMAL, r));
 	case ROW_NEAR: /* neighbours in the last place */
 		return aios_float(0x41200000u + (uint32_t)(r >> 9 & 7));
 	default:
@@ -63,13 +67,15 @@ static uint32_t pick_vocab(const struct gen_pick *k, uint32_t slot)
 {
 	if (k->index % 16 == 15 && k->work > 1 << 20)
 		return k->index % 32 == 15 ? 151936 : 128256;
-	return pick_cols(k, slot);
+	return k->index % 16 == 14 ? 32003 : pick_cols(k, slot);
 }
 
 static uint32_t rows_within(const struct gen_pick *k, uint32_t rows, uint32_t vocab)
 {
 	uint64_t most = k->work / 32 / vocab;
 
+	if (vocab == 32003) /* few enough for the quick set, enough to draw from */
+		return 6;
 	return rows > most ? (most ? (uint32_t)most : 1) : rows;
 }
 

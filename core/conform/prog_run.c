@@ -30,6 +30,7 @@ struct live_run {
 	struct live_buf *bufs; /* p->n_bufs, then one scratch buffer an op */
 	size_t n_bufs;
 	void **ops; /* descriptors with addresses */
+	bool blank; /* buffers hold poison only: their contents come later */
 	struct prog_result *out;
 };
 
@@ -66,7 +67,7 @@ static void dress(struct live_run *r, size_t i)
 	uint8_t *inside = b->before + GUARD + r->how->skew;
 
 	memset(b->before, r->how->guard, b->whole);
-	if (i < r->p->n_bufs && r->p->bufs[i].image)
+	if (i < r->p->n_bufs && r->p->bufs[i].image && !r->blank)
 		memcpy(inside, r->p->bufs[i].image, b->bytes);
 	else
 		memset(inside, r->how->poison, b->bytes);
@@ -152,6 +153,8 @@ static int copy_ops(struct live_run *r)
 		if (!r->ops[i])
 			return -ENOMEM;
 		memcpy(r->ops[i], r->p->ops[i], PROG_OP_BYTES);
+		/* A label for reports, another in each run: results must not care. */
+		((struct aios_op *)r->ops[i])->layer = (uint8_t)(r->how->skew / 16);
 	}
 	return 0;
 }
@@ -449,13 +452,33 @@ static int replay(struct live_run *r, void *graph)
 	return rc;
 }
 
-/* Twice, with the contents of the start each time: a graph replays what lies in memory. */
+/* The contents of the start, guards and poison too. */
+static int upload_all(struct live_run *r)
+{
+	int rc = 0;
+
+	r->blank = false;
+	for (size_t i = 0; i < r->n_bufs && !rc; i++) {
+		if (!r->bufs[i].mem.addr)
+			continue;
+		dress(r, i);
+		rc = upload(r, i);
+	}
+	return rc ? rc : sync_queue(r, &r->queues[0]);
+}
+
+/*
+ * It was captured over blank buffers; the contents come now, and again before the
+ * second launch: a graph replays what lies in memory, not what lay there.
+ */
 static int run_graph_twice(struct live_run *r, void *graph)
 {
 	struct prog_result first = { 0 };
 	struct prog_diff diff;
 	int rc = look_all(r, "but a captured graph had not been launched yet", false);
 
+	if (!rc)
+		rc = upload_all(r);
 	if (!rc)
 		rc = replay(r, graph);
 	if (!rc)
@@ -466,11 +489,8 @@ static int run_graph_twice(struct live_run *r, void *graph)
 	r->out->bytes = calloc(first.n, sizeof(*first.bytes));
 	if (!r->out->bytes)
 		rc = -ENOMEM;
-	for (size_t i = 0; i < r->n_bufs && !rc; i++)
-		if (r->bufs[i].mem.addr)
-			rc = upload(r, i);
 	if (!rc)
-		rc = sync_queue(r, &r->queues[0]);
+		rc = upload_all(r);
 	if (!rc)
 		rc = replay(r, graph);
 	if (!rc)
@@ -538,6 +558,7 @@ int prog_run(const struct prog *p, struct queue queues[2], const struct prog_how
 	int rc = -ENOMEM;
 
 	memset(out, 0, sizeof(*out));
+	r.blank = how->graph;
 	if (p->failed)
 		return -ENOMEM;
 	r.n_bufs = p->n_bufs + p->n_ops;

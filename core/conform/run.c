@@ -233,6 +233,8 @@ static void begin(struct aios_conform *c, struct aios *aios,
 	memcpy(&c->options, options,
 	       options->size < sizeof(c->options) ? options->size : sizeof(c->options));
 	c->aios = aios;
+	if (c->options.filter && strcmp(c->options.filter, "*") == 0)
+		c->options.filter = NULL;
 	c->restricted = c->options.only || c->options.filter || c->options.profile;
 	snprintf(c->driver_text, sizeof(c->driver_text), "%s", driver ? driver : "");
 	gmtime_r(&now, &tm);
