@@ -72,8 +72,14 @@ static const struct {
 	SLOT(copy),         SLOT(fill),          SLOT(signal),        SLOT(wait),
 	SLOT(queue_wait),   SLOT(weight_layout), SLOT(mem_import),    SLOT(graph_begin),
 	SLOT(graph_end),    SLOT(graph_launch),  SLOT(graph_destroy), SLOT(reset),
+	SLOT(elapsed),
 #undef SLOT
 };
+
+_Static_assert(sizeof(driver_slots) / sizeof(driver_slots[0]) ==
+		       (sizeof(struct aios_driver_ops) - offsetof(struct aios_driver_ops, probe)) /
+			       sizeof(void *),
+	       "a slot of the table is not listed");
 
 /* From the module's own table: the core's copy has stubs where nothing was. */
 static void tell_slots(int out, const struct aios_module *desc)

@@ -84,7 +84,7 @@ static const struct aios_driver_ops drv_table = {
 	.fill = drv_fill,
 	.signal = drv_signal,
 	.wait = drv_wait,
-	/* Optional: queue_wait, weight_layout, mem_import, graph_..., reset. */
+	/* Optional: queue_wait, weight_layout, mem_import, graph_..., reset, elapsed. */
 };
 
 /* What a user may set under [driver.@NAME@], or as --set driver.@NAME@.memory=512. */
