@@ -39,6 +39,9 @@ san-flags += --coverage
 endif
 
 all-cflags := $(base-flags) $(opt-flags) $(warn-flags) $(san-flags)
+# C++ exists in tests only (the GPU kernels on the host), without a run-time library.
+all-cxxflags := -std=gnu++17 -fno-exceptions -fno-rtti $(filter-out -std=% -Wconversion \
+		-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition,$(all-cflags))
 all-ldflags := -pthread $(san-flags) -Wl,-z,relro,-z,now
 # clang leaves a sanitizer's run-time out of shared objects: their symbols stay undefined.
 no-undefined := $(if $(and $(is-clang),$(san-flags)),,-Wl$(comma)--no-undefined)

@@ -28,11 +28,12 @@ FORCE:
 objects := $(sort $(objects) $(core-objs))
 root-of = $(firstword $(subst /, ,$1))
 module-flag = $(if $(filter y,$(linked.$1)),-DAIOS_MODULE_BUILTIN)
-object-flags = $(all-cflags) $(call include.$(call root-of,$1),$(or $(dir.$1),$(patsubst %/,%,$(dir $1)))) \
+is-cxx = $(filter %.cpp,$(src.$1))
+object-flags = $(if $(is-cxx),$(all-cxxflags),$(all-cflags)) $(call include.$(call root-of,$1),$(or $(dir.$1),$(patsubst %/,%,$(dir $1)))) \
 	       $(module-flag) $(cflags.$1) $(CFLAGS)
 
 # $(call compile,object path in the tree)
-compile = $(call rule,CC      ,$(O)/$1,$(or $(src.$1),$(1:.o=.c)),$(CC) $(call object-flags,$1) \
+compile = $(call rule,CC      ,$(O)/$1,$(or $(src.$1),$(1:.o=.c)),$(if $(is-cxx),$(CXX),$(CC)) $(call object-flags,$1) \
 	  -MMD -MP -MF $(O)/$1.d -c $(or $(src.$1),$(1:.o=.c)) -o $(O)/$1)
 $(foreach o,$(objects),$(call compile,$o))
 -include $(wildcard $(objects:%=$(O)/%.d))

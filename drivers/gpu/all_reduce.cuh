@@ -2,6 +2,14 @@
 /* all_reduce.cuh - the tree sum by rank. Grid: rows, parts of a row. */
 #include "rows.cuh"
 
+/* A level of the tree: sums of neighbours that are STEP apart. */
+template <int N, int STEP> GPU_FN void all_reduce_level(float p[N])
+{
+	GPU_UNROLL
+	for (int i = 0; i + STEP < N; i += 2 * STEP)
+		p[i] = aios_add(p[i], p[i + STEP]);
+}
+
 /* N is the number of ranks, so that the parts stay in registers. */
 template <int N> GPU_FN float all_reduce_one(const struct aios_op_all_reduce &op, uint64_t at)
 {
@@ -10,12 +18,10 @@ template <int N> GPU_FN float all_reduce_one(const struct aios_op_all_reduce &op
 	GPU_UNROLL
 	for (int r = 0; r < N; r++)
 		p[r] = *(const float *)gpu_ptr(op.parts[r] + at);
-	GPU_UNROLL
-	for (int n = N; n > 1; n /= 2) {
-		GPU_UNROLL
-		for (int i = 0; i < n / 2; i++)
-			p[i] = aios_add(p[2 * i], p[2 * i + 1]);
-	}
+	all_reduce_level<N, 1>(p);
+	all_reduce_level<N, 2>(p);
+	all_reduce_level<N, 4>(p);
+	all_reduce_level<N, 8>(p);
 	return p[0];
 }
 

@@ -443,7 +443,7 @@ template <int DI> GPU_FN void attn_block(const struct gpu_attention_args &a)
 	}
 }
 
-GPU_KERNEL(GPU_ATTN_THREADS) gpu_attention_64(const struct gpu_attention_args a)
+GPU_KERNEL_WIDE(GPU_ATTN_THREADS) gpu_attention_64(const struct gpu_attention_args a)
 {
 	attn_block<1>(a);
 }
@@ -458,7 +458,7 @@ GPU_KERNEL(GPU_ATTN_THREADS) gpu_attention_256(const struct gpu_attention_args a
 	attn_block<4>(a);
 }
 
-GPU_KERNEL(GPU_ATTN_THREADS) gpu_attention_512(const struct gpu_attention_args a)
+GPU_KERNEL_WIDE(GPU_ATTN_THREADS) gpu_attention_512(const struct gpu_attention_args a)
 {
 	attn_block<8>(a);
 }

@@ -27,6 +27,8 @@ struct alignas(16) gpu_vec {
 
 /* An entry point whose blocks have at most n threads; a function called from kernels. */
 #define GPU_KERNEL(n) extern "C" __global__ __launch_bounds__(n) void
+/* The same for what needs all registers that a block may have. */
+#define GPU_KERNEL_WIDE(n) extern "C" __global__ __launch_bounds__(n, 1) void
 #define GPU_FN static __device__ __forceinline__
 #define GPU_UNROLL _Pragma("unroll")
 

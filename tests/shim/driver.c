@@ -51,7 +51,7 @@ static int shim_probe(const struct aios_host *host, struct aios_device_desc *out
 	return 1;
 }
 
-/* A parameter as a number; the environment (AIOS_SHIM_<NAME>) goes before it. */
+/* A parameter as a number; the environment (SHIM_NAME) goes before it. */
 static uint32_t shim_number(const struct aios_host *host, const char *name, const char *env)
 {
 	const char *text = getenv(env);
@@ -63,7 +63,7 @@ static uint32_t shim_number(const struct aios_host *host, const char *name, cons
 
 static uint32_t shim_order(const struct aios_host *host)
 {
-	const char *text = getenv("AIOS_SHIM_ORDER");
+	const char *text = getenv("SHIM_ORDER");
 
 	if (!text || !*text)
 		text = host->param(host->ctx, "order");
@@ -83,11 +83,11 @@ static int shim_open(const struct aios_host *host, uint32_t index, void **out,
 	if (!dev)
 		return aios_fail(st, -ENOMEM, "no memory for the device");
 	dev->host = host;
-	dev->config.wave = shim_number(host, "wave", "AIOS_SHIM_WAVE") == 64 ? 64 : 32;
+	dev->config.wave = shim_number(host, "wave", "SHIM_WAVE") == 64 ? 64 : 32;
 	dev->config.order = shim_order(host);
-	dev->config.seed = shim_number(host, "seed", "AIOS_SHIM_SEED");
+	dev->config.seed = shim_number(host, "seed", "SHIM_SEED");
 	dev->caps.wave = dev->config.wave;
-	dev->caps.units = shim_number(host, "units", "AIOS_SHIM_UNITS");
+	dev->caps.units = shim_number(host, "units", "SHIM_UNITS");
 	dev->caps.shared_max = dev->config.wave == 64 ? 65536 : 232448;
 	dev->caps.arch = 0;
 	*out = dev;

@@ -33,14 +33,15 @@ struct shim_fiber {
 	unsigned char *stack;
 	uint32_t tid;
 	enum shim_state state;
-	const char *site; /* where it waits */
 	uint32_t n_copies, group;
 	struct shim_copy copies[SHIM_MAX_COPIES];
 };
 
 struct shim_wave {
-	uint32_t arrived, turn;
-	uint32_t values[2][64];
+	uint32_t arrived, left; /* threads in an operation; those that are done */
+	uint32_t turn;
+	const char *site; /* of the operation */
+	struct shim_lanes lanes[2];
 };
 
 /* A block in execution. */
@@ -48,6 +49,7 @@ struct shim {
 	const struct shim_config *config;
 	const struct gpu_launch *launch;
 	uint32_t threads, live, arrived;
+	const char *site; /* of the barrier where threads wait */
 	uint64_t random;
 	void *sp; /* of the scheduler */
 	struct shim_fiber *now;
@@ -168,15 +170,12 @@ static void shim_release(uint32_t first, uint32_t n, enum shim_state state)
 
 void shim_barrier(const char *site)
 {
-	shim->now->site = site;
-	for (uint32_t i = 0; i < shim->threads; i++) {
-		if (shim->fibers[i].state == SHIM_DONE)
-			shim_die("waits at a barrier, but thread %u has left", i);
-		if (shim->fibers[i].state == SHIM_AT_BARRIER && shim->fibers[i].site != site)
-			shim_die("is at another barrier than thread %u", i);
-		if (shim->fibers[i].state == SHIM_AT_BARRIER)
-			break; /* the first has been compared with all others */
-	}
+	if (shim->live < shim->threads)
+		shim_die("waits at a barrier, but %u threads have left",
+			 shim->threads - shim->live);
+	if (shim->arrived && shim->site != site)
+		shim_die("is at another barrier than the first to wait");
+	shim->site = site;
 	if (++shim->arrived < shim->threads) {
 		shim_pause(SHIM_AT_BARRIER);
 		return;
@@ -186,29 +185,28 @@ void shim_barrier(const char *site)
 	shim_yield();
 }
 
-const uint32_t *shim_exchange(uint32_t v, const char *site)
+const struct shim_lanes *shim_exchange(uint32_t v, const char *site)
 {
-	uint32_t wave = shim->config->wave, tid = shim->now->tid, first = tid / wave * wave;
+	uint32_t wave = shim->config->wave, tid = shim->now->tid, lane = tid % wave;
 	struct shim_wave *w = &shim->waves[tid / wave];
-	const uint32_t *values = w->values[w->turn];
+	struct shim_lanes *lanes = &w->lanes[w->turn];
 
-	shim->now->site = site;
-	w->values[w->turn][tid % wave] = v;
-	for (uint32_t i = first; i < first + wave; i++) {
-		if (shim->fibers[i].state == SHIM_DONE)
-			shim_die("is in a wave operation, but thread %u has left", i);
-		if (shim->fibers[i].state == SHIM_IN_WAVE && shim->fibers[i].site != site)
-			shim_die("is in another wave operation than thread %u", i);
-	}
+	if (w->left)
+		shim_die("is in a wave operation, but %u of its lanes have left", w->left);
+	if (w->arrived && w->site != site)
+		shim_die("is in another wave operation than the first to wait");
+	w->site = site;
+	lanes->bits = (w->arrived ? lanes->bits : 0) | (uint64_t)(v & 1) << lane;
+	lanes->values[lane] = v;
 	if (++w->arrived < wave) {
 		shim_pause(SHIM_IN_WAVE);
-		return values;
+		return lanes;
 	}
 	w->arrived = 0;
 	w->turn ^= 1; /* who is slow still reads these; the next exchange has the others */
-	shim_release(first, wave, SHIM_IN_WAVE);
+	shim_release(tid - lane, wave, SHIM_IN_WAVE);
 	shim_yield();
-	return values;
+	return lanes;
 }
 
 /* --- asynchronous copies ----------------------------------------------------------- */
@@ -265,6 +263,7 @@ static void shim_thread(void)
 			GPU_KERNELS(SHIM_CASE)
 		}
 		shim->live--;
+		shim->waves[shim->now->tid / shim->config->wave].left++;
 		shim_pause(SHIM_DONE);
 	}
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define GPU_KERNEL(n) extern "C" void
+#define GPU_KERNEL_WIDE(n) extern "C" void
 #define GPU_FN static inline
 #define GPU_UNROLL
 
@@ -21,8 +22,13 @@ struct shim_place {
 extern struct shim_place shim_here;
 
 void shim_barrier(const char *site);
-/* Every lane of the wave hands over v; the result has those of all lanes until the next exchange. */
-const uint32_t *shim_exchange(uint32_t v, const char *site);
+/* What the lanes of a wave handed over, and the lowest bit of each. */
+struct shim_lanes {
+	uint32_t values[64];
+	uint64_t bits;
+};
+/* Every lane of the wave hands over v; the result stays until the next exchange but one. */
+const struct shim_lanes *shim_exchange(uint32_t v, const char *site);
 void shim_async_copy(void *dst, const void *src);
 void shim_async_commit(void);
 void shim_async_wait(uint32_t n);
@@ -89,22 +95,17 @@ GPU_FN uint32_t shim_shfl_xor(uint32_t v, uint32_t mask, const char *site)
 {
 	uint32_t lane = shim_here.tid % shim_here.wave;
 
-	return shim_exchange(v, site)[lane ^ mask];
+	return shim_exchange(v, site)->values[lane ^ mask];
 }
 
 GPU_FN uint32_t shim_shfl(uint32_t v, uint32_t lane, const char *site)
 {
-	return shim_exchange(v, site)[lane];
+	return shim_exchange(v, site)->values[lane];
 }
 
 GPU_FN uint64_t shim_ballot(bool p, const char *site)
 {
-	const uint32_t *all = shim_exchange(p ? 1 : 0, site);
-	uint64_t bits = 0;
-
-	for (uint32_t i = 0; i < shim_here.wave; i++)
-		bits |= (uint64_t)all[i] << i;
-	return bits;
+	return shim_exchange(p ? 1 : 0, site)->bits;
 }
 
 /* Another fiber may run before an atomic operation, never inside it. */

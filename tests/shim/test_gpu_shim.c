@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_gpu_shim.c - the GPU kernels give cpu-ref's bits, whatever the wave, the order of threads
+ * and the number of multiprocessors. Each test is `aios conform` on tests/modules/gpu-shim.so.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+Suite *test_gpu_shim_suite(void);
+
+/* A configuration of the shim, and the cases to run in it. */
+struct shim_case {
+	const char *wave, *order, *units, *seed;
+	const char *filter;
+};
+
+static const struct shim_case shim_cases[] = {
+	{ "32", "forward", "4", "0", "l2/*/fma32/*" },
+	{ "32", "reverse", "132", "1", "l2/*/i8x2/*" },
+	{ "64", "random", "4", "2", "l2/*/i8/*" },
+	{ "64", "reverse", "1", "3", "l2/*/fma32/*" },
+	{ "32", "random", "132", "4", "l2/r*" },
+	{ "64", "random", "4", "5", "l2/a*/any/*" },
+	{ "32", "forward", "132", "6", "l2/[ceg]*" },
+	{ "64", "reverse", "4", "7", "l2/[lq]*" },
+	{ "32", "random", "4", "8", "l2/sample/any/1*" },
+	{ "64", "forward", "132", "9", "l2/sample/any/2*" },
+};
+
+/* Run one configuration; what it printed goes to the log when it fails. */
+static int shim_conform(const struct shim_case *c)
+{
+	const char *build = getenv("AIOS_TEST_BUILD");
+	char command[1024], line[512], last[512] = "";
+	FILE *f;
+	int ret;
+
+	build = build && *build ? build : "build";
+	snprintf(command, sizeof(command),
+		 "SHIM_WAVE=%s SHIM_ORDER=%s SHIM_UNITS=%s '%s/aios' conform --quick --progress=never "
+		 "--driver '%s/tests/modules/gpu-shim.so' --seed %s --filter '%s' 2>&1",
+		 c->wave, c->order, c->units, build, build, c->seed, c->filter);
+	f = popen(command, "r");
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (strstr(line, "FAIL") || strstr(line, "error") || strstr(line, "shim:"))
+			fputs(line, stdout);
+		snprintf(last, sizeof(last), "%s", line);
+	}
+	ret = pclose(f);
+	ck_assert_msg(ret == 0, "%s: %d, %s", command, ret, last);
+	ck_assert_msg(strncmp(last, "conforms:", 9) == 0, "%s: %s", command, last);
+	return ret;
+}
+
+START_TEST(test_same_bits)
+{
+#if defined(__SANITIZE_THREAD__)
+	printf("skipped: fibers confuse the thread sanitizer\n");
+#else
+	shim_conform(&shim_cases[_i]);
+#endif
+}
+END_TEST
+
+Suite *test_gpu_shim_suite(void)
+{
+	Suite *s = suite_create("gpu_shim");
+	TCase *tc = tcase_create("gpu_shim");
+
+	tcase_set_timeout(tc, 120);
+	tcase_add_loop_test(tc, test_same_bits, 0,
+			    (int)(sizeof(shim_cases) / sizeof(shim_cases[0])));
+	suite_add_tcase(s, tc);
+	return s;
+}
