@@ -10,6 +10,7 @@
 #include <aios/numerics.h>
 
 #include "core/conform/conform.h"
+#include "core/numerics/id.h"
 
 int conform_write_file(const char *path, const char *text, size_t len, struct aios_status *st)
 {
@@ -90,6 +91,45 @@ static json_t *profiles_json(const struct aios_conform_summary *s, bool *bad)
 	return list;
 }
 
+/*
+ * The id of each declared profile with the types an engine takes by default, so that a
+ * certificate can be held against what 'aios devices' and answers carry.
+ */
+static json_t *ids_json(const struct aios_conform_summary *s, bool *bad)
+{
+	json_t *list = json_array();
+	char id[NUMERICS_ID_SIZE];
+
+	for (uint32_t p = 0; p < AIOS_PROFILE_COUNT; p++) {
+		struct aios_model_types types = {
+			.profile = (uint8_t)p,
+			.act = (uint8_t)aios_profile_info_of(p).act_dtype,
+			.kv = AIOS_BF16,
+			.mid = AIOS_F32,
+			.qkv = AIOS_BF16,
+			.segments = 1,
+			.chunk = AIOS_ATTN_CHUNK,
+		};
+
+		if (!(s->profiles >> p & 1))
+			continue;
+		if (numerics_id(&types, id, sizeof(id), NULL) ||
+		    json_array_append_new(list, json_string(id)))
+			*bad = true;
+	}
+	return list;
+}
+
+static json_t *levels_json(const struct aios_conform_summary *s, bool *bad)
+{
+	json_t *list = json_array();
+
+	for (uint32_t l = 0; l <= s->level; l++)
+		if (json_array_append_new(list, counts_json(s->level_counts[l], bad)))
+			*bad = true;
+	return list;
+}
+
 static json_t *certificate(const struct aios_conform *c, bool *bad)
 {
 	const struct aios_conform_summary *s = &c->summary;
@@ -102,6 +142,7 @@ static json_t *certificate(const struct aios_conform *c, bool *bad)
 	put(o, "abi", json_sprintf("%d.%d", AIOS_ABI_MAJOR, AIOS_ABI_MINOR), bad);
 	put(o, "abi_hash", json_string(hash), bad);
 	put(o, "numerics_version", json_integer(AIOS_NUMERICS_VERSION), bad);
+	put(o, "numerics_ids", ids_json(s, bad), bad);
 	put(driver, "name", json_string(s->driver), bad);
 	put(driver, "sha256", json_string(s->sha256), bad);
 	put(driver, "device", json_string(s->device), bad);
@@ -115,6 +156,7 @@ static json_t *certificate(const struct aios_conform *c, bool *bad)
 	put(run, "seed", json_integer((json_int_t)s->seed), bad);
 	put(run, "date", json_string(c->today), bad);
 	put(run, "counts", counts_json(s->counts, bad), bad);
+	put(run, "levels", levels_json(s, bad), bad);
 	put(o, "run", run, bad);
 	put(o, "digest", json_string(s->digest), bad);
 	return o;

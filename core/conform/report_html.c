@@ -183,11 +183,31 @@ static void levels(FILE *f, const struct aios_conform_summary *s)
 /* Counts and times of one op in one profile. */
 struct tally {
 	uint32_t passed, failed, skipped, timed;
-	uint64_t ns, reference_ns;
+	uint64_t ns, reference_ns; /* medians over the cases */
 };
 
+/* Room for the times of all cases. */
+struct times {
+	uint64_t *ns, *reference_ns;
+};
+
+static int by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static uint64_t median(uint64_t *v, uint32_t n)
+{
+	if (!n)
+		return 0;
+	qsort(v, n, sizeof(*v), by_size);
+	return v[n / 2];
+}
+
 static void tally(const struct aios_conform *c, const char *op, const char *profile,
-		  struct tally *t)
+		  struct times *times, struct tally *t)
 {
 	memset(t, 0, sizeof(*t));
 	for (size_t i = 0; i < c->n_cases; i++) {
@@ -200,10 +220,11 @@ static void tally(const struct aios_conform *c, const char *op, const char *prof
 		t->skipped += r->status == AIOS_CONFORM_SKIP || r->status == AIOS_CONFORM_EXPECTED;
 		if (!r->ns || !r->reference_ns)
 			continue;
-		t->timed++;
-		t->ns += r->ns;
-		t->reference_ns += r->reference_ns;
+		times->ns[t->timed] = r->ns;
+		times->reference_ns[t->timed++] = r->reference_ns;
 	}
+	t->ns = median(times->ns, t->timed);
+	t->reference_ns = median(times->reference_ns, t->timed);
 }
 
 /* Column `i` of the matrix: "any", then the profiles. */
@@ -233,7 +254,7 @@ static void matrix_cell(FILE *f, const struct tally *t)
 	fputs("</span></td>", f);
 }
 
-static void matrix(FILE *f, const struct aios_conform *c)
+static void matrix(FILE *f, const struct aios_conform *c, struct times *times)
 {
 	struct tally t;
 
@@ -244,7 +265,7 @@ static void matrix(FILE *f, const struct aios_conform *c)
 	for (size_t i = 0; i < gen_n; i++) {
 		fprintf(f, "<tr><td><code>%s</code></td>", gen_all[i]->name);
 		for (uint32_t k = 0; k <= AIOS_PROFILE_COUNT; k++) {
-			tally(c, gen_all[i]->name, column(k), &t);
+			tally(c, gen_all[i]->name, column(k), times, &t);
 			matrix_cell(f, &t);
 		}
 		fputs("</tr>\n", f);
@@ -385,12 +406,11 @@ static void timing_row(FILE *f, const char *op, const char *profile, const struc
 		"<tr><td><code>%s</code></td><td>%s</td><td class=\"r\">%u</td>"
 		"<td class=\"r\">%.3f</td><td class=\"r\">%.3f</td>"
 		"<td>%.2fx<span class=\"ratio\" style=\"width:%.0fpx\"></span></td></tr>\n",
-		op, strcmp(profile, "any") == 0 ? "" : profile, t->timed,
-		(double)t->ns / 1e6 / t->timed, (double)t->reference_ns / 1e6 / t->timed, ratio,
-		width);
+		op, strcmp(profile, "any") == 0 ? "" : profile, t->timed, (double)t->ns / 1e6,
+		(double)t->reference_ns / 1e6, ratio, width);
 }
 
-static void timings(FILE *f, const struct aios_conform *c)
+static void timings(FILE *f, const struct aios_conform *c, struct times *times)
 {
 	struct tally t;
 
@@ -400,8 +420,8 @@ static void timings(FILE *f, const struct aios_conform *c)
 	      f);
 	for (size_t i = 0; i < gen_n; i++) {
 		for (uint32_t k = 0; k <= AIOS_PROFILE_COUNT; k++) {
-			tally(c, gen_all[i]->name, column(k), &t);
-			if (t.timed)
+			tally(c, gen_all[i]->name, column(k), times, &t);
+			if (t.timed > 4)
 				timing_row(f, gen_all[i]->name, column(k), &t);
 		}
 	}
@@ -434,26 +454,31 @@ static void everything(FILE *f, const struct aios_conform *c)
 
 char *conform_html(const struct aios_conform *c, size_t *len)
 {
+	struct times times = { calloc(c->n_cases + 1, sizeof(uint64_t)),
+			       calloc(c->n_cases + 1, sizeof(uint64_t)) };
 	char *text = NULL;
-	FILE *f = open_memstream(&text, len);
+	FILE *f = times.ns && times.reference_ns ? open_memstream(&text, len) : NULL;
 	bool bad;
 
 	if (!f)
-		return NULL;
+		goto out;
 	head(f, c);
 	levels(f, &c->summary);
 	failures(f, c);
 	if (c->summary.level >= 2)
-		matrix(f, c);
+		matrix(f, c, &times);
 	skips(f, c);
 	if (c->summary.level >= 2)
-		timings(f, c);
+		timings(f, c, &times);
 	everything(f, c);
 	fputs("</main></body></html>\n", f);
 	bad = ferror(f);
 	if (fclose(f) || bad) {
 		free(text);
-		return NULL;
+		text = NULL;
 	}
+out:
+	free(times.ns);
+	free(times.reference_ns);
 	return text;
 }

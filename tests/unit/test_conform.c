@@ -524,6 +524,8 @@ START_TEST(test_certificate)
 			 AIOS_NUMERICS_VERSION);
 	ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(c, "run"), "seed")), 3);
 	ck_assert_uint_eq(strlen(json_string_value(json_object_get(c, "digest"))), 64);
+	ck_assert_uint_eq(json_array_size(json_object_get(c, "numerics_ids")), AIOS_PROFILE_COUNT);
+	ck_assert_uint_eq(json_array_size(json_object_get(json_object_get(c, "run"), "levels")), 1);
 	json_decref(c);
 	unlink(path);
 	finish(&k);
