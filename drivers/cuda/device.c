@@ -418,14 +418,17 @@ void cuda_close(void *arg)
 }
 
 /*
- * A broken primary context is reset for the whole process, other opened handles of
- * the same GPU included: they see their own calls fail as lost.
+ * The primary context is reset for the whole process, other opened handles of the
+ * same GPU included: they see their own calls fail as lost. After some errors (an
+ * illegal address is one) CUDA answers this process with the same error for ever,
+ * whatever is released, reset or made anew; only then does this fail.
  */
 int cuda_reset(void *arg, struct aios_status *st)
 {
 	struct cuda_device *dev = arg;
 	struct cuda_pinned *p, *next;
-	int ret;
+	char text[32];
+	int lost, ret;
 
 	pthread_mutex_lock(&dev->lock);
 	for (p = dev->pinned; p; p = next) {
@@ -442,13 +445,20 @@ int cuda_reset(void *arg, struct aios_status *st)
 	dev->ctx = NULL;
 	dev->module = NULL;
 	ret = dev->api.ctx_reset(dev->ordinal);
-	atomic_store(&dev->lost, 0);
+	lost = atomic_exchange(&dev->lost, 0);
 	if (ret == CUDA_OK || result_is_loss(ret)) /* the old error may be told once more */
 		ret = open_context(dev, st);
 	else
 		ret = cuda_check(dev, ret, "cuDevicePrimaryCtxReset", st);
-	if (ret && !atomic_load(&dev->lost))
-		atomic_store(&dev->lost, CUDA_NOT_INITIALIZED);
+	if (ret == 0)
+		return 0;
+	atomic_store(&dev->lost, lost ? lost : CUDA_NOT_INITIALIZED);
+	if (ret != -AIOS_DEVICE_LOST)
+		return ret;
+	aios_fail(st, ret, "after %s CUDA gives the GPU back to a new process only: end this one",
+		  cuda_result_name(&dev->api, lost, text, sizeof(text)));
+	if (st)
+		st->vendor = lost;
 	return ret;
 }
 

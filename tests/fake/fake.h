@@ -22,7 +22,8 @@ struct fake_cuda {
 	/* The fail_nth call from now on (1: the next) that can fail returns fail_result. */
 	uint64_t fail_nth;
 	int fail_result;
-	bool sticky; /* ... and so do all calls after it, until the context is reset */
+	bool sticky;  /* ... and so do all calls after it, until the context is reset */
+	bool forever; /* ... and that does not help, as after an illegal address */
 
 	/* Counted by the fake. */
 	uint64_t calls;

@@ -642,7 +642,8 @@ static void context_clear(void)
 		}
 		free(o);
 	}
-	fake_cuda.broken = 0;
+	if (!fake_cuda.forever)
+		fake_cuda.broken = 0;
 	fake_cuda.modules = fake_cuda.events = fake_cuda.execs = 0;
 	fake_cuda.allocated = 0;
 }

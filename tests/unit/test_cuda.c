@@ -486,6 +486,31 @@ START_TEST(test_loss)
 }
 END_TEST
 
+/* What an illegal address does to a real process: nothing brings the device back, and all ends well. */
+START_TEST(test_loss_for_good)
+{
+	struct aios_status st = { 0 };
+	void *dev = cu_open(), *queue = cu_queue(dev), *other;
+	struct aios_mem m;
+	uint64_t value;
+
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 4096, &m, &st), 0);
+	fake->fail_nth = 1;
+	fake->fail_result = 700;
+	fake->sticky = fake->forever = true;
+	ck_assert_int_eq(ops->signal(dev, queue, &value, &st), -AIOS_DEVICE_LOST);
+	ck_assert_int_eq(ops->reset(dev, &st), -AIOS_DEVICE_LOST);
+	ck_assert_int_eq(st.vendor, 700);
+	ck_assert_msg(strstr(st.message, "new process"), "%s", st.message);
+	ck_assert_int_eq(ops->reset(dev, &st), -AIOS_DEVICE_LOST);
+	ck_assert_int_eq(ops->queue_create(dev, &other, &st), -AIOS_DEVICE_LOST);
+	ops->mem_free(dev, &m);
+	ops->queue_destroy(dev, queue);
+	ops->close(dev);
+	cu_check_empty();
+}
+END_TEST
+
 /* A bit of everything; stops at the first failure, then gives back what it has. */
 static int cu_scenario(struct aios_status *st)
 {
@@ -588,6 +613,7 @@ Suite *test_cuda_suite(void)
 	tcase_add_test(tc, test_launch);
 	tcase_add_test(tc, test_graph_copies);
 	tcase_add_test(tc, test_loss);
+	tcase_add_test(tc, test_loss_for_good);
 	tcase_add_test(tc, test_nth_call_fails);
 	tcase_add_test(tc, test_nth_call_loses_device);
 	suite_add_tcase(s, tc);
