@@ -134,18 +134,12 @@ struct gpu_sample_shared {
 	uint64_t keys[512]; /* partial maxima, prefix sums */
 	uint64_t sums[256];
 	uint32_t counts[256];
-	uint64_t prefix, count, sum, total;
-	uint32_t id, digit;
+	uint32_t id, digit; /* what one thread found, for all */
 };
 
 struct gpu_logprobs_shared {
 	float lanes[256];
 	uint64_t keys[256];
-};
-
-/* After the slices of matmul_rows: its outputs, before the epilogue. */
-struct gpu_rows_tail {
-	float out[GPU_ROWS_MAX_T][GPU_ROWS_W];
 };
 
 struct gpu_tile_shared {

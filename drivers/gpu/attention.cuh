@@ -7,12 +7,12 @@
  * cannot matter. Blocks either walk all chunks, or there is one for each chunk and
  * attention_merge joins the states that they leave in the scratch.
  */
-#include "keys.cuh"
 #include "args.h"
+#include "keys.cuh"
 
-#define ATTN_SLOTS (GPU_ATTN_THREADS / 64)            /* threads of a key, or of an element */
-#define ATTN_OWN (GPU_ATTN_QUERIES / ATTN_SLOTS)      /* queries of a thread */
-#define ATTN_NONE UINT32_MAX                          /* `first` of a query that is not there */
+#define ATTN_SLOTS (GPU_ATTN_THREADS / 64)       /* threads of a key, or of an element */
+#define ATTN_OWN (GPU_ATTN_QUERIES / ATTN_SLOTS) /* queries of a thread */
+#define ATTN_NONE UINT32_MAX                     /* `first` of a query that is not there */
 
 /* What a block works on: rows [row, end) of sequence `seq`. */
 struct attn_job {
@@ -87,9 +87,8 @@ GPU_FN void attn_load(const struct aios_op_attention &op, const struct attn_job 
 		      aios_addr base, uint32_t start, uint32_t lo, uint32_t hi, uint32_t d0,
 		      struct gpu_attention_shared *s)
 {
-	uint32_t units = (op.kv.head_dim - d0 < GPU_ATTN_SLICE ? op.kv.head_dim - d0 :
-								 GPU_ATTN_SLICE) /
-			 8;
+	uint32_t units =
+		(op.kv.head_dim - d0 < GPU_ATTN_SLICE ? op.kv.head_dim - d0 : GPU_ATTN_SLICE) / 8;
 	const uint16_t *src = (const uint16_t *)gpu_ptr(base);
 
 	for (uint32_t u = gpu_tid(); u < (hi - lo) * units; u += GPU_ATTN_THREADS) {
@@ -99,7 +98,8 @@ GPU_FN void attn_load(const struct aios_op_attention &op, const struct attn_job 
 		if (page < 0 || (uint32_t)page >= op.kv.n_pages)
 			continue; /* nobody sees it */
 		*(struct gpu_vec *)(s->slice + j * GPU_ATTN_PITCH + d * 2) = gpu_load16(
-			src + keys_in_page(op.kv, (uint32_t)page, job->kv_head, start + j) + d0 + d);
+			src + keys_in_page(op.kv, (uint32_t)page, job->kv_head, start + j) + d0 +
+			d);
 	}
 }
 
@@ -264,7 +264,8 @@ GPU_FN void attn_values(const struct gpu_attention_args &a, const struct attn_jo
 		if (at >= dim || slot >= job->n_q)
 			continue;
 		if (a.op.kv.dtype == AIOS_F16)
-			attn_value<true>(s, q_lo, q_hi, lo, hi, at % GPU_ATTN_SLICE, slot, acc->v[d]);
+			attn_value<true>(s, q_lo, q_hi, lo, hi, at % GPU_ATTN_SLICE, slot,
+					 acc->v[d]);
 		else
 			attn_value<false>(s, q_lo, q_hi, lo, hi, at % GPU_ATTN_SLICE, slot,
 					  acc->v[d]);
@@ -285,10 +286,11 @@ GPU_FN void attn_chunk(const struct gpu_attention_args &a, const struct attn_job
 		s->l[gpu_tid()] = 0.0f;
 	}
 	GPU_UNROLL
-	for (int d = 0; d < DI; d++)
+	for (int d = 0; d < DI; d++) {
 		GPU_UNROLL
 		for (int i = 0; i < ATTN_OWN; i++)
 			acc->v[d][i] = 0.0f;
+	}
 	start = job->first > begin ? job->first / AIOS_ATTN_BLOCK * AIOS_ATTN_BLOCK : begin;
 	for (; start <= last; start += AIOS_ATTN_BLOCK) {
 		lo = AIOS_ATTN_BLOCK;
@@ -493,10 +495,10 @@ GPU_KERNEL(64) gpu_attention_merge(const struct gpu_attention_args a)
 
 			if (d >= dim)
 				continue;
-			sum[i] = c == first ? part[GPU_ATTN_STATE + d] :
-					      aios_attn_merge_acc(sum[i], e_total,
-								  part[GPU_ATTN_STATE + d],
-								  e_chunk);
+			sum[i] = c == first ?
+					 part[GPU_ATTN_STATE + d] :
+					 aios_attn_merge_acc(sum[i], e_total,
+							     part[GPU_ATTN_STATE + d], e_chunk);
 		}
 	}
 	inv = position == -1 ? 1.0f : aios_attn_final(total.l);

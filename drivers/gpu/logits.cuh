@@ -17,8 +17,8 @@ GPU_KERNEL(256) gpu_logits_cap(const struct gpu_logits_args a)
 GPU_KERNEL(128) gpu_logits_tokens(const struct gpu_logits_args a)
 {
 	const struct aios_op_logits &op = a.op;
-	const struct aios_sample_row *p = (const struct aios_sample_row *)gpu_ptr(op.params) +
-					  gpu_bx();
+	const struct aios_sample_row *p =
+		(const struct aios_sample_row *)gpu_ptr(op.params) + gpu_bx();
 	const struct aios_token_bias *bias =
 		(const struct aios_token_bias *)gpu_ptr(op.bias) + p->bias_start;
 	const struct aios_token_count *counts =
@@ -35,8 +35,8 @@ GPU_KERNEL(128) gpu_logits_tokens(const struct gpu_logits_args a)
 	for (uint32_t i = gpu_tid(); op.counts && i < p->counts_n; i += gpu_threads()) {
 		id = (uint32_t)counts[i].id;
 		if (id < op.logits.cols)
-			logits[id] = aios_canon(aios_penalise(logits[id], counts[i].count,
-							      p->repetition, p->frequency,
-							      p->presence));
+			logits[id] =
+				aios_canon(aios_penalise(logits[id], counts[i].count, p->repetition,
+							 p->frequency, p->presence));
 	}
 }

@@ -22,7 +22,8 @@ GPU_KERNEL(256) gpu_logprobs(const struct gpu_logprobs_args a)
 	if (gpu_tid() == 0)
 		((float *)gpu_ptr(op.out))[row] = id < n ? aios_canon(aios_sub(x[id], lse)) :
 							   aios_nan();
-	for (uint32_t i = 0; i < op.n_top; i++) { /* keys are distinct: the next is below the last */
+	/* Keys are distinct: the next best is the largest below the last. */
+	for (uint32_t i = 0; i < op.n_top; i++) {
 		best = 0;
 		for (uint32_t j = gpu_tid(); j < n; j += AIOS_LANES) {
 			key = aios_rank_key(x[j], j);

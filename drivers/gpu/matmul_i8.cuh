@@ -176,8 +176,7 @@ GPU_KERNEL(256) gpu_matmul_i8_tile(const struct gpu_matmul_args a)
 			n = i8_output(op, tx + 16 * j);
 			if (t < op.x.rows && n < op.out.cols && !(op.act && j >= 2))
 				matmul_finish(op, t, n, i8_acc(op, hi[i][j], lo[i][j]),
-					      i8_acc(op, hi[i][(j + 2) & 3],
-						     lo[i][(j + 2) & 3]));
+					      i8_acc(op, hi[i][(j + 2) & 3], lo[i][(j + 2) & 3]));
 		}
 	}
 }

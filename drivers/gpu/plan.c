@@ -92,7 +92,8 @@ static uint64_t div_up(uint64_t a, uint64_t b)
 /* Blocks that share a row of `cols` elements: enough to fill the device, no more than useful. */
 static uint64_t row_parts(const struct plan *p, uint64_t rows, uint64_t cols)
 {
-	uint64_t most = div_up(cols, 1024), want = div_up(4 * (uint64_t)p->caps->units, rows ? rows : 1);
+	uint64_t most = div_up(cols, 1024),
+		 want = div_up(4 * (uint64_t)p->caps->units, rows ? rows : 1);
 
 	return most < want ? most : want;
 }
@@ -208,9 +209,8 @@ static uint64_t attention_scratch(const struct gpu_caps *caps, const struct aios
 static int plan_attention(struct plan *p, const struct aios_op_attention *op)
 {
 	struct gpu_attention_args a = { .op = *op };
-	struct gpu_quantise_args quantise = {
-		.op.op = AIOS_OP_INIT(struct aios_op_quantise, AIOS_OP_QUANTISE)
-	};
+	struct gpu_quantise_args quantise = { .op.op = AIOS_OP_INIT(struct aios_op_quantise,
+								    AIOS_OP_QUANTISE) };
 	uint32_t dim = op->kv.head_dim, kernel = GPU_K_attention_512;
 	int ret;
 

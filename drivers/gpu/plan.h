@@ -10,8 +10,8 @@
 
 #include "kernels.h"
 
-#define GPU_ARGS_MAX 512    /* bytes of the largest argument struct */
-#define GPU_MAX_LAUNCHES 4  /* the most launches one op needs */
+#define GPU_ARGS_MAX 512     /* bytes of the largest argument struct */
+#define GPU_MAX_LAUNCHES 4   /* the most launches one op needs */
 #define GPU_SHARED_MIN 49152 /* every device must offer this much shared memory a block */
 
 /* What a plan depends on. The values of an op never do. */

@@ -19,7 +19,12 @@
 #define SHIM_STACK 65536
 #define SHIM_POISON 0xa5
 
-enum shim_state { SHIM_READY, SHIM_AT_BARRIER, SHIM_IN_WAVE, SHIM_DONE };
+enum shim_state {
+	SHIM_READY,
+	SHIM_AT_BARRIER,
+	SHIM_IN_WAVE,
+	SHIM_DONE
+};
 
 /* An asynchronous copy that may not have happened yet, and the group it is in. */
 struct shim_copy {
@@ -130,9 +135,9 @@ __attribute__((noreturn, format(printf, 1, 2))) static void shim_die(const char 
 {
 	va_list ap;
 
-	fprintf(stderr, "shim: %s, block %u %u %u, thread %u: ",
-		gpu_kernel_name(shim->launch->kernel), shim_here.block[0], shim_here.block[1],
-		shim_here.block[2], shim_here.tid);
+	fprintf(stderr,
+		"shim: %s, block %u %u %u, thread %u: ", gpu_kernel_name(shim->launch->kernel),
+		shim_here.block[0], shim_here.block[1], shim_here.block[2], shim_here.tid);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
@@ -298,7 +303,7 @@ static void shim_block(void)
 		shim->fibers[i].n_copies = 0;
 		shim->order[i] = shim->config->order == SHIM_REVERSE ? n - 1 - i : i;
 	}
-	for (; shim->live; ) {
+	for (; shim->live;) {
 		if (!ran)
 			shim_die("deadlock: threads wait in different places");
 		ran = false;

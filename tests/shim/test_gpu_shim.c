@@ -39,7 +39,8 @@ static int shim_conform(const struct shim_case *c)
 
 	build = build && *build ? build : "build";
 	snprintf(command, sizeof(command),
-		 "SHIM_WAVE=%s SHIM_ORDER=%s SHIM_UNITS=%s '%s/aios' conform --quick --progress=never "
+		 "SHIM_WAVE=%s SHIM_ORDER=%s SHIM_UNITS=%s '%s/aios' conform --quick "
+		 "--progress=never "
 		 "--driver '%s/tests/modules/gpu-shim.so' --seed %s --filter '%s' 2>&1",
 		 c->wave, c->order, c->units, build, build, c->seed, c->filter);
 	f = popen(command, "r");
