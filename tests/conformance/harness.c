@@ -638,7 +638,35 @@ void ct_same(const struct ct *t, const char *what, const void *got, const void *
 		     (unsigned long long)b);
 }
 
-static double ct_worst;
+static double ct_worst, ct_worst_ulp;
+
+/* Size of the last place of a value of this type. */
+static double ct_ulp(uint32_t dtype, double value)
+{
+	static const struct {
+		int digits, least; /* significand bits, exponent of the smallest subnormal */
+	} types[AIOS_DTYPE_COUNT] = {
+		[AIOS_F32] = { 24, -149 },
+		[AIOS_F16] = { 11, -24 },
+		[AIOS_BF16] = { 8, -133 },
+	};
+	int exponent;
+
+	if (types[dtype].digits == 0)
+		return 0;
+	frexp(value, &exponent);
+	exponent -= types[dtype].digits;
+	return ldexp(1, exponent < types[dtype].least ? types[dtype].least : exponent);
+}
+
+/* Elements that cancelled (the bound is no small part of them) have no meaning in ulp. */
+static void ct_note_ulp(uint32_t dtype, double error, double exact, double bound)
+{
+	double ulp = ct_ulp(dtype, exact);
+
+	if (ulp > 0 && bound < 0.05 * fabs(exact) && error / ulp > ct_worst_ulp)
+		ct_worst_ulp = error / ulp;
+}
 
 void ct_near(const char *what, uint32_t dtype, const void *got, const double *exact,
 	     const double *bound, uint64_t n)
@@ -655,15 +683,17 @@ void ct_near(const char *what, uint32_t dtype, const void *got, const double *ex
 			      what, (unsigned long long)i, x, exact[i], bound[i]);
 		if (bound[i] > 0 && error / bound[i] > ct_worst)
 			ct_worst = error / bound[i];
+		ct_note_ulp(dtype, error, exact[i], bound[i]);
 	}
 }
 
 void ct_report(const char *what)
 {
-	printf("conformance %-28s worst error against float64: %.3f of its bound\n", what,
-	       ct_worst);
+	printf("conformance %-28s worst error against float64: %.3f of its bound, %.1f ulp\n", what,
+	       ct_worst, ct_worst_ulp);
 	fflush(stdout);
 	ct_worst = 0;
+	ct_worst_ulp = 0;
 }
 
 uint64_t ct_fnv(uint64_t h, const void *data, uint64_t bytes)

@@ -136,7 +136,7 @@ void ct_same(const struct ct *t, const char *what, const void *got, const void *
  */
 void ct_near(const char *what, uint32_t dtype, const void *got, const double *exact,
 	     const double *bound, uint64_t n);
-/* Print the worst error of the test so far as a fraction of its bound. */
+/* Print the worst error of the test so far: of its bound, and in ulp of the output's type. */
 void ct_report(const char *what);
 
 /* FNV-1a 64 of outputs, compared with the frozen value in tests/vectors/conformance. */
