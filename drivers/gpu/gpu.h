@@ -16,7 +16,7 @@ struct alignas(16) gpu_vec {
 };
 
 #if defined(GPU_SHIM)
-#include "shim.h"
+#include "shim.h" /* include-ok: tests/shim, only when the kernels run on the host */
 #elif defined(__HIP__)
 #include <hip/hip_runtime.h>
 #endif
