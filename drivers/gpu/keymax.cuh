@@ -38,14 +38,23 @@ GPU_FN uint64_t keysum_block(uint64_t *keys, uint64_t v)
 	return keys[0];
 }
 
+#define KEYMAX_AHEAD 8 /* loads of a thread in flight at once */
+
 /* The best id of a row of logits, by all threads of the block. */
 GPU_FN uint32_t keymax_argmax(uint64_t *keys, const float *logits, uint32_t n)
 {
-	uint64_t best = 0, key;
+	uint64_t step = gpu_threads(), best = 0, key;
+	float v[KEYMAX_AHEAD];
 
-	for (uint32_t i = gpu_tid(); i < n; i += gpu_threads()) {
-		key = aios_rank_key(logits[i], i);
-		best = key > best ? key : best;
+	for (uint64_t i = gpu_tid(); i < n; i += KEYMAX_AHEAD * step) {
+		GPU_UNROLL
+		for (uint32_t j = 0; j < KEYMAX_AHEAD; j++)
+			v[j] = i + j * step < n ? logits[i + j * step] : 0.0f;
+		GPU_UNROLL
+		for (uint32_t j = 0; j < KEYMAX_AHEAD; j++) {
+			key = aios_rank_key(v[j], (uint32_t)(i + j * step));
+			best = i + j * step < n && key > best ? key : best;
+		}
 	}
 	return aios_rank_id(keymax_block(keys, best));
 }
