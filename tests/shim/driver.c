@@ -142,10 +142,9 @@ static int shim_mem_alloc(void *dev, uint32_t heap, uint64_t bytes, struct aios_
 	(void)dev;
 	if (heap >= AIOS_HEAP_COUNT)
 		return aios_fail(st, -EINVAL, "there is no heap %u", heap);
-	if (bytes == 0 || whole < bytes)
-		return aios_fail(st, -EINVAL, "an allocation of %llu bytes",
-				 (unsigned long long)bytes);
-	out->host = whole > SHIM_HEAP ? NULL : aligned_alloc(SHIM_ALIGN, whole);
+	if (bytes == 0)
+		return aios_fail(st, -EINVAL, "an allocation of 0 bytes");
+	out->host = whole < bytes || whole > SHIM_HEAP ? NULL : aligned_alloc(SHIM_ALIGN, whole);
 	if (!out->host)
 		return aios_fail(st, -AIOS_EXHAUSTED, "no memory for %llu bytes",
 				 (unsigned long long)bytes);

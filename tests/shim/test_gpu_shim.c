@@ -27,6 +27,8 @@ static const struct shim_case shim_cases[] = {
 	{ "64", "reverse", "4", "7", "l2/[lq]*" },
 	{ "32", "random", "4", "8", "l2/sample/any/1*" },
 	{ "64", "forward", "132", "9", "l2/sample/any/2*" },
+	{ "32", "forward", "4", "10", "l[01]/*" },
+	{ "64", "random", "4", "11", "l4/rows*" },
 };
 
 /* Run one configuration; what it printed goes to the log when it fails. */
