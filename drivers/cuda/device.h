@@ -73,7 +73,7 @@ struct cuda_ring {
  * again for v + CUDA_EVENTS: who waits that late waits a little longer, never less.
  * `lock` protects the timeline, which queue_wait() on another queue reads.
  */
-#define CUDA_EVENTS 64
+#define CUDA_EVENTS 320 /* elapsed() asks for 256 */
 struct cuda_queue {
 	struct cuda_queue *next, **link; /* of the device's list */
 	unsigned int generation;
@@ -176,6 +176,9 @@ int cuda_fill(void *dev, void *queue, aios_addr dst, uint8_t value, uint64_t byt
 int cuda_signal(void *dev, void *queue, uint64_t *value, struct aios_status *st);
 int cuda_wait(void *dev, void *queue, uint64_t value, uint64_t deadline_ns, struct aios_status *st);
 int cuda_queue_wait(void *dev, void *queue, void *other, uint64_t value, struct aios_status *st);
+
+int cuda_elapsed(void *dev, void *queue, uint64_t from, uint64_t to, uint64_t *ns,
+		 struct aios_status *st);
 
 int cuda_graph_begin(void *dev, void *queue, struct aios_status *st);
 int cuda_graph_end(void *dev, void *queue, void **graph, struct aios_status *st);

@@ -56,6 +56,7 @@ static const struct aios_driver_ops cuda_ops = {
 	.graph_launch = cuda_graph_launch,
 	.graph_destroy = cuda_graph_destroy,
 	.reset = cuda_reset,
+	.elapsed = cuda_elapsed,
 };
 
 AIOS_MODULE_INFO(license, "Apache-2.0");

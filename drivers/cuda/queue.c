@@ -46,9 +46,8 @@ static int queue_make(struct cuda_device *dev, struct cuda_queue *queue, struct 
 	if (ret)
 		return ret;
 	for (i = 0; i < CUDA_EVENTS && ret == 0; i++)
-		ret = cuda_check(dev,
-				 dev->api.event_create(&queue->events[i], CUDA_EVENT_NO_TIMING),
-				 "cuEventCreate", st);
+		ret = cuda_check(dev, dev->api.event_create(&queue->events[i], 0), "cuEventCreate",
+				 st);
 	if (ret == 0)
 		return 0;
 	queue->events[i - 1] = NULL;
@@ -342,5 +341,40 @@ int cuda_queue_wait(void *arg, void *q, void *other, uint64_t value, struct aios
 				 "cuStreamWaitEvent", st);
 	pthread_mutex_unlock(&first->lock);
 	cuda_leave(dev);
+	return ret;
+}
+
+/* CUDA tells milliseconds in a float, in steps of about half a microsecond. */
+int cuda_elapsed(void *arg, void *q, uint64_t from, uint64_t to, uint64_t *ns,
+		 struct aios_status *st)
+{
+	struct cuda_device *dev = arg;
+	struct cuda_queue *queue = q;
+	uint64_t now = timeline_now(queue);
+	float ms = 0;
+	int ret;
+
+	if (from == 0 || from >= to || to > now)
+		return aios_fail(st, -EINVAL,
+				 "elapsed: from %llu to %llu; expected two signals in order, up to "
+				 "%llu",
+				 (unsigned long long)from, (unsigned long long)to,
+				 (unsigned long long)now);
+	if (now - from >= CUDA_EVENTS)
+		return aios_fail(st, -ENOENT,
+				 "elapsed: signal %llu is too old; the queue is at %llu",
+				 (unsigned long long)from, (unsigned long long)now);
+	ret = cuda_enter(dev, queue->generation, st);
+	if (ret)
+		return ret;
+	pthread_mutex_lock(&queue->lock);
+	ret = cuda_check(dev,
+			 dev->api.event_elapsed(&ms, queue->events[from % CUDA_EVENTS],
+						queue->events[to % CUDA_EVENTS]),
+			 "cuEventElapsedTime", st);
+	pthread_mutex_unlock(&queue->lock);
+	cuda_leave(dev);
+	if (ret == 0)
+		*ns = ms > 0 ? (uint64_t)((double)ms * 1e6) : 0;
 	return ret;
 }

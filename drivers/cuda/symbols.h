@@ -49,6 +49,7 @@
 	X(event_destroy, "cuEventDestroy_v2", (void *event))                                       \
 	X(event_record, "cuEventRecord", (void *event, void *stream))                              \
 	X(event_query, "cuEventQuery", (void *event))                                              \
+	X(event_elapsed, "cuEventElapsedTime", (float *ms, void *from, void *to))                  \
 	X(graph_instantiate, "cuGraphInstantiateWithFlags",                                        \
 	  (void **exec, void *graph, unsigned long long flags))                                    \
 	X(graph_launch, "cuGraphLaunch", (void *exec, void *stream))                               \

@@ -123,10 +123,11 @@ static void upload(void *dev, void *queue)
 static void deadlines(void *dev, void *queue)
 {
 	struct aios_mem mem;
-	uint64_t value = 0;
+	uint64_t value = 0, start = 0, ns = 0;
 	double t;
 	int i;
 
+	want("signal", ops->signal(dev, queue, &start, &st), 0);
 	want("mem_alloc", ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 4096 * MIB, &mem, &st), 0);
 	for (i = 0; i < 200; i++)
 		want("copy",
@@ -143,6 +144,11 @@ static void deadlines(void *dev, void *queue)
 	t = now();
 	want("wait", ops->wait(dev, queue, value, in(30), &st), 0);
 	printf("deadlines: kept while the device worked, %.0f ms more\n", (now() - t) * 1e3);
+	if (ops->size > offsetof(struct aios_driver_ops, elapsed) && ops->elapsed) {
+		want("elapsed", ops->elapsed(dev, queue, start, value, &ns, &st), 0);
+		printf("elapsed: 200 copies of 2 GiB, %.1f ms, %.0f GB/s read and written\n",
+		       (double)ns * 1e-6, 400.0 * 2048 * (double)MIB / (double)ns);
+	}
 	ops->mem_free(dev, &mem);
 }
 

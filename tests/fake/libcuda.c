@@ -38,6 +38,7 @@ enum fake_what {
 
 struct fake_event {
 	uint64_t recorded, done; /* ready when equal */
+	uint64_t when;           /* a clock that ticks with each record made */
 };
 
 struct fake_task {
@@ -62,6 +63,7 @@ struct fake_stream {
 };
 
 static struct fake_stream *fake_streams;
+static uint64_t fake_clock;
 
 /* What lives in the context, so that a reset can take it all away. */
 enum fake_kind {
@@ -171,6 +173,7 @@ static bool task_run(const struct fake_task *t)
 		return true;
 	case FAKE_RECORD:
 		t->event->done = t->ticket;
+		t->event->when = ++fake_clock;
 		return true;
 	default:
 		return t->event->done >= t->ticket;
@@ -335,6 +338,18 @@ int fake_event_query(void *event)
 	streams_run();
 	if (result == CUDA_OK && e->done < e->recorded)
 		result = CUDA_NOT_READY;
+	return fake_end(result);
+}
+
+/* Not ready is an error here too; a millisecond lies between records. */
+int fake_event_elapsed(float *ms, void *from, void *to)
+{
+	const struct fake_event *a = from, *b = to;
+	int result = fake_begin();
+
+	if (result == CUDA_OK && (a->done < a->recorded || b->done < b->recorded))
+		result = CUDA_NOT_READY;
+	*ms = result == CUDA_OK ? (float)((double)b->when - (double)a->when) : 0;
 	return fake_end(result);
 }
 

@@ -352,6 +352,32 @@ START_TEST(test_deadlines)
 }
 END_TEST
 
+/* The fake's clock ticks a millisecond with each signal; old times are forgotten, and said so. */
+START_TEST(test_elapsed)
+{
+	struct aios_status st = { 0 };
+	void *dev = cu_open(), *queue = cu_queue(dev);
+	uint64_t value = 0, ns = 0;
+
+	while (value < 400)
+		ck_assert_int_eq(ops->signal(dev, queue, &value, &st), 0);
+	ck_assert_int_eq(ops->elapsed(dev, queue, 145, 147, &ns, &st), 0);
+	ck_assert_uint_eq(ns, 2000000);
+	ck_assert_int_eq(ops->elapsed(dev, queue, 145, 400, &ns, &st), 0);
+	ck_assert_uint_eq(ns, 255000000);
+	ck_assert_int_eq(ops->elapsed(dev, queue, 3, 400, &ns, &st), -ENOENT);
+	ck_assert_int_eq(ops->elapsed(dev, queue, 400, 400, &ns, &st), -EINVAL);
+	ck_assert_int_eq(ops->elapsed(dev, queue, 399, 401, &ns, &st), -EINVAL);
+	fake->hold = true;
+	ck_assert_int_eq(ops->signal(dev, queue, &value, &st), 0);
+	ck_assert_int_eq(ops->elapsed(dev, queue, 400, 401, &ns, &st), -AIOS_NOT_NOW);
+	fake->hold = false;
+	ops->queue_destroy(dev, queue);
+	ops->close(dev);
+	cu_check_empty();
+}
+END_TEST
+
 /* --- launches and graphs ----------------------------------------------------- */
 
 static struct aios_op_add cu_add(aios_addr at)
@@ -610,6 +636,7 @@ Suite *test_cuda_suite(void)
 	tcase_add_test(tc, test_copy_large);
 	tcase_add_test(tc, test_copy_later);
 	tcase_add_test(tc, test_deadlines);
+	tcase_add_test(tc, test_elapsed);
 	tcase_add_test(tc, test_launch);
 	tcase_add_test(tc, test_graph_copies);
 	tcase_add_test(tc, test_loss);
