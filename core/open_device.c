@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/aios.h"
+#include "core/conform/certificate.h"
 #include "core/device/hook.h"
 #include "core/module/kinds.h"
 #include "core/module/registry.h"
@@ -177,6 +178,27 @@ static int wrap_one(struct aios *aios, const struct hook_entry *entry, struct de
 	return rc;
 }
 
+/* With [aios] certificate the device must have been proven; hooks are not part of the proof. */
+static int check_certificate(struct aios *aios, const struct selected_driver *sel,
+			     const struct device *dev, struct aios_status *st)
+{
+	const char *path = aios_config_get(aios->config, "aios", "require_certificate");
+	const char *file = module_path(sel->module);
+	struct certificate_subject subject = {
+		.driver = sel->name,
+		.file = strcmp(file, "built in") == 0 ? "/proc/self/exe" : file,
+		.device = dev->info.id,
+		.runtime = dev->info.runtime,
+		.profile = aios_config_get(aios->config, "aios", "numerics"),
+	};
+	int64_t level = 0;
+
+	if (!path || !path[0])
+		return 0;
+	aios_config_get_int(aios->config, "aios", "certificate_level", &level);
+	return certificate_check(path, (uint32_t)level, &subject, st);
+}
+
 int context_open_device(struct aios *aios, struct device **out, struct aios_status *st)
 {
 	struct hook_entry hooks[MAX_HOOKS];
@@ -192,6 +214,7 @@ int context_open_device(struct aios *aios, struct device **out, struct aios_stat
 		rc = open_selected(&sel, &dev, st);
 	if (rc < 0)
 		return rc;
+	rc = check_certificate(aios, &sel, dev, st);
 	/* The first in the list is nearest to the core: it goes on last. */
 	while (n > 0 && rc == 0)
 		rc = wrap_one(aios, &hooks[--n], &dev, st);

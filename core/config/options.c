@@ -37,9 +37,14 @@ const struct aios_option config_core_options[] = {
 	    "Device of the driver: its number or a stable id as 'aios devices' prints it. "
 	    "Empty: the one with the best score."),
 	ROW("aios", "hook", STRING, "", 0, 0, NULL, "hook", 0, "LIST", "Device",
-	    ENGINE | AIOS_CMD_REPLAY,
+	    ENGINE | AIOS_CMD_CONFORM | AIOS_CMD_REPLAY,
 	    "Hooks over the driver: NAME or NAME:ARGUMENTS, separated by commas, the first nearest to "
 	    "the core; empty: none."),
+	ROW("aios", "require_certificate", PATH, "", 0, 0, NULL, "require-certificate", 0, "FILE", "Device",
+	    ENGINE, "Use the device only with this certificate of 'aios conform' for it; empty: none is "
+		    "needed."),
+	ROW("aios", "certificate_level", INT, "3", 0, 5, NULL, NULL, 0, "N", "Device", ENGINE,
+	    "Levels that the certificate must cover."),
 	ROW("aios", "driver_path", PATH, "", 0, 0, NULL, "driver-path", 0, "DIRS", "Device", ALL,
 	    "Folders that are searched for drivers, separated by colons, before the installed ones."),
 	ROW("aios", "plugin_path", PATH, "", 0, 0, NULL, "plugin-path", 0, "DIRS", "Device", ALL,
