@@ -43,7 +43,7 @@ const struct aios_option config_core_options[] = {
 	ROW("aios", "require_certificate", PATH, "", 0, 0, NULL, "require-certificate", 0, "FILE", "Device",
 	    ENGINE, "Use the device only with this certificate of 'aios conform' for it; empty: none is "
 		    "needed."),
-	ROW("aios", "certificate_level", INT, "3", 0, 5, NULL, NULL, 0, "N", "Device", ENGINE,
+	ROW("aios", "certificate_level", INT, "3", 0, 5, NULL, "certificate-level", 0, "N", "Device", ENGINE,
 	    "Levels that the certificate must cover."),
 	ROW("aios", "driver_path", PATH, "", 0, 0, NULL, "driver-path", 0, "DIRS", "Device", ALL,
 	    "Folders that are searched for drivers, separated by colons, before the installed ones."),
