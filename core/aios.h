@@ -27,10 +27,8 @@ int context_open_device(struct aios *aios, struct device **out, struct aios_stat
 int context_open_driver(struct aios *aios, const char *list, const char *origin,
 			struct device **out, struct aios_status *st);
 
-/* The sampler plugin; give the module back. */
+/* The sampler plugin; module_put() it. */
 int context_sampler(struct aios *aios, struct module **module, const struct aios_sampler_ops **ops,
 		    struct aios_status *st);
-
-void context_module_put(struct aios *aios, struct module *module); /* takes NULL */
 
 #endif /* CORE_AIOS_H */

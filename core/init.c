@@ -87,12 +87,6 @@ int context_sampler(struct aios *aios, struct module **module, const struct aios
 	return rc;
 }
 
-void context_module_put(struct aios *aios, struct module *module)
-{
-	(void)aios;
-	module_put(module);
-}
-
 /* ---- introspection ----------------------------------------------------------- */
 
 bool aios_module(struct aios *aios, uint32_t index, struct aios_module_report *out)

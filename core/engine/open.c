@@ -6,6 +6,7 @@
 #include "core/aios.h"
 #include "core/engine/engine.h"
 #include "core/lib/clock.h"
+#include "core/module/registry.h"
 
 /* Everything that the plan decided, allocated and filled. */
 static int engine_allocate(struct aios_engine *e, const struct workspace *planned,
@@ -155,7 +156,7 @@ void aios_engine_close(struct aios_engine *e)
 	workspace_finish(&e->workspace);
 	weights_finish(&e->weights);
 	device_put(e->device);
-	context_module_put(e->aios, e->sampler_module);
+	module_put(e->sampler_module);
 	aios_tokenizer_close(e->tokenizer);
 	source_close(&e->source);
 	free(e->cancels);
