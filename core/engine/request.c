@@ -8,13 +8,6 @@
 
 #define CONTEXT_IDS 16u /* prompt tokens that tell the detokenizer where the answer begins */
 
-static const char *const state_names[REQUEST_STATES] = {
-	[REQUEST_QUEUED] = "queued",
-	[REQUEST_PREFILL] = "prefill",
-	[REQUEST_DECODE] = "decode",
-	[REQUEST_ENDED] = "ended",
-};
-
 /* Legal transitions: bit `to` of row `from`. */
 static const uint8_t legal[REQUEST_STATES] = {
 	[REQUEST_QUEUED] = 1u << REQUEST_PREFILL | 1u << REQUEST_ENDED,
@@ -33,11 +26,6 @@ int request_transition(struct request *r, enum request_state to)
 	if (to == REQUEST_ENDED)
 		r->usage.finished = clock_ns();
 	return 0;
-}
-
-const char *request_state_name(enum request_state state)
-{
-	return state_names[state];
 }
 
 bool request_has_penalties(const struct request *r)

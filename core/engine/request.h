@@ -61,9 +61,6 @@ struct request {
 /* Move to `to`; -EINVAL for a transition that is not legal (a bug, never silent). */
 int request_transition(struct request *r, enum request_state to);
 
-/* "queued", ... Static. */
-const char *request_state_name(enum request_state state);
-
 /*
  * Copy what the caller asked for. `ids` is the tokenized prompt (ownership moves
  * here on success); `limit` as above; `vocab` sizes the penalty index.

@@ -35,12 +35,6 @@ static inline void mm_arena_reset(struct mm_arena *a, uint64_t mark)
 	a->used = mark;
 }
 
-/* Where the host reaches address `addr` of the arena, or NULL for pure device memory. */
-static inline void *mm_arena_host(const struct mm_arena *a, aios_addr addr)
-{
-	return a->mem.host ? (char *)a->mem.host + (addr - a->mem.addr) : NULL;
-}
-
 /* A tensor with rows, planes and scales from the arena. */
 int mm_arena_tensor(struct mm_arena *a, uint32_t dtype, uint32_t rows, uint32_t cols,
 		    struct aios_tensor *out, struct aios_status *st);
