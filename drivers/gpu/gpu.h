@@ -178,6 +178,26 @@ GPU_FN void gpu_async_wait(uint32_t n)
 	}
 }
 
+/*
+ * A launch that may begin before the one ahead of it in the queue has ended: nothing of that one
+ * (or of any before it) may be read, and nothing written, before gpu_grid_wait(). Every kernel
+ * calls it once in every thread that touches global memory, weights to be fetched ahead excepted.
+ * gpu_grid_go() lets the next launch begin. Both do nothing in an ordinary launch.
+ */
+GPU_FN void gpu_grid_wait(void)
+{
+#if __CUDA_ARCH__ >= 900
+	asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+GPU_FN void gpu_grid_go(void)
+{
+#if __CUDA_ARCH__ >= 900
+	asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
 #endif
 
 /* --- HIP -------------------------------------------------------------------- */
@@ -231,6 +251,17 @@ GPU_FN void gpu_async_wait(uint32_t n)
 	(void)n;
 }
 
+#endif
+
+#if defined(GPU_SHIM) || defined(__HIP__)
+/* Launches never overlap here. */
+GPU_FN void gpu_grid_wait(void)
+{
+}
+
+GPU_FN void gpu_grid_go(void)
+{
+}
 #endif
 
 /* --- built from these --------------------------------------------------------- */

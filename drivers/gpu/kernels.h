@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kernels.h - every kernel of drivers/gpu, once: X(name, argument struct, threads a block).
+ * kernels.h - every kernel of drivers/gpu, once: X(name, argument struct, threads a block). Those
+ * of kernels.cu come first, those of sm90.cu from GPU_SHARED_KERNELS on.
  * The entry point in the device image is `gpu_<name>`, extern "C"; its one parameter is the
  * argument struct by value; no block has more threads than stated here.
  */
@@ -38,9 +39,17 @@
 	X(all_reduce, gpu_all_reduce_args, 256)                                                    \
 	X(all_gather, gpu_all_gather_args, 256)
 
+/*
+ * Those of sm90.cu, which use the matrix units and bulk copies of compute capability 9.0. A
+ * second device image holds them; a device without them never gets a plan that launches one.
+ */
+#define GPU_SM90_KERNELS(X)
+
 #define GPU_KERNEL_ENUM(name, args, threads) GPU_K_##name,
 enum gpu_kernel {
-	GPU_KERNELS(GPU_KERNEL_ENUM) GPU_KERNEL_COUNT
+	GPU_KERNELS(GPU_KERNEL_ENUM) GPU_SHARED_KERNELS,
+	GPU_SM90_FIRST = GPU_SHARED_KERNELS - 1,
+	GPU_SM90_KERNELS(GPU_KERNEL_ENUM) GPU_KERNEL_COUNT
 };
 #undef GPU_KERNEL_ENUM
 
