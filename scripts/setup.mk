@@ -15,7 +15,7 @@ deps:
 	$(Q)scripts/deps
 
 # `demo` and the checks must work on a machine that has git and make alone.
-demo check check-unit check-conformance check-e2e: ready
+demo check check-unit check-conformance check-e2e check-invariance: ready
 .PHONY: ready
 ready:
 	$(Q)scripts/deps --if-missing
@@ -29,6 +29,10 @@ demo:
 
 check check-unit check-conformance check-e2e:
 	$(again) O=$(O) T="$(T)" run-$@
+
+# The full grid; check runs a part of it.
+check-invariance:
+	+$(Q)AIOS_INVARIANCE=full $(MAKE) $(jobs) V=$(V) O=$(O) T="$(T)" run-$@
 
 # The whole quick kit of `aios conform` on every seeded bug; check runs what is meant for each.
 check-mutation: ready

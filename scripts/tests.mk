@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Tests. tests/{unit,conformance,e2e}/Makefile list `test-y += test_bpe.o`; the file exposes
+# Tests. tests/{unit,conformance,e2e,invariance}/Makefile list `test-y += test_bpe.o`; the file exposes
 # `Suite *test_bpe_suite(void)`. All suites go into one program, $(O)/tests/run-tests, whose
 # arguments choose categories. `make check T="test_bpe test_arena"` builds and runs just those.
 #
@@ -44,11 +44,11 @@ test-env := AIOS_TEST_BUILD=$(abspath $(O)) AIOS_TEST_SRC=$(CURDIR) UBSAN_OPTION
 	    CK_TIMEOUT_MULTIPLIER=$(if $(san-flags),20,4) $(if $(san-flags),CK_FORK=$${CK_FORK:-no})
 TEST_WRAPPER ?=
 
-.PHONY: run-check run-check-unit run-check-conformance run-check-e2e tests
+.PHONY: run-check run-check-unit run-check-conformance run-check-e2e run-check-invariance tests
 tests: all $(testmod-files) $(runner)
 run-check: tests style-check
 	$(Q)$(test-env) $(TEST_WRAPPER) $(runner)
-run-check-unit run-check-conformance run-check-e2e: run-check-%: tests
+run-check-unit run-check-conformance run-check-e2e run-check-invariance: run-check-%: tests
 	$(Q)$(test-env) $(TEST_WRAPPER) $(runner) $*
 
 # Under valgrind: one process, so that a leak is charged to the test that made it.

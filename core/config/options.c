@@ -78,6 +78,9 @@ const struct aios_option config_core_options[] = {
 	    ENGINE, "Memory of the KV cache; 0: enough for the largest batch, as far as it fits."),
 	ROW("engine", "kv_cache_policy", CHOICE, "paged", 0, 0, "paged", "kv-cache-policy", 0, "NAME",
 	    "Engine", ENGINE, "How the KV cache is managed."),
+	ROW("engine", "graphs", CHOICE, "auto", 0, 0, "auto|on|off", "graphs", 0, "WHEN", "Engine",
+	    ENGINE, "Capture decode steps as graphs and replay them where the driver can; auto: unless a "
+		    "hook wants to see every launch. Results do not depend on it."),
 	ROW("engine", "memory_limit", SIZE, "0", 0, BYTES_HUGE, NULL, "memory-limit", 0, "BYTES",
 	    "Engine", ENGINE, "Device memory the engine may use in all; 0: what is free."),
 	ROW("engine", "tensor_parallel", INT, "1", 1, 16, NULL, "tensor-parallel", 0, "N", "Engine",

@@ -311,6 +311,59 @@ int queue_elapsed(struct queue *q, uint64_t from, uint64_t to, uint64_t *ns, str
 			     dev->ops->elapsed(dev->dev, q->queue, from, to, ns, st), st);
 }
 
+void device_graph_destroy(struct device *dev, void *graph)
+{
+	if (graph)
+		dev->ops->graph_destroy(dev->dev, graph);
+}
+
+int queue_graph_begin(struct queue *q, struct aios_status *st)
+{
+	struct device *dev = q->device;
+	int rc = device_check(dev, "graph_begin", st);
+
+	if (rc < 0)
+		return rc;
+	return device_result(dev, "graph_begin", dev->ops->graph_begin(dev->dev, q->queue, st), st);
+}
+
+int queue_graph_end(struct queue *q, void **graph, struct aios_status *st)
+{
+	struct device *dev = q->device;
+
+	void *second = NULL;
+	int rc, again;
+
+	*graph = NULL;
+	aios_status_clear(st);
+	rc = device_result(dev, "graph_end", dev->ops->graph_end(dev->dev, q->queue, graph, st),
+			   st);
+	if (rc >= 0 || dev->lost)
+		return rc;
+	/* Is the capture over? Else work that follows would go into a graph that never runs. */
+	again = dev->ops->graph_end(dev->dev, q->queue, &second, NULL);
+	if (again == 0)
+		device_graph_destroy(dev, second);
+	else if (again != -EINVAL)
+		return device_result(dev, "graph_end",
+				     aios_fail(st, -AIOS_DEVICE_LOST,
+					       "the queue does not leave capture: %s",
+					       strerror(-again)),
+				     st);
+	return rc;
+}
+
+int queue_graph_launch(struct queue *q, void *graph, struct aios_status *st)
+{
+	struct device *dev = q->device;
+	int rc = device_check(dev, "graph_launch", st);
+
+	if (rc < 0)
+		return rc;
+	return device_result(dev, "graph_launch",
+			     dev->ops->graph_launch(dev->dev, q->queue, graph, st), st);
+}
+
 int queue_sync(struct queue *q, uint64_t timeout_ns, struct aios_status *st)
 {
 	struct device *dev = q->device;

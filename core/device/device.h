@@ -100,6 +100,16 @@ int queue_mark(struct queue *q, uint64_t *value, struct aios_status *st);
 int queue_elapsed(struct queue *q, uint64_t from, uint64_t to, uint64_t *ns,
 		  struct aios_status *st);
 
+/*
+ * Capture: what is enqueued between begin and end becomes a graph instead of running. -ENOSYS when
+ * the driver has none. After a begin that worked, end is called whatever happened in between. An
+ * end that fails leaves the queue as it was before begin, or the device is lost.
+ */
+int queue_graph_begin(struct queue *q, struct aios_status *st);
+int queue_graph_end(struct queue *q, void **graph, struct aios_status *st);
+int queue_graph_launch(struct queue *q, void *graph, struct aios_status *st);
+void device_graph_destroy(struct device *dev, void *graph); /* takes NULL; it is not running */
+
 /* Fill a rows tensor: row_bytes padded to 16; scale and plane 0. Returns the bytes of the elements. */
 uint64_t tensor_rows(struct aios_tensor *t, uint32_t dtype, uint32_t rows, uint32_t cols);
 

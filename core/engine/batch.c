@@ -14,51 +14,85 @@ static uint64_t region(uint64_t *at, uint64_t n, uint64_t size)
 	return offset;
 }
 
-int batch_init(struct batch *b, struct mm_arena *arena, uint32_t max_tokens, uint32_t max_seqs,
-	       uint32_t max_blocks, uint32_t max_logits, struct aios_status *st)
+/* Point the arrays of a layout into the mirror; returns the layout's bytes. `a` may be NULL. */
+static uint64_t lay_out(const struct batch_size *s, char *host, struct batch_arrays *a)
 {
-	uint64_t at = 0, ids, positions, seq_ids, seq_start, seq_len, logit_rows, sample, table;
+	uint64_t at = 0, word = sizeof(int32_t);
+	uint64_t ids = region(&at, s->tokens, word);
+	uint64_t positions = region(&at, s->tokens, word);
+	uint64_t seq_ids = region(&at, s->tokens, word);
+	uint64_t seq_start = region(&at, s->seqs + 1ull, word);
+	uint64_t seq_len = region(&at, s->seqs, word);
+	uint64_t logit_rows = region(&at, s->logits, word);
+	uint64_t sample = region(&at, s->logits, sizeof(struct aios_sample_row));
+	uint64_t table = region(&at, (uint64_t)s->seqs * s->blocks, word);
+
+	if (!a)
+		return at;
+	a->ids = (int32_t *)(void *)(host + ids);
+	a->positions = (int32_t *)(void *)(host + positions);
+	a->seq_ids = (int32_t *)(void *)(host + seq_ids);
+	a->seq_start = (int32_t *)(void *)(host + seq_start);
+	a->seq_len = (int32_t *)(void *)(host + seq_len);
+	a->logit_rows = (int32_t *)(void *)(host + logit_rows);
+	a->sample = (struct aios_sample_row *)(void *)(host + sample);
+	a->block_table = (int32_t *)(void *)(host + table);
+	return at;
+}
+
+/* Pinned memory makes the upload asynchronous and cheap; without it the driver stages. */
+static void pin_mirror(struct batch *b, struct device *dev)
+{
+	struct aios_heap_info heap;
+
+	if (device_heap_info(dev, AIOS_HEAP_PINNED, &heap, NULL) < 0 || heap.total == 0 ||
+	    device_alloc(dev, AIOS_HEAP_PINNED, b->bytes, "the batch arrays", &b->pinned, NULL) < 0)
+		return;
+	if (!b->pinned.host) {
+		device_free(dev, &b->pinned);
+		return;
+	}
+	b->owner = device_get(dev);
+	b->host = b->pinned.host;
+	memset(b->host, 0, b->bytes);
+}
+
+int batch_init(struct batch *b, struct mm_arena *arena, const struct batch_size *max,
+	       struct aios_status *st)
+{
 	int rc;
 
 	memset(b, 0, sizeof(*b));
-	b->max_tokens = max_tokens;
-	b->max_seqs = max_seqs;
-	b->max_blocks = max_blocks;
-	b->max_logits = max_logits;
-	ids = region(&at, max_tokens, sizeof(int32_t));
-	positions = region(&at, max_tokens, sizeof(int32_t));
-	seq_ids = region(&at, max_tokens, sizeof(int32_t));
-	seq_start = region(&at, max_seqs + 1ull, sizeof(int32_t));
-	seq_len = region(&at, max_seqs, sizeof(int32_t));
-	logit_rows = region(&at, max_logits, sizeof(int32_t));
-	sample = region(&at, max_logits, sizeof(struct aios_sample_row));
-	table = region(&at, (uint64_t)max_seqs * max_blocks, sizeof(int32_t));
-	b->bytes = at;
-	rc = mm_arena_alloc(arena, at, &b->device, st);
+	b->max = *max;
+	b->bytes = lay_out(max, NULL, NULL);
+	rc = mm_arena_alloc(arena, b->bytes, &b->device, st);
 	if (rc < 0)
 		return rc;
-	b->host = calloc(1, at);
+	if (arena->device)
+		pin_mirror(b, arena->device);
+	if (!b->host)
+		b->host = calloc(1, b->bytes);
 	if (!b->host)
 		return aios_fail(st, -ENOMEM, "no host memory for the batch arrays");
-	b->a.ids = (int32_t *)(void *)(b->host + ids);
-	b->a.positions = (int32_t *)(void *)(b->host + positions);
-	b->a.seq_ids = (int32_t *)(void *)(b->host + seq_ids);
-	b->a.seq_start = (int32_t *)(void *)(b->host + seq_start);
-	b->a.seq_len = (int32_t *)(void *)(b->host + seq_len);
-	b->a.logit_rows = (int32_t *)(void *)(b->host + logit_rows);
-	b->a.sample = (struct aios_sample_row *)(void *)(b->host + sample);
-	b->a.block_table = (int32_t *)(void *)(b->host + table);
+	batch_begin(b, max);
 	return 0;
 }
 
 void batch_finish(struct batch *b)
 {
-	free(b->host);
+	if (b->owner) {
+		device_free(b->owner, &b->pinned);
+		device_put(b->owner);
+	} else {
+		free(b->host);
+	}
 	memset(b, 0, sizeof(*b));
 }
 
-void batch_clear(struct batch *b)
+void batch_begin(struct batch *b, const struct batch_size *size)
 {
+	b->size = *size;
+	b->used = lay_out(size, b->host, &b->a);
 	b->n_tokens = 0;
 	b->n_seqs = 0;
 	b->n_logits = 0;
@@ -71,7 +105,7 @@ void batch_add_seq(struct batch *b, const int32_t *pages, uint32_t n_pages, uint
 {
 	uint32_t s = b->n_seqs++;
 
-	memcpy(&b->a.block_table[(size_t)s * b->max_blocks], pages, n_pages * sizeof(*pages));
+	memcpy(&b->a.block_table[(size_t)s * b->size.blocks], pages, n_pages * sizeof(*pages));
 	b->a.seq_start[s] = (int32_t)b->n_tokens;
 	b->a.seq_start[s + 1] = (int32_t)b->n_tokens;
 	b->a.seq_len[s] = (int32_t)kv_len;
@@ -98,11 +132,27 @@ uint32_t batch_add_logits(struct batch *b)
 	return b->n_logits++;
 }
 
+void batch_pad(struct batch *b)
+{
+	uint32_t t;
+
+	while (b->n_seqs < b->size.seqs) {
+		t = b->n_tokens++;
+		b->a.ids[t] = -1;
+		b->a.positions[t] = -1;
+		b->a.seq_ids[t] = (int32_t)b->n_seqs;
+		b->a.seq_len[b->n_seqs] = 0;
+		memset(&b->a.block_table[(size_t)b->n_seqs * b->size.blocks], 0,
+		       b->size.blocks * sizeof(int32_t));
+		b->a.seq_start[++b->n_seqs] = (int32_t)b->n_tokens;
+		b->a.logit_rows[b->n_logits] = -1;
+		memset(&b->a.sample[b->n_logits++], 0, sizeof(*b->a.sample));
+	}
+}
+
 int batch_upload(struct batch *b, struct queue *q, struct aios_status *st)
 {
-	const char *end = (const char *)&b->a.block_table[(size_t)b->n_seqs * b->max_blocks];
-
-	return queue_upload(q, b->device, b->host, (uint64_t)(end - b->host), st);
+	return queue_upload(q, b->device, b->host, b->used, st);
 }
 
 void batch_view(const struct batch *b, struct aios_batch *out)
@@ -110,7 +160,7 @@ void batch_view(const struct batch *b, struct aios_batch *out)
 	memset(out, 0, sizeof(*out));
 	out->n_tokens = b->n_tokens;
 	out->n_seqs = b->n_seqs;
-	out->max_blocks = b->max_blocks;
+	out->max_blocks = b->size.blocks;
 	out->max_q = b->max_q;
 	out->max_kv = b->max_kv;
 	out->positions = batch_addr(b, b->a.positions);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * batch.h - one step's ragged batch: built in a host mirror, uploaded in one copy.
- * The arrays have fixed places for the largest batch, so that addresses never
- * change between steps.
+ * batch_begin() lays the arrays out tightly for the step's counts, so only what is
+ * used travels, and the same counts give the same addresses (a captured graph
+ * relies on that).
  */
 #ifndef CORE_ENGINE_BATCH_H
 #define CORE_ENGINE_BATCH_H
@@ -12,33 +13,44 @@
 #include "core/device/device.h"
 #include "core/mm/arena.h"
 
+/* Counts that a layout is made for. */
+struct batch_size {
+	uint32_t tokens, seqs, logits;
+	uint32_t blocks; /* columns of the block table */
+};
+
 /* Host views of the arrays; the same offsets hold on the device. */
 struct batch_arrays {
-	int32_t *ids, *positions, *seq_ids; /* [max_tokens] */
-	int32_t *seq_start;                 /* [max_seqs + 1] */
-	int32_t *seq_len;                   /* [max_seqs] */
-	int32_t *logit_rows;                /* [max_logits] */
-	struct aios_sample_row *sample;     /* [max_logits] */
-	int32_t *block_table; /* [max_seqs][max_blocks]; last: only used rows travel */
+	int32_t *ids, *positions, *seq_ids; /* [tokens] */
+	int32_t *seq_start;                 /* [seqs + 1] */
+	int32_t *seq_len;                   /* [seqs] */
+	int32_t *logit_rows;                /* [logits] */
+	struct aios_sample_row *sample;     /* [logits] */
+	int32_t *block_table;               /* [seqs][blocks] */
 };
 
 struct batch {
-	uint32_t max_tokens, max_seqs, max_blocks, max_logits;
+	struct batch_size max, size; /* of the region; of this step's layout */
 	uint32_t n_tokens, n_seqs, n_logits;
-	uint32_t max_q, max_kv; /* of this step */
-	uint64_t bytes;         /* of the region */
-	char *host;             /* the mirror */
-	aios_addr device;       /* its place on the device */
+	uint32_t max_q, max_kv; /* of this step; may be raised before the view is taken */
+	uint64_t bytes, used;   /* of the region; of this step's layout */
+	char *host;             /* the mirror: pinned memory where the device has it */
+	struct aios_mem pinned; /* the mirror's memory, when it is */
+	struct device *owner;   /* of `pinned` */
+	aios_addr device;       /* the region on the device */
 	struct batch_arrays a;
 };
 
-/* Carve the region from the arena (dry or not) and make the mirror. */
-int batch_init(struct batch *b, struct mm_arena *arena, uint32_t max_tokens, uint32_t max_seqs,
-	       uint32_t max_blocks, uint32_t max_logits, struct aios_status *st);
+/*
+ * Carve the region from the arena (dry or not) and make the mirror. `max` bounds
+ * every later batch_begin().
+ */
+int batch_init(struct batch *b, struct mm_arena *arena, const struct batch_size *max,
+	       struct aios_status *st);
 void batch_finish(struct batch *b); /* takes a zeroed batch */
 
-/* Start an empty batch. */
-void batch_clear(struct batch *b);
+/* Start an empty batch with room for these counts, each at most the maximum. */
+void batch_begin(struct batch *b, const struct batch_size *size);
 
 /* A sequence joins: its block table is pages[0..n_pages), it will have kv_len keys. Then its rows follow. */
 void batch_add_seq(struct batch *b, const int32_t *pages, uint32_t n_pages, uint32_t kv_len);
@@ -49,7 +61,13 @@ void batch_add_row(struct batch *b, int32_t id, uint32_t position);
 /* Logits of the newest row are wanted; returns their index. */
 uint32_t batch_add_logits(struct batch *b);
 
-/* Upload what is used. */
+/*
+ * Fill a decode batch (one row and one logits row a sequence) up to its layout's
+ * counts with padding: empty sequences, rows at position -1, no logits row.
+ */
+void batch_pad(struct batch *b);
+
+/* Upload the layout. */
 int batch_upload(struct batch *b, struct queue *q, struct aios_status *st);
 
 /* The device's view. */

@@ -141,6 +141,17 @@ void aios_engine_interrupt(struct aios_engine *e)
 	atomic_store(&e->interrupted, true);
 }
 
+void engine_log(struct aios_engine *e, int level, const char *fmt, ...)
+{
+	char line[640];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	e->aios->log(e->aios->log_ctx, level, "engine", line);
+}
+
 static int engine_check(struct aios_engine *e, struct aios_status *st)
 {
 	aios_status_clear(st);
@@ -268,9 +279,12 @@ int aios_submit(struct aios_engine *e, const struct aios_request *req, uint64_t 
 int aios_poll(struct aios_engine *e, struct aios_event *event, uint64_t deadline_ns,
 	      struct aios_status *st)
 {
+	struct aios_status own;
 	struct queued_event *ev;
 	int rc = 0;
 
+	if (!st)
+		st = &own;
 	aios_status_clear(st);
 	for (;;) {
 		engine_take_cancels(e);
@@ -292,7 +306,7 @@ int aios_poll(struct aios_engine *e, struct aios_event *event, uint64_t deadline
 		if (!e->running.first)
 			continue;
 		/* Its requests have ended with the error; a lost device ends the engine too. */
-		if (engine_step(e, st) == -AIOS_DEVICE_LOST && st)
+		if (engine_step(e, st) == -AIOS_DEVICE_LOST)
 			e->broken = *st;
 		aios_status_clear(st);
 	}
@@ -307,6 +321,8 @@ int aios_engine_stats(struct aios_engine *e, struct aios_stats *out)
 	s.waiting = e->waiting.n;
 	s.kv_pages_used = e->kv.pages.used;
 	s.kv_pages_total = e->kv.pages.total;
+	s.graph_captures = e->step.graphs.captures;
+	s.graph_launches = e->step.graphs.launches;
 	s.memory_used = e->device->heaps[AIOS_HEAP_DEVICE].used;
 	s.memory_peak = e->device->heaps[AIOS_HEAP_DEVICE].peak;
 	s.size = size < sizeof(s) ? size : (uint32_t)sizeof(s);

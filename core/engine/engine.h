@@ -18,6 +18,7 @@
 #include "core/engine/plan.h"
 #include "core/engine/request.h"
 #include "core/engine/source.h"
+#include "core/engine/step.h"
 #include "core/engine/tokenizer.h"
 #include "core/engine/weights.h"
 #include "core/engine/workspace.h"
@@ -48,6 +49,7 @@ struct aios_engine {
 	struct mm_arena kv_arena;
 	struct kv_cache kv;
 	struct mm_pool pool; /* token counts and biases of a step */
+	struct step step;
 
 	struct request_list waiting, running;
 	struct event_queue events;
@@ -70,6 +72,9 @@ void engine_admit(struct aios_engine *e);
 /* End a request now: an END event with the reason; it leaves its list. `st` for AIOS_END_ERROR. */
 void engine_end(struct aios_engine *e, struct request *r, enum aios_end_reason reason,
 		const struct aios_status *st);
+
+/* Log one line under the name "engine". */
+void engine_log(struct aios_engine *e, int level, const char *fmt, ...) AIOS_PRINTF(3, 4);
 
 /* The running or waiting request with this id, or NULL. */
 struct request *engine_find(struct aios_engine *e, uint64_t id);

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/engine/forward.h"
 
-/* Buffers at the batch's size; the caller frees them. */
-static struct aios_tensor *sized_buffers(const struct source *src, const struct workspace *ws)
+/* Buffers at the batch's size. */
+static const struct aios_tensor *sized_buffers(const struct source *src, const struct workspace *ws)
 {
-	struct aios_tensor *t = calloc(src->info.n_buffers, sizeof(*t));
-
-	if (!t)
-		return NULL;
-	memcpy(t, ws->buffers, src->info.n_buffers * sizeof(*t));
+	memcpy(ws->sized, ws->buffers, src->info.n_buffers * sizeof(*ws->sized));
 	for (uint32_t i = 0; i < src->info.n_buffers; i++)
-		t[i].rows = ws->per_logit_row[i] ? ws->batch.n_logits : ws->batch.n_tokens;
-	return t;
+		ws->sized[i].rows = ws->per_logit_row[i] ? ws->batch.n_logits : ws->batch.n_tokens;
+	return ws->sized;
 }
 
 int forward_model(struct graph_run *run, const struct source *src,
@@ -22,7 +17,6 @@ int forward_model(struct graph_run *run, const struct source *src,
 		  const struct workspace *ws, const struct kv_cache *kv, struct aios_status *st)
 {
 	const struct batch *b = &ws->batch;
-	struct aios_tensor *buffers = sized_buffers(src, ws);
 	struct aios_forward fw = {
 		.size = sizeof(fw),
 		.n_logit_rows = b->n_logits,
@@ -30,7 +24,7 @@ int forward_model(struct graph_run *run, const struct source *src,
 		.ids = batch_addr(b, b->a.ids),
 		.logit_rows = batch_addr(b, b->a.logit_rows),
 		.weights = w->tensors,
-		.buffers = buffers,
+		.buffers = sized_buffers(src, ws),
 		.kv = kv->layers,
 		.rope_cos = ws->rope_cos,
 		.rope_sin = ws->rope_sin,
@@ -38,14 +32,9 @@ int forward_model(struct graph_run *run, const struct source *src,
 		.ctx = run,
 		.emit = graph_emit,
 	};
-	int rc;
 
-	if (!buffers)
-		return aios_fail(st, -ENOMEM, "no host memory for a step");
 	batch_view(b, &fw.batch);
-	rc = src->model_ops->forward(src->model, &fw, st);
-	free(buffers);
-	return rc;
+	return src->model_ops->forward(src->model, &fw, st);
 }
 
 void forward_logits(const struct source *src, const struct workspace *ws, struct aios_tensor *out)

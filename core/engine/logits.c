@@ -30,10 +30,11 @@ static int logits_pass(struct aios_engine *e, const int32_t *ids, uint32_t at, u
 {
 	struct workspace *ws = &e->workspace;
 	struct graph_run run = { e->device, &e->queue, &ws->scratch };
+	const struct batch_size size = { n, 1, n, kv_pages_for(&e->kv, at + n) };
 	int rc;
 
-	batch_clear(&ws->batch);
-	batch_add_seq(&ws->batch, pages, kv_pages_for(&e->kv, at + n), at + n);
+	batch_begin(&ws->batch, &size);
+	batch_add_seq(&ws->batch, pages, size.blocks, at + n);
 	for (uint32_t i = 0; i < n; i++) {
 		batch_add_row(&ws->batch, ids[at + i], at + i);
 		batch_add_logits(&ws->batch);
@@ -49,7 +50,7 @@ static int logits_pass(struct aios_engine *e, const int32_t *ids, uint32_t at, u
 int aios_logits(struct aios_engine *e, const int32_t *ids, size_t n, float *out,
 		struct aios_status *st)
 {
-	uint32_t step = e->workspace.batch.max_logits, total = (uint32_t)n, pages_n, rows;
+	uint32_t step = e->workspace.batch.max.logits, total = (uint32_t)n, pages_n, rows;
 	int32_t *pages;
 	int rc;
 

@@ -8,6 +8,8 @@
 #include "core/lib/clock.h"
 #include "core/module/registry.h"
 
+#define CLOSE_NS (30ull * 1000000000ull)
+
 /* Everything that the plan decided, allocated and filled. */
 static int engine_allocate(struct aios_engine *e, const struct workspace *planned,
 			   aios_progress_fn progress, void *progress_ctx, struct aios_status *st)
@@ -30,6 +32,8 @@ static int engine_allocate(struct aios_engine *e, const struct workspace *planne
 	if (rc == 0)
 		rc = kv_init(&e->kv, &e->kv_arena, &e->source.info, e->types.kv, e->plan.kv_pages,
 			     e->plan.page_size, st);
+	if (rc == 0)
+		rc = step_open(e, st);
 	return rc;
 }
 
@@ -149,6 +153,9 @@ void aios_engine_close(struct aios_engine *e)
 	while (e->waiting.first)
 		engine_end(e, e->waiting.first, AIOS_END_CANCELLED, NULL);
 	event_queue_finish(&e->events);
+	if (e->queue.device && !e->device->lost)
+		queue_sync(&e->queue, CLOSE_NS, NULL);
+	step_close(e);
 	queue_close(&e->queue);
 	mm_pool_finish(&e->pool);
 	kv_finish(&e->kv);

@@ -16,6 +16,17 @@ static uint32_t config_u32(const struct aios_config *cfg, const char *key)
 	return (uint32_t)v;
 }
 
+/* Under "auto" not when a hook is there: it wants to see every launch. */
+static bool want_graphs(const struct aios_config *cfg)
+{
+	const char *graphs = aios_config_get(cfg, "engine", "graphs");
+	const char *hook = aios_config_get(cfg, "aios", "hook");
+
+	if (graphs && strcmp(graphs, "on") == 0)
+		return true;
+	return (!graphs || strcmp(graphs, "auto") == 0) && (!hook || !hook[0]);
+}
+
 int engine_config_read(const struct aios_config *cfg, struct engine_config *out,
 		       struct aios_status *st)
 {
@@ -25,6 +36,7 @@ int engine_config_read(const struct aios_config *cfg, struct engine_config *out,
 	out->max_batch_tokens = config_u32(cfg, "max_batch_tokens");
 	out->page_size = config_u32(cfg, "page_size");
 	out->segments = config_u32(cfg, "tp_max");
+	out->graphs = want_graphs(cfg);
 	aios_config_get_size(cfg, "engine", "kv_memory", &out->kv_memory);
 	aios_config_get_size(cfg, "engine", "memory_limit", &out->memory_limit);
 	if (config_u32(cfg, "tensor_parallel") != 1)

@@ -21,6 +21,7 @@ struct engine_config {
 	uint64_t memory_limit; /* 0: what is free */
 	uint32_t tensor_parallel;
 	uint32_t segments; /* S */
+	bool graphs;       /* capture decode steps where the driver can */
 };
 
 int engine_config_read(const struct aios_config *cfg, struct engine_config *out,

@@ -4,6 +4,7 @@
 
 #include "core/engine/forward.h"
 #include "core/engine/workspace.h"
+#include "core/lib/array.h"
 #include "core/numerics/rope.h"
 
 #define TABLE_ROWS 1024u /* rope rows made at a time */
@@ -19,8 +20,9 @@ static int carve_buffers(struct workspace *ws, const struct source *src,
 	int rc = 0;
 
 	ws->buffers = calloc(src->info.n_buffers, sizeof(*ws->buffers));
+	ws->sized = calloc(src->info.n_buffers, sizeof(*ws->sized));
 	ws->per_logit_row = calloc(src->info.n_buffers, sizeof(*ws->per_logit_row));
-	if (!ws->buffers || !ws->per_logit_row)
+	if (!ws->buffers || !ws->sized || !ws->per_logit_row)
 		return aios_fail(st, -ENOMEM, "no host memory for the list of buffers");
 	for (uint32_t i = 0; i < src->info.n_buffers && rc == 0; i++) {
 		memset(&b, 0, sizeof(b));
@@ -54,11 +56,15 @@ static int carve_tables(struct workspace *ws, const struct source *src,
 {
 	uint64_t half = src->info.rope.rot_dim / 2;
 	uint64_t bytes = half * plan->context_length * sizeof(float);
-	uint32_t blocks = (plan->context_length + plan->page_size - 1) / plan->page_size;
+	const struct batch_size max = {
+		.tokens = plan->max_batch_tokens,
+		.seqs = plan->max_batch_size,
+		.logits = max_logits,
+		.blocks = (plan->context_length + plan->page_size - 1) / plan->page_size,
+	};
 	int rc;
 
-	rc = batch_init(&ws->batch, &ws->tables, plan->max_batch_tokens, plan->max_batch_size,
-			blocks, max_logits, st);
+	rc = batch_init(&ws->batch, &ws->tables, &max, st);
 	ws->rope_rows = plan->context_length;
 	if (rc == 0)
 		rc = mm_arena_alloc(&ws->tables, bytes, &ws->rope_cos, st);
@@ -93,7 +99,8 @@ static int carve_arenas(struct workspace *ws, struct device *dev, const struct w
 /* Emit everything a step may emit at these counts, launching nothing; the scratch arena remembers its peak. */
 static int measure_step(struct workspace *ws, struct device *dev, const struct source *src,
 			const struct aios_model_types *types, const struct weights *w,
-			const struct kv_cache *kv, const uint32_t counts[3], struct aios_status *st)
+			const struct kv_cache *kv, const struct batch_size *size,
+			struct aios_status *st)
 {
 	struct graph_run run = { dev, NULL, &ws->scratch };
 	struct forward_tail tail = {
@@ -107,10 +114,11 @@ static int measure_step(struct workspace *ws, struct device *dev, const struct s
 	struct batch *b = &ws->batch;
 	int rc;
 
-	b->n_tokens = counts[0];
-	b->n_seqs = counts[1];
-	b->n_logits = counts[2];
-	b->max_q = counts[0] - counts[1] + 1;
+	batch_begin(b, size);
+	b->n_tokens = size->tokens;
+	b->n_seqs = size->seqs;
+	b->n_logits = size->logits;
+	b->max_q = size->tokens - size->seqs + 1;
 	b->max_kv = ws->rope_rows;
 	rc = forward_model(&run, src, types, w, ws, kv, st);
 	if (rc == 0)
@@ -118,29 +126,44 @@ static int measure_step(struct workspace *ws, struct device *dev, const struct s
 	tail.sample = false;
 	if (rc == 0)
 		rc = forward_tail(&run, src, ws, &tail, st);
-	batch_clear(b);
+	batch_begin(b, &b->max);
 	return rc;
 }
 
-/* Scratch for the largest and the smallest steps: prefill, full decode, a single token. */
+/*
+ * Scratch for every step there may be. What an op takes need not grow with the batch (a
+ * small one may be split wider), so every size of a decode step is asked for, and
+ * prompts at sizes so close that a margin covers what lies between.
+ */
 static int measure_scratch(struct workspace *ws, struct device *dev, const struct source *src,
 			   const struct aios_model_types *types, const struct weights *w,
 			   const struct aios_plan *plan, struct aios_status *st)
 {
-	uint32_t t = plan->max_batch_tokens, s = plan->max_batch_size, l = ws->batch.max_logits;
-	const uint32_t shapes[][3] = {
-		{ t, 1, 1 }, { t, s, s }, { s, s, s }, { t < l ? t : l, 1, t < l ? t : l },
-		{ 1, 1, 1 },
-	};
+	uint32_t most = plan->max_batch_tokens, seqs = plan->max_batch_size, blocks, logits, n = 1;
+	struct batch_size size;
 	struct mm_arena pages;
 	struct kv_cache kv;
 	int rc;
 
 	mm_arena_init_dry(&pages, "the KV cache");
+	blocks = ws->batch.max.blocks;
 	rc = kv_init(&kv, &pages, &src->info, types->kv, 1, plan->page_size, st);
-	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]) && rc == 0; i++)
-		rc = measure_step(ws, dev, src, types, w, &kv, shapes[i], st);
-	ws->scratch_bytes = ws->scratch.peak;
+	for (; rc == 0; n += n / 16 + 1) {
+		n = n < most ? n : most;
+		logits = n < ws->batch.max.logits ? n : ws->batch.max.logits;
+		size = (struct batch_size){ n, n < seqs ? n : seqs, logits, blocks };
+		rc = measure_step(ws, dev, src, types, w, &kv, &size, st);
+		size.seqs = 1;
+		if (rc == 0)
+			rc = measure_step(ws, dev, src, types, w, &kv, &size, st);
+		if (n == most)
+			break;
+	}
+	for (n = 1; n <= seqs && rc == 0; n += n < 256 ? 1 : n / 16) {
+		size = (struct batch_size){ n, n, n, blocks };
+		rc = measure_step(ws, dev, src, types, w, &kv, &size, st);
+	}
+	ws->scratch_bytes = align_up(ws->scratch.peak + ws->scratch.peak / 8, MM_ALIGN);
 	kv_finish(&kv);
 	return rc;
 }
@@ -177,6 +200,7 @@ void workspace_finish(struct workspace *ws)
 	mm_arena_finish(&ws->tables);
 	mm_arena_finish(&ws->scratch);
 	free(ws->buffers);
+	free(ws->sized);
 	free(ws->per_logit_row);
 	memset(ws, 0, sizeof(*ws));
 }

@@ -22,7 +22,8 @@ struct workspace {
 	struct mm_arena scratch;     /* of ops, reset after each */
 	uint64_t scratch_bytes;      /* what the largest step takes of it */
 	struct aios_tensor *buffers; /* [n_buffers], rows = the largest batch */
-	uint32_t *per_logit_row;     /* [n_buffers] */
+	struct aios_tensor *sized; /* [n_buffers], rows = this step's: forward_model() sets them */
+	uint32_t *per_logit_row;   /* [n_buffers] */
 	struct batch batch;
 	aios_addr rope_cos, rope_sin; /* F32[rope_rows][rot_dim / 2] */
 	uint32_t rope_rows;

@@ -359,6 +359,7 @@ struct aios_stats {
 	uint64_t step_ns;                  /* time inside steps */
 	uint64_t load_ns;                  /* time of aios_engine_open() */
 	uint64_t memory_used, memory_peak; /* device heap, bytes allocated by this engine */
+	uint64_t graph_captures, graph_launches; /* of decode steps */
 };
 
 AIOS_API int aios_engine_stats(struct aios_engine *engine, struct aios_stats *out);

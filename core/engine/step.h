@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * step.h - what one step works with. Allocated once, with room for the largest
+ * step, so that a step allocates nothing (token lists of penalties grow to their
+ * peak and stay).
+ */
+#ifndef CORE_ENGINE_STEP_H
+#define CORE_ENGINE_STEP_H
+
+#include "core/engine/forward.h"
+#include "core/engine/graphs.h"
+#include "core/mm/pool.h"
+
+struct request;
+
+/* A request's part in a step. */
+struct member {
+	struct request *r;
+	uint32_t rows;
+	int32_t logits; /* index of its logits row, or -1 */
+};
+
+/* A list that all members' entries are gathered in. */
+struct step_list {
+	void *host;
+	size_t cap;
+	size_t n;              /* entries of this step */
+	struct mm_block block; /* on the device, until the step is done */
+};
+
+struct step {
+	struct member *members; /* [max_batch_size] */
+	uint32_t n;
+	struct forward_tail tail;
+	struct step_list counts, bias;
+	char *host;             /* the outputs: pinned memory where the device has it */
+	struct aios_mem pinned; /* its memory, when it is */
+	int32_t *ids;           /* [logits rows] */
+	float *logprobs;        /* [logits rows] */
+	int32_t *top_ids;       /* [logits rows][n_top] */
+	float *top;
+	struct step_graphs graphs;
+};
+
+struct aios_engine;
+
+int step_open(struct aios_engine *e, struct aios_status *st);
+void step_close(struct aios_engine *e); /* takes a zeroed step; the queue is idle */
+
+#endif /* CORE_ENGINE_STEP_H */
