@@ -13,9 +13,12 @@
 #include "shim_run.h"
 
 #include "kernels.cu"
+#include "sm90.cu"
 
 #define SHIM_MAX_THREADS 512
 #define SHIM_MAX_COPIES 128
+#define SHIM_MAX_FLIGHTS 4096
+#define SHIM_NAMED 16
 #define SHIM_STACK 65536
 #define SHIM_POISON 0xa5
 
@@ -23,6 +26,7 @@ enum shim_state {
 	SHIM_READY,
 	SHIM_AT_BARRIER,
 	SHIM_IN_WAVE,
+	SHIM_AT_OBJECT, /* until shim_wake() of what it waits for */
 	SHIM_DONE
 };
 
@@ -30,12 +34,13 @@ enum shim_state {
 struct shim_copy {
 	void *dst;
 	const void *src;
-	uint32_t group;
+	uint32_t group, valid; /* bytes to read, the others are zeros */
 };
 
 struct shim_fiber {
 	void *sp;
 	unsigned char *stack;
+	const void *waits_for;
 	uint32_t tid;
 	enum shim_state state;
 	uint32_t n_copies, group;
@@ -47,6 +52,21 @@ struct shim_wave {
 	uint32_t turn;
 	const char *site; /* of the operation */
 	struct shim_lanes lanes[2];
+};
+
+/* Named barriers. */
+struct shim_named {
+	uint32_t threads, arrived;
+	const char *site;
+};
+
+/* What is under way and tells `bar` when it has come. */
+struct shim_flight {
+	void *dst;
+	const void *src;
+	uint32_t bytes;
+	uint64_t *bar;
+	struct shim_fiber *fiber; /* no copy: the arrival after this one's copies */
 };
 
 /* A block in execution. */
@@ -61,6 +81,9 @@ struct shim {
 	struct shim_fiber fibers[SHIM_MAX_THREADS];
 	struct shim_wave waves[SHIM_MAX_THREADS / 32];
 	uint32_t order[SHIM_MAX_THREADS];
+	struct shim_named named[SHIM_NAMED];
+	uint32_t n_flights;
+	struct shim_flight flights[SHIM_MAX_FLIGHTS];
 };
 
 struct shim_place shim_here;
@@ -173,6 +196,14 @@ static void shim_release(uint32_t first, uint32_t n, enum shim_state state)
 			shim->fibers[i].state = SHIM_READY;
 }
 
+/* Those that wait for it go on. */
+static void shim_wake(const void *object)
+{
+	for (uint32_t i = 0; i < shim->threads; i++)
+		if (shim->fibers[i].state == SHIM_AT_OBJECT && shim->fibers[i].waits_for == object)
+			shim->fibers[i].state = SHIM_READY;
+}
+
 void shim_barrier(const char *site)
 {
 	if (shim->live < shim->threads)
@@ -216,21 +247,32 @@ const struct shim_lanes *shim_exchange(uint32_t v, const char *site)
 
 /* --- asynchronous copies ----------------------------------------------------------- */
 
-void shim_async_copy(void *dst, const void *src)
+static void shim_copy_now(const struct shim_copy *c)
+{
+	if (c->valid)
+		memcpy(c->dst, c->src, c->valid);
+	memset((unsigned char *)c->dst + c->valid, 0, 16 - c->valid);
+}
+
+static void shim_async(void *dst, const void *src, uint32_t valid)
 {
 	struct shim_fiber *f = shim->now;
+	struct shim_copy copy = { dst, src, f->group, valid };
 
 	if (((uintptr_t)dst | (uintptr_t)src) % 16)
 		shim_die("an asynchronous copy is not aligned");
 	if (shim->config->order == SHIM_RANDOM && shim_random(2)) {
-		memcpy(dst, src, 16); /* as early as possible */
+		shim_copy_now(&copy); /* as early as possible */
 		return;
 	}
 	if (f->n_copies == SHIM_MAX_COPIES)
 		shim_die("more than %d asynchronous copies", SHIM_MAX_COPIES);
-	f->copies[f->n_copies].dst = dst;
-	f->copies[f->n_copies].src = src;
-	f->copies[f->n_copies++].group = f->group;
+	f->copies[f->n_copies++] = copy;
+}
+
+void shim_async_copy(void *dst, const void *src)
+{
+	shim_async(dst, src, 16);
 }
 
 void shim_async_commit(void)
@@ -246,12 +288,14 @@ void shim_async_wait(uint32_t n)
 
 	for (uint32_t i = 0; i < f->n_copies; i++) {
 		if (f->copies[i].group + n < f->group)
-			memcpy(f->copies[i].dst, f->copies[i].src, 16);
+			shim_copy_now(&f->copies[i]);
 		else
 			f->copies[left++] = f->copies[i];
 	}
 	f->n_copies = left;
 }
+
+#include "shim_matrix.inc"
 
 /* --- blocks ------------------------------------------------------------------------- */
 
@@ -266,6 +310,7 @@ static void shim_thread(void)
 	for (;;) {
 		switch (shim->launch->kernel) {
 			GPU_KERNELS(SHIM_CASE)
+			GPU_SM90_KERNELS(SHIM_CASE)
 		}
 		shim->live--;
 		shim->waves[shim->now->tid / shim->config->wave].left++;
@@ -298,6 +343,8 @@ static void shim_block(void)
 	shim->live = n;
 	shim->arrived = 0;
 	memset(shim->waves, 0, sizeof(shim->waves));
+	memset(shim->named, 0, sizeof(shim->named));
+	shim->n_flights = 0;
 	for (i = 0; i < n; i++) {
 		shim->fibers[i].state = SHIM_READY;
 		shim->fibers[i].n_copies = 0;
@@ -368,7 +415,7 @@ int shim_run(const struct gpu_launch *launch, const struct shim_config *config)
 
 	if (!shim_make())
 		return -ENOMEM;
-	shared = (unsigned char *)aligned_alloc(16, (launch->shared + 15u) & ~15u);
+	shared = (unsigned char *)aligned_alloc(1024, (launch->shared + 15u) & ~15u);
 	if (!shared)
 		return -ENOMEM;
 	shim->config = config;

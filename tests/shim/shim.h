@@ -26,6 +26,7 @@ void shim_barrier(const char *site);
 struct shim_lanes {
 	uint32_t values[64];
 	uint64_t bits;
+	uint32_t wide[10][32]; /* of matrix operations */
 };
 /* Every lane of the wave hands over v; the result stays until the next exchange but one. */
 const struct shim_lanes *shim_exchange(uint32_t v, const char *site);

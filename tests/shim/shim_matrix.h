@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shim_matrix.h - drivers/gpu/matrix.h on the host: a warp's fibers hand over their fragments, and
+ * the last to come does the work for all, as the hardware does. See shim_matrix.inc.
+ */
+#ifndef SHIM_MATRIX_H
+#define SHIM_MATRIX_H
+
+#include "shim.h"
+
+enum shim_matrix_op {
+	SHIM_MMA_BF16,
+	SHIM_MMA_F16,
+	SHIM_MMA_S8,
+	SHIM_LDMATRIX,
+	SHIM_LDMATRIX_TRANS
+};
+
+/* d += a * b of all lanes. */
+void shim_mma(enum shim_matrix_op op, uint32_t d[4], const uint32_t a[4], const uint32_t b[2],
+	      const char *site);
+/* n matrices, r[0 .. n). */
+void shim_ldmatrix(enum shim_matrix_op op, uint32_t n, uint32_t *r, const void *row,
+		   const char *site);
+void shim_barrier_some(uint32_t id, uint32_t threads, const char *site);
+void shim_mbar_init(uint64_t *bar, uint32_t count);
+void shim_mbar_arrive(uint64_t *bar, uint32_t expect);
+void shim_mbar_wait(uint64_t *bar, uint32_t parity);
+void shim_bulk_copy(void *dst, const void *src, uint32_t bytes, uint64_t *bar);
+void shim_async_copy_zero(void *dst, const void *src, uint32_t valid);
+void shim_async_arrive(uint64_t *bar);
+
+#define gpu_mma_bf16(d, a, b) shim_mma_f32(SHIM_MMA_BF16, (d), (a), (b), SHIM_SITE)
+#define gpu_mma_f16(d, a, b) shim_mma_f32(SHIM_MMA_F16, (d), (a), (b), SHIM_SITE)
+#define gpu_mma_s8(d, a, b) shim_mma(SHIM_MMA_S8, (uint32_t *)(d), (a), (b), SHIM_SITE)
+#define gpu_ldmatrix_x4(r, row) shim_ldmatrix(SHIM_LDMATRIX, 4, (r), (row), SHIM_SITE)
+#define gpu_ldmatrix_x2(r, row) shim_ldmatrix(SHIM_LDMATRIX, 2, (r), (row), SHIM_SITE)
+#define gpu_ldmatrix_x4_trans(r, row) shim_ldmatrix(SHIM_LDMATRIX_TRANS, 4, (r), (row), SHIM_SITE)
+#define gpu_ldmatrix_x2_trans(r, row) shim_ldmatrix(SHIM_LDMATRIX_TRANS, 2, (r), (row), SHIM_SITE)
+#define gpu_wave_sync() ((void)shim_exchange(0, SHIM_SITE))
+#define gpu_barrier_some(id, threads) shim_barrier_some((id), (threads), SHIM_SITE)
+
+GPU_FN void shim_mma_f32(enum shim_matrix_op op, float d[4], const uint32_t a[4],
+			 const uint32_t b[2], const char *site)
+{
+	uint32_t bits[4];
+
+	__builtin_memcpy(bits, d, sizeof(bits));
+	shim_mma(op, bits, a, b, site);
+	__builtin_memcpy(d, bits, sizeof(bits));
+}
+
+GPU_FN void gpu_mbar_init(uint64_t *bar, uint32_t count)
+{
+	shim_mbar_init(bar, count);
+}
+
+GPU_FN void gpu_mbar_fence_init(void)
+{
+}
+
+GPU_FN void gpu_mbar_expect(uint64_t *bar, uint32_t bytes)
+{
+	shim_mbar_arrive(bar, bytes);
+}
+
+GPU_FN void gpu_mbar_arrive(uint64_t *bar)
+{
+	shim_mbar_arrive(bar, 0);
+}
+
+GPU_FN void gpu_mbar_wait(uint64_t *bar, uint32_t parity)
+{
+	shim_mbar_wait(bar, parity);
+}
+
+GPU_FN void gpu_bulk_copy(void *shared, const void *global, uint32_t bytes, uint64_t *bar)
+{
+	shim_bulk_copy(shared, global, bytes, bar);
+}
+
+GPU_FN void gpu_bulk_copy_once(void *shared, const void *global, uint32_t bytes, uint64_t *bar)
+{
+	shim_bulk_copy(shared, global, bytes, bar);
+}
+
+GPU_FN void gpu_async_copy_zero(void *shared, const void *global, uint32_t valid)
+{
+	shim_async_copy_zero(shared, global, valid);
+}
+
+GPU_FN void gpu_async_arrive(uint64_t *bar)
+{
+	shim_async_arrive(bar);
+}
+
+GPU_FN void gpu_fence_async(void)
+{
+}
+
+#endif /* SHIM_MATRIX_H */
