@@ -8,8 +8,8 @@
 
 #include "core/config/value.h"
 
-static const char *const module_kinds[] = { "driver",    "format",  "model",
-					    "tokenizer", "sampler", "hook" };
+static const char *const module_kinds[] = { "driver",  "format", "model",     "tokenizer",
+					    "sampler", "hook",   "scheduler", "cache" };
 
 /* ---- life ------------------------------------------------------------------ */
 

@@ -17,7 +17,8 @@ static bool is_left_alone(const char *name)
 static bool may_be_module(const char *name)
 {
 	static const char *const prefixes[] = { "AIOS_DRIVER_",    "AIOS_FORMAT_",  "AIOS_MODEL_",
-						"AIOS_TOKENIZER_", "AIOS_SAMPLER_", "AIOS_HOOK_" };
+						"AIOS_TOKENIZER_", "AIOS_SAMPLER_", "AIOS_HOOK_",
+						"AIOS_SCHEDULER_", "AIOS_CACHE_" };
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))

@@ -7,9 +7,11 @@
 
 #include <aios/driver/driver.h>
 #include <aios/driver/hook.h>
+#include <aios/plugin/cache.h>
 #include <aios/plugin/format.h>
 #include <aios/plugin/model.h>
 #include <aios/plugin/sampler.h>
+#include <aios/plugin/scheduler.h>
 #include <aios/plugin/tokenizer.h>
 
 /* Where the slots of every table begin: after size and reserved. */
@@ -26,6 +28,8 @@ _Static_assert(offsetof(struct aios_model_ops, architectures) == FIRST_SLOT, "th
 _Static_assert(offsetof(struct aios_tokenizer_ops, open) == FIRST_SLOT, "the head");
 _Static_assert(offsetof(struct aios_sampler_ops, check) == FIRST_SLOT, "the head");
 _Static_assert(offsetof(struct aios_hook_ops, wrap) == FIRST_SLOT, "the head");
+_Static_assert(offsetof(struct aios_scheduler_ops, open) == FIRST_SLOT, "the head");
+_Static_assert(offsetof(struct aios_cache_ops, open) == FIRST_SLOT, "the head");
 _Static_assert(sizeof(void *) == sizeof(void (*)(void)), "a slot is one word");
 
 /* ---- drivers --------------------------------------------------------------- */
@@ -162,6 +166,25 @@ static const struct kind_slot sampler_mandatory[] = {
 	SLOT(aios_sampler_ops, row),
 };
 
+static const struct aios_scheduler_ops scheduler_stubs = { .size = sizeof(scheduler_stubs) };
+
+static const struct kind_slot scheduler_mandatory[] = {
+	SLOT(aios_scheduler_ops, open),      SLOT(aios_scheduler_ops, close),
+	SLOT(aios_scheduler_ops, tenant),    SLOT(aios_scheduler_ops, arrive),
+	SLOT(aios_scheduler_ops, plan),      SLOT(aios_scheduler_ops, stepped),
+	SLOT(aios_scheduler_ops, preempted), SLOT(aios_scheduler_ops, finished),
+	SLOT(aios_scheduler_ops, wait),      SLOT(aios_scheduler_ops, stats),
+};
+
+static const struct aios_cache_ops cache_stubs = { .size = sizeof(cache_stubs) };
+
+static const struct kind_slot cache_mandatory[] = {
+	SLOT(aios_cache_ops, open),      SLOT(aios_cache_ops, close), SLOT(aios_cache_ops, space),
+	SLOT(aios_cache_ops, share),     SLOT(aios_cache_ops, match), SLOT(aios_cache_ops, peek),
+	SLOT(aios_cache_ops, insert),    SLOT(aios_cache_ops, unpin), SLOT(aios_cache_ops, evict),
+	SLOT(aios_cache_ops, evictable), SLOT(aios_cache_ops, room),  SLOT(aios_cache_ops, stats),
+};
+
 /* ---- hooks ----------------------------------------------------------------- */
 
 static int stub_reference(const char *args, char name[64], struct aios_status *st)
@@ -196,6 +219,8 @@ static const struct kind kinds[AIOS_KIND_COUNT] = {
 	[AIOS_KIND_TOKENIZER] = KIND(aios_tokenizer_ops, tokenizer_stubs, tokenizer_mandatory),
 	[AIOS_KIND_SAMPLER] = KIND(aios_sampler_ops, sampler_stubs, sampler_mandatory),
 	[AIOS_KIND_HOOK] = KIND(aios_hook_ops, hook_stubs, hook_mandatory),
+	[AIOS_KIND_SCHEDULER] = KIND(aios_scheduler_ops, scheduler_stubs, scheduler_mandatory),
+	[AIOS_KIND_CACHE] = KIND(aios_cache_ops, cache_stubs, cache_mandatory),
 };
 
 const struct kind *kind_get(uint32_t kind)

@@ -63,7 +63,8 @@ static int check_kind(const struct lint_subject *s, struct aios_status *st)
 	if (info->kind)
 		return 0;
 	return aios_fail(st, -EINVAL,
-			 "kind '%.40s' is none of driver, format, model, tokenizer, sampler, hook",
+			 "kind '%.40s' is none of driver, format, model, tokenizer, sampler, hook, "
+			 "scheduler, cache",
 			 info->kind_text);
 }
 

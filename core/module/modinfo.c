@@ -6,9 +6,10 @@
 #include <string.h>
 
 static const char *const kind_names[AIOS_KIND_COUNT] = {
-	[AIOS_KIND_DRIVER] = "driver",   [AIOS_KIND_FORMAT] = "format",
-	[AIOS_KIND_MODEL] = "model",     [AIOS_KIND_TOKENIZER] = "tokenizer",
-	[AIOS_KIND_SAMPLER] = "sampler", [AIOS_KIND_HOOK] = "hook",
+	[AIOS_KIND_DRIVER] = "driver",       [AIOS_KIND_FORMAT] = "format",
+	[AIOS_KIND_MODEL] = "model",         [AIOS_KIND_TOKENIZER] = "tokenizer",
+	[AIOS_KIND_SAMPLER] = "sampler",     [AIOS_KIND_HOOK] = "hook",
+	[AIOS_KIND_SCHEDULER] = "scheduler", [AIOS_KIND_CACHE] = "cache",
 };
 
 const char *module_kind_name(uint32_t kind)

@@ -29,6 +29,8 @@ enum aios_module_kind {
 	AIOS_KIND_TOKENIZER = 4, /* struct aios_tokenizer_ops */
 	AIOS_KIND_SAMPLER = 5,   /* struct aios_sampler_ops */
 	AIOS_KIND_HOOK = 6,      /* struct aios_hook_ops */
+	AIOS_KIND_SCHEDULER = 7, /* struct aios_scheduler_ops */
+	AIOS_KIND_CACHE = 8,     /* struct aios_cache_ops */
 	AIOS_KIND_COUNT
 };
 
@@ -143,6 +145,10 @@ struct aios_module {
 	AIOS_MODULE_(ident, name, "sampler", AIOS_KIND_SAMPLER, ops, params, n)
 #define AIOS_HOOK(ident, name, ops, params, n)                                                     \
 	AIOS_MODULE_(ident, name, "hook", AIOS_KIND_HOOK, ops, params, n)
+#define AIOS_SCHEDULER(ident, name, ops, params, n)                                                \
+	AIOS_MODULE_(ident, name, "scheduler", AIOS_KIND_SCHEDULER, ops, params, n)
+#define AIOS_CACHE(ident, name, ops, params, n)                                                    \
+	AIOS_MODULE_(ident, name, "cache", AIOS_KIND_CACHE, ops, params, n)
 
 /* Log a formatted line through the host's table. */
 static inline void aios_host_log(const struct aios_host *host, int level, const char *fmt, ...)
