@@ -4,19 +4,22 @@
  */
 #include <dlfcn.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "api.h"
 #include "image.h"
 
-const char *cuda_result_name(const struct cuda_api *api, int result, char *text, size_t cap)
+const char *cuda_error_name(const struct gpu_api *api, int result)
 {
 	const char *name = NULL;
 
-	if (api->error_name && api->error_name(result, &name) == CUDA_OK && name)
-		return name;
-	snprintf(text, cap, "error %d", result);
-	return text;
+	return cuda_api(api)->error_name(result, &name) == GPU_OK ? name : NULL;
+}
+
+const char *cuda_error_text(const struct gpu_api *api, int result)
+{
+	const char *text = NULL;
+
+	return cuda_api(api)->error_string(result, &text) == GPU_OK ? text : NULL;
 }
 
 /* Kernels of one major version of CUDA run on every driver of that major version or a later one. */
@@ -27,38 +30,31 @@ static int api_needed(void)
 
 static int api_bind(struct cuda_api *api, struct aios_status *st)
 {
-	struct api_symbol {
-		const char *name;
-		void *slot; /* a function pointer's bytes */
-	};
-#define API_ROW(member, symbol, params) { symbol, &api->member },
-	const struct api_symbol rows[] = { CUDA_SYMBOLS(API_ROW) };
+#define API_ROW(member, symbol) GPU_SYMBOL(struct cuda_api, member, symbol, false)
+#define API_OWN_ROW(member, symbol, params) GPU_OWN_SYMBOL(struct cuda_api, member, symbol)
+	static const struct gpu_symbol rows[] = { CUDA_SYMBOLS(API_ROW)
+							  CUDA_OWN_SYMBOLS(API_OWN_ROW) };
 #undef API_ROW
-	void *found;
-	size_t i;
+#undef API_OWN_ROW
+	const char *missing = gpu_api_bind(&api->gpu, rows, sizeof(rows) / sizeof(rows[0]));
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		found = dlsym(api->lib, rows[i].name);
-		if (!found)
-			return aios_fail(
-				st, -ENOTSUP,
-				"the NVIDIA driver is too old: its libcuda.so.1 has no %s; "
-				"this file needs a driver for CUDA %d.%d or later",
-				rows[i].name, api_needed() / 1000, api_needed() % 1000 / 10);
-		memcpy(rows[i].slot, &found, sizeof(found));
-	}
-	return 0;
+	if (!missing)
+		return 0;
+	return aios_fail(st, -ENOTSUP,
+			 "the NVIDIA driver is too old: its libcuda.so.1 has no %s; "
+			 "this file needs a driver for CUDA %d.%d or later",
+			 missing, api_needed() / 1000, api_needed() % 1000 / 10);
 }
 
 static int api_check_version(struct cuda_api *api, struct aios_status *st)
 {
 	int needed = api_needed(), ret;
-	char text[32];
 
 	ret = api->driver_version(&api->version);
-	if (ret != CUDA_OK)
-		return aios_fail(st, -EIO, "cuDriverGetVersion failed: %s",
-				 cuda_result_name(api, ret, text, sizeof(text)));
+	if (ret != GPU_OK)
+		return aios_fail(st, -EIO, "cuDriverGetVersion failed: error %d", ret);
+	snprintf(api->gpu.runtime, sizeof(api->gpu.runtime), "CUDA %d.%d", api->version / 1000,
+		 api->version % 1000 / 10);
 	if (api->version >= needed)
 		return 0;
 	return aios_fail(st, -ENOTSUP,
@@ -70,35 +66,32 @@ static int api_check_version(struct cuda_api *api, struct aios_status *st)
 
 static int api_init(struct cuda_api *api, struct aios_status *st)
 {
+	const char *name, *why;
 	int ret = api->init(0);
-	const char *why = NULL;
-	char text[32];
 
-	if (ret == CUDA_OK)
+	if (ret == GPU_OK)
 		return 0;
-	if (ret == CUDA_NO_DEVICE) {
-		ret = aios_fail(st, -ENODEV,
-				"libcuda.so.1 finds no CUDA device; see nvidia-smi, "
-				"/dev/nvidia* and CUDA_VISIBLE_DEVICES");
-	} else {
-		api->error_string(ret, &why);
-		aios_fail(st, -EIO, "cuInit failed: %s (%s); see nvidia-smi",
-			  cuda_result_name(api, ret, text, sizeof(text)), why ? why : "no text");
-		if (st)
-			st->vendor = ret;
-		ret = -EIO;
-	}
-	return ret;
+	if (ret == GPU_NO_DEVICE)
+		return aios_fail(st, -ENODEV,
+				 "libcuda.so.1 finds no CUDA device; see nvidia-smi, "
+				 "/dev/nvidia* and CUDA_VISIBLE_DEVICES");
+	name = cuda_error_name(&api->gpu, ret);
+	why = cuda_error_text(&api->gpu, ret);
+	aios_fail(st, -EIO, "cuInit failed: %s, error %d (%s); see nvidia-smi",
+		  name ? name : "unknown", ret, why ? why : "no text");
+	if (st)
+		st->vendor = ret;
+	return -EIO;
 }
 
-int cuda_api_open(struct cuda_api *api, struct aios_status *st)
+int cuda_api_open(struct gpu_api *gpu, struct aios_status *st)
 {
+	struct cuda_api *api = (struct cuda_api *)gpu;
 	const char *why;
 	int ret;
 
-	memset(api, 0, sizeof(*api));
-	api->lib = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-	if (!api->lib) {
+	gpu->lib = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	if (!gpu->lib) {
 		why = dlerror();
 		return aios_fail(st, -ENODEV,
 				 "there is no NVIDIA driver here (%s); install it, or choose "
@@ -108,16 +101,5 @@ int cuda_api_open(struct cuda_api *api, struct aios_status *st)
 	ret = api_bind(api, st);
 	if (ret == 0)
 		ret = api_check_version(api, st);
-	if (ret == 0)
-		ret = api_init(api, st);
-	if (ret)
-		cuda_api_close(api);
-	return ret;
-}
-
-void cuda_api_close(struct cuda_api *api)
-{
-	if (api->lib)
-		dlclose(api->lib);
-	api->lib = NULL;
+	return ret ? ret : api_init(api, st);
 }

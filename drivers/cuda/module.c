@@ -1,65 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * module.c - what the CUDA driver is: metadata, parameters, its table.
+ * module.c - what the CUDA driver is: metadata, parameters, its tables.
  */
 #include "device.h"
 
-static const struct aios_param cuda_params[] = {
-	{ .name = "spin",
-	  .type = AIOS_PARAM_INT,
-	  .default_text = "500",
-	  .min = 0,
-	  .max = 1000000,
-	  .help = "microseconds that a wait polls the GPU before it begins to sleep" },
-	{ .name = "staging",
-	  .type = AIOS_PARAM_INT,
-	  .default_text = "32",
-	  .min = 1,
-	  .max = 1024,
-	  .help = "MiB of pinned memory of a queue, through which other host memory is copied" },
-	{ .name = "pinned",
-	  .type = AIOS_PARAM_INT,
-	  .default_text = "0",
-	  .min = 0,
-	  .max = 1 << 30,
-	  .help = "MiB of host memory that may be locked for the GPU; 0: a quarter of the "
-		  "machine's" },
-	{ .name = "upload_threads",
-	  .type = AIOS_PARAM_INT,
-	  .default_text = "4",
-	  .min = 1,
-	  .max = 16,
-	  .help = "threads that fill the staging memory" },
+static const int cuda_losses[] = {
+	4 /* deinitialized */,
+	214 /* uncorrectable ECC */,
+	220 /* uncorrectable NVLink */,
+	226 /* contained */,
+	700 /* illegal address */,
+	702 /* launch timeout */,
+	709 /* context destroyed */,
+	710 /* assert */,
+	714 /* hardware stack */,
+	715 /* illegal instruction */,
+	716 /* misaligned address */,
+	717 /* address space */,
+	718 /* invalid pc */,
+	719 /* launch failed */,
+	721 /* tensor memory leak */,
+	999 /* unknown */,
+	0,
+};
+
+const struct gpu_vendor gpu_vendor = {
+	.name = "cuda",
+	.product = "NVIDIA GPU",
+	.no_devices = "libcuda.so.1 counts no devices; see nvidia-smi and CUDA_VISIBLE_DEVICES",
+	.api_size = sizeof(struct cuda_api),
+	.losses = cuda_losses,
+	.open = cuda_api_open,
+	.error_name = cuda_error_name,
+	.error_text = cuda_error_text,
+	.device_id = cuda_device_id,
+	.rate = cuda_rate,
+	.identify = cuda_identify,
+	.ctx_open = cuda_ctx_open,
+	.ctx_close = cuda_ctx_close,
+	.ctx_reset = cuda_ctx_reset,
+	.enter = cuda_enter,
+	.leave = cuda_leave,
+	.load = cuda_load,
+	.prepare = cuda_prepare,
 };
 
 static const struct aios_driver_ops cuda_ops = {
 	.size = sizeof(struct aios_driver_ops),
-	.probe = cuda_probe,
-	.open = cuda_open,
-	.quiesce = cuda_quiesce,
-	.close = cuda_close,
-	.device_info = cuda_device_info,
-	.heap_info = cuda_heap_info,
-	.mem_alloc = cuda_mem_alloc,
-	.mem_free = cuda_mem_free,
-	.queue_create = cuda_queue_create,
-	.queue_destroy = cuda_queue_destroy,
-	.query_op = cuda_query_op,
-	.launch = cuda_launch,
-	.copy = cuda_copy,
-	.fill = cuda_fill,
-	.signal = cuda_signal,
-	.wait = cuda_wait,
-	.queue_wait = cuda_queue_wait,
-	.graph_begin = cuda_graph_begin,
-	.graph_end = cuda_graph_end,
-	.graph_launch = cuda_graph_launch,
-	.graph_destroy = cuda_graph_destroy,
-	.reset = cuda_reset,
-	.elapsed = cuda_elapsed,
+	GPU_SLOTS,
 };
 
 AIOS_MODULE_INFO(license, "Apache-2.0");
 AIOS_MODULE_INFO(description, "NVIDIA GPUs, by libcuda.so.1");
 AIOS_MODULE_INFO(version, "1");
-AIOS_DRIVER(cuda, "cuda", &cuda_ops, cuda_params, sizeof(cuda_params) / sizeof(cuda_params[0]));
+AIOS_DRIVER(cuda, "cuda", &cuda_ops, gpu_params, GPU_PARAMS);

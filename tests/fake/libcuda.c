@@ -17,9 +17,12 @@
 
 #define FAKE_API __attribute__((visibility("default")))
 
-/* The prototypes of the driver's table under the symbols' own names. */
-#define FAKE_PROTO(member, symbol, params) int fake_##member params __asm__(symbol) FAKE_API;
+/* The prototypes of the driver's tables under the symbols' own names. */
+#define FAKE_PROTO(member, symbol)                                                                 \
+	__typeof__(*((struct gpu_api *)NULL)->member) fake_##member __asm__(symbol) FAKE_API;
+#define FAKE_OWN_PROTO(member, symbol, params) int fake_##member params __asm__(symbol) FAKE_API;
 CUDA_SYMBOLS(FAKE_PROTO)
+CUDA_OWN_SYMBOLS(FAKE_OWN_PROTO)
 
 extern struct fake_cuda fake_cuda FAKE_API;
 struct fake_cuda fake_cuda = {
@@ -113,7 +116,7 @@ static int fake_begin(void)
 			fake_cuda.broken = fake_cuda.fail_result;
 		return fake_cuda.fail_result;
 	}
-	return CUDA_OK;
+	return GPU_OK;
 }
 
 /* What gives back or only looks never fails by itself. */
@@ -207,7 +210,7 @@ static int stream_add(void *stream, const struct fake_task *task)
 	struct fake_stream *s = stream;
 	int result = fake_begin();
 
-	if (result == CUDA_OK) {
+	if (result == GPU_OK) {
 		list_add(s->capture ? s->capture : &s->todo, task);
 		streams_run();
 	}
@@ -220,7 +223,7 @@ int fake_stream_create(void **stream, unsigned int flags)
 	int result = fake_begin();
 
 	(void)flags;
-	if (result == CUDA_OK) {
+	if (result == GPU_OK) {
 		s = own(FAKE_STREAM, calloc(1, sizeof(*s)));
 		list_init(&s->todo);
 		s->next = fake_streams;
@@ -251,7 +254,7 @@ int fake_stream_destroy(void *stream)
 	fake_begin_sure();
 	disown(stream);
 	stream_free(stream);
-	return fake_end(CUDA_OK);
+	return fake_end(GPU_OK);
 }
 
 int fake_stream_query(void *stream)
@@ -260,8 +263,8 @@ int fake_stream_query(void *stream)
 	int result = fake_begin();
 
 	streams_run();
-	if (result == CUDA_OK && s->todo.head)
-		result = CUDA_NOT_READY;
+	if (result == GPU_OK && s->todo.head)
+		result = GPU_NOT_READY;
 	return fake_end(result);
 }
 
@@ -303,7 +306,7 @@ int fake_event_create(void **event, unsigned int flags)
 	int result = fake_begin();
 
 	(void)flags;
-	if (result == CUDA_OK) {
+	if (result == GPU_OK) {
 		*event = own(FAKE_EVENT, calloc(1, sizeof(struct fake_event)));
 		fake_cuda.events++;
 	}
@@ -316,7 +319,7 @@ int fake_event_destroy(void *event)
 	disown(event);
 	free(event);
 	fake_cuda.events--;
-	return fake_end(CUDA_OK);
+	return fake_end(GPU_OK);
 }
 
 int fake_event_record(void *event, void *stream)
@@ -336,8 +339,8 @@ int fake_event_query(void *event)
 	int result = fake_begin();
 
 	streams_run();
-	if (result == CUDA_OK && e->done < e->recorded)
-		result = CUDA_NOT_READY;
+	if (result == GPU_OK && e->done < e->recorded)
+		result = GPU_NOT_READY;
 	return fake_end(result);
 }
 
@@ -347,9 +350,9 @@ int fake_event_elapsed(float *ms, void *from, void *to)
 	const struct fake_event *a = from, *b = to;
 	int result = fake_begin();
 
-	if (result == CUDA_OK && (a->done < a->recorded || b->done < b->recorded))
-		result = CUDA_NOT_READY;
-	*ms = result == CUDA_OK ? (float)((double)b->when - (double)a->when) : 0;
+	if (result == GPU_OK && (a->done < a->recorded || b->done < b->recorded))
+		result = GPU_NOT_READY;
+	*ms = result == GPU_OK ? (float)((double)b->when - (double)a->when) : 0;
 	return fake_end(result);
 }
 
@@ -370,7 +373,7 @@ int fake_capture_begin(void *stream, int mode)
 	int result = fake_begin();
 
 	(void)mode;
-	if (result == CUDA_OK) {
+	if (result == GPU_OK) {
 		s->capture = malloc(sizeof(*s->capture));
 		list_init(s->capture);
 	}
@@ -382,7 +385,7 @@ int fake_capture_end(void *stream, void **graph)
 	struct fake_stream *s = stream;
 	int result = fake_begin();
 
-	if (result == CUDA_OK) {
+	if (result == GPU_OK) {
 		*graph = s->capture;
 		fake_cuda.graphs++;
 	} else {
@@ -400,7 +403,7 @@ int fake_graph_instantiate(void **exec, void *graph, unsigned long long flags)
 	int result = fake_begin();
 
 	(void)flags;
-	if (result == CUDA_OK) {
+	if (result == GPU_OK) {
 		list = own(FAKE_LIST, malloc(sizeof(*list)));
 		list_init(list);
 		for (t = ((struct fake_list *)graph)->head; t; t = t->next)
@@ -417,7 +420,7 @@ int fake_graph_launch(void *exec, void *stream)
 	const struct fake_task *t;
 	int result = fake_begin();
 
-	if (result == CUDA_OK) {
+	if (result == GPU_OK) {
 		for (t = ((struct fake_list *)exec)->head; t; t = t->next)
 			list_add(&s->todo, t);
 		streams_run();
@@ -431,7 +434,7 @@ int fake_graph_destroy(void *graph)
 	list_clear(graph);
 	free(graph);
 	fake_cuda.graphs--;
-	return fake_end(CUDA_OK);
+	return fake_end(GPU_OK);
 }
 
 int fake_graph_exec_destroy(void *exec)
@@ -441,7 +444,7 @@ int fake_graph_exec_destroy(void *exec)
 	list_clear(exec);
 	free(exec);
 	fake_cuda.execs--;
-	return fake_end(CUDA_OK);
+	return fake_end(GPU_OK);
 }
 
 /* --- the library, devices, contexts ------------------------------------------ */
@@ -462,17 +465,17 @@ int fake_driver_version(int *version)
 
 int fake_error_name(int result, const char **name)
 {
-	*name = result == CUDA_OUT_OF_MEMORY   ? "CUDA_ERROR_OUT_OF_MEMORY" :
-		result == CUDA_ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS" :
-						 NULL;
-	return *name ? CUDA_OK : CUDA_INVALID_VALUE;
+	*name = result == GPU_OUT_OF_MEMORY   ? "CUDA_ERROR_OUT_OF_MEMORY" :
+		result == GPU_ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS" :
+						NULL;
+	return *name ? GPU_OK : GPU_INVALID_VALUE;
 }
 
 int fake_error_string(int result, const char **text)
 {
 	(void)result;
 	*text = "as the test asked";
-	return CUDA_OK;
+	return GPU_OK;
 }
 
 int fake_device_count(int *n)
@@ -496,13 +499,13 @@ int fake_device_name(char *name, int cap, int dev)
 int fake_device_uuid(unsigned char uuid[16], int dev)
 {
 	memset(uuid, 0xa0 + dev, 16);
-	return CUDA_OK;
+	return GPU_OK;
 }
 
 int fake_device_bus_id(char *id, int cap, int dev)
 {
 	snprintf(id, (size_t)cap, "0000:%02X:00.0", 0x3b + dev);
-	return CUDA_OK;
+	return GPU_OK;
 }
 
 int fake_device_attribute(int *value, int attribute, int dev)
@@ -513,7 +516,7 @@ int fake_device_attribute(int *value, int attribute, int dev)
 		 attribute == CUDA_ATTR_UNITS        ? 132 :
 		 attribute == CUDA_ATTR_SHARED_OPTIN ? 232448 :
 						       0;
-	return CUDA_OK;
+	return GPU_OK;
 }
 
 int fake_device_memory(size_t *bytes, int dev)
@@ -528,7 +531,7 @@ int fake_ctx_retain(void **ctx, int dev)
 	int result = fake_begin();
 
 	(void)dev;
-	if (result == CUDA_OK) {
+	if (result == GPU_OK) {
 		fake_cuda.retained++;
 		*ctx = &fake_cuda;
 	}
@@ -540,7 +543,7 @@ int fake_ctx_push(void *ctx)
 	int result = fake_begin_sure();
 
 	(void)ctx;
-	fake_cuda.contexts += result == CUDA_OK;
+	fake_cuda.contexts += result == GPU_OK;
 	return fake_end(result);
 }
 
@@ -549,7 +552,7 @@ int fake_ctx_pop(void **ctx)
 	fake_begin_sure();
 	*ctx = &fake_cuda;
 	fake_cuda.contexts--;
-	return fake_end(CUDA_OK);
+	return fake_end(GPU_OK);
 }
 
 /* --- memory: before each allocation lies its size ----------------------------- */
@@ -562,11 +565,11 @@ static int memory_get(void **out, size_t bytes)
 	char *base = aligned_alloc(FAKE_ALIGN, whole);
 
 	if (!base)
-		return CUDA_OUT_OF_MEMORY;
+		return GPU_OUT_OF_MEMORY;
 	memcpy(base, &bytes, sizeof(bytes));
 	*out = own(FAKE_MEMORY, base + FAKE_ALIGN);
 	fake_cuda.allocations++;
-	return CUDA_OK;
+	return GPU_OK;
 }
 
 static size_t memory_put(void *p)
@@ -594,11 +597,11 @@ int fake_mem_alloc(uint64_t *addr, size_t bytes)
 	void *p = NULL;
 	int result = fake_begin();
 
-	if (result == CUDA_OK && bytes > fake_cuda.memory - fake_cuda.allocated)
-		result = CUDA_OUT_OF_MEMORY;
-	if (result == CUDA_OK)
+	if (result == GPU_OK && bytes > fake_cuda.memory - fake_cuda.allocated)
+		result = GPU_OUT_OF_MEMORY;
+	if (result == GPU_OK)
 		result = memory_get(&p, bytes);
-	if (result == CUDA_OK) {
+	if (result == GPU_OK) {
 		fake_cuda.allocated += bytes;
 		*addr = (uint64_t)(uintptr_t)p;
 	}
@@ -610,7 +613,7 @@ int fake_mem_free(uint64_t addr)
 	fake_begin_sure();
 	disown((void *)(uintptr_t)addr);
 	fake_cuda.allocated -= memory_put((void *)(uintptr_t)addr);
-	return fake_end(CUDA_OK);
+	return fake_end(GPU_OK);
 }
 
 int fake_host_alloc(void **host, size_t bytes, unsigned int flags)
@@ -618,7 +621,7 @@ int fake_host_alloc(void **host, size_t bytes, unsigned int flags)
 	int result = fake_begin();
 
 	(void)flags;
-	if (result == CUDA_OK)
+	if (result == GPU_OK)
 		result = memory_get(host, bytes);
 	return fake_end(result);
 }
@@ -628,7 +631,7 @@ int fake_host_free(void *host)
 	fake_begin_sure();
 	disown(host);
 	memory_put(host);
-	return fake_end(CUDA_OK);
+	return fake_end(GPU_OK);
 }
 
 int fake_host_addr(uint64_t *addr, void *host, unsigned int flags)
@@ -668,7 +671,7 @@ int fake_ctx_reset(int dev)
 	(void)dev;
 	pthread_mutex_lock(&fake_lock);
 	context_clear();
-	return fake_end(CUDA_OK);
+	return fake_end(GPU_OK);
 }
 
 /* A context that is whole when it is let go shows the test what was left in it. */
@@ -678,7 +681,7 @@ int fake_ctx_release(int dev)
 	fake_begin_sure();
 	if (--fake_cuda.retained == 0 && fake_cuda.broken)
 		context_clear();
-	return fake_end(CUDA_OK);
+	return fake_end(GPU_OK);
 }
 
 /* --- kernels ----------------------------------------------------------------- */
@@ -690,9 +693,9 @@ int fake_module_load(void **module, const void *image)
 {
 	int result = fake_begin();
 
-	if (result == CUDA_OK && strcmp(image, FAKE_CUDA_IMAGE) != 0)
-		result = CUDA_NO_BINARY_FOR_GPU;
-	if (result == CUDA_OK) {
+	if (result == GPU_OK && strcmp(image, FAKE_CUDA_IMAGE) != 0)
+		result = GPU_NO_BINARY_FOR_GPU;
+	if (result == GPU_OK) {
 		fake_cuda.modules++;
 		*module = &fake_cuda;
 	}
@@ -704,7 +707,7 @@ int fake_module_unload(void *module)
 	(void)module;
 	fake_begin_sure();
 	fake_cuda.modules--;
-	return fake_end(CUDA_OK);
+	return fake_end(GPU_OK);
 }
 
 int fake_module_function(void **function, void *module, const char *name)
@@ -717,7 +720,7 @@ int fake_module_function(void **function, void *module, const char *name)
 	for (i = 0; i < sizeof(fake_kernels) / sizeof(fake_kernels[0]); i++)
 		if (strcmp(fake_kernels[i], name) == 0)
 			*function = (void *)(uintptr_t)fake_kernels[i];
-	return fake_end(result == CUDA_OK && !*function ? 500 : result);
+	return fake_end(result == GPU_OK && !*function ? 500 : result);
 }
 
 int fake_function_set(void *function, int attribute, int value)
@@ -725,8 +728,8 @@ int fake_function_set(void *function, int attribute, int value)
 	int result = fake_begin();
 
 	(void)function;
-	if (result == CUDA_OK && (attribute != CUDA_FUNCTION_MAX_SHARED || value <= 0))
-		result = CUDA_INVALID_VALUE;
+	if (result == GPU_OK && (attribute != CUDA_FUNCTION_MAX_SHARED || value <= 0))
+		result = GPU_INVALID_VALUE;
 	return fake_end(result);
 }
 
@@ -737,10 +740,10 @@ int fake_launch(void *function, unsigned int grid_x, unsigned int grid_y, unsign
 	int result = fake_begin();
 
 	(void)stream;
-	if (result == CUDA_OK && (!grid_x || !grid_y || !grid_z || !block_x || !block_y ||
-				  !block_z || !params || !params[0] || extra))
-		result = CUDA_INVALID_VALUE;
-	if (result == CUDA_OK) {
+	if (result == GPU_OK && (!grid_x || !grid_y || !grid_z || !block_x || !block_y ||
+				 !block_z || !params || !params[0] || extra))
+		result = GPU_INVALID_VALUE;
+	if (result == GPU_OK) {
 		fake_cuda.launches++;
 		snprintf(fake_cuda.last_kernel, sizeof(fake_cuda.last_kernel), "%s",
 			 (const char *)function);

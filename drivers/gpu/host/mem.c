@@ -12,11 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "host.h"
 
 /* priv of device memory: the generation it was made in; of host memory: its record. */
 struct mem_host {
-	struct cuda_pinned pinned;
+	struct gpu_pinned pinned;
 	unsigned int generation;
 };
 
@@ -41,12 +41,12 @@ static uint64_t host_available(void)
 	return kib * 1024;
 }
 
-static uint64_t pinned_limit(const struct cuda_device *dev)
+static uint64_t pinned_limit(const struct gpu_device *dev)
 {
 	return dev->pinned_max ? dev->pinned_max : host_total() / 4;
 }
 
-static uint64_t pinned_free(struct cuda_device *dev)
+static uint64_t pinned_free(struct gpu_device *dev)
 {
 	uint64_t limit = pinned_limit(dev), used;
 
@@ -56,9 +56,10 @@ static uint64_t pinned_free(struct cuda_device *dev)
 	return used < limit ? limit - used : 0;
 }
 
-int cuda_heap_info(void *arg, uint32_t heap, struct aios_heap_info *info, struct aios_status *st)
+int gpu_slot_heap_info(void *arg, uint32_t heap, struct aios_heap_info *info,
+		       struct aios_status *st)
 {
-	struct cuda_device *dev = arg;
+	struct gpu_device *dev = arg;
 	size_t free_bytes = 0, total = 0;
 	int ret;
 
@@ -72,19 +73,19 @@ int cuda_heap_info(void *arg, uint32_t heap, struct aios_heap_info *info, struct
 			info->free = host_available();
 		return 0;
 	}
-	ret = cuda_enter(dev, atomic_load(&dev->generation), st);
+	ret = gpu_enter(dev, atomic_load(&dev->generation), st);
 	if (ret)
 		return ret;
-	ret = cuda_check(dev, dev->api.mem_info(&free_bytes, &total), "cuMemGetInfo", st);
-	cuda_leave(dev);
+	ret = gpu_result(dev, dev->api->mem_info(&free_bytes, &total), dev->api->name.mem_info, st);
+	gpu_leave(dev);
 	info->total = total;
 	info->free = free_bytes;
 	return ret;
 }
 
-bool cuda_is_pinned(struct cuda_device *dev, const void *host, uint64_t bytes)
+bool gpu_is_pinned(struct gpu_device *dev, const void *host, uint64_t bytes)
 {
-	const struct cuda_pinned *p;
+	const struct gpu_pinned *p;
 	uintptr_t addr = (uintptr_t)host, base;
 	bool found = false;
 
@@ -98,7 +99,7 @@ bool cuda_is_pinned(struct cuda_device *dev, const void *host, uint64_t bytes)
 	return found;
 }
 
-static void pinned_link(struct cuda_device *dev, struct cuda_pinned *p)
+static void pinned_link(struct gpu_device *dev, struct gpu_pinned *p)
 {
 	pthread_mutex_lock(&dev->lock);
 	p->next = dev->pinned;
@@ -110,7 +111,7 @@ static void pinned_link(struct cuda_device *dev, struct cuda_pinned *p)
 	pthread_mutex_unlock(&dev->lock);
 }
 
-static void pinned_unlink(struct cuda_device *dev, struct cuda_pinned *p)
+static void pinned_unlink(struct gpu_device *dev, struct gpu_pinned *p)
 {
 	pthread_mutex_lock(&dev->lock);
 	if (p->link) {
@@ -122,15 +123,15 @@ static void pinned_unlink(struct cuda_device *dev, struct cuda_pinned *p)
 	pthread_mutex_unlock(&dev->lock);
 }
 
-/* "cuMemAlloc" said no: how much there is, for the message. The context is current. */
-static int alloc_failed(struct cuda_device *dev, int result, uint64_t bytes, const char *what,
+/* An allocation failed: how much there is, for the message. The context is current. */
+static int alloc_failed(struct gpu_device *dev, int result, uint64_t bytes, const char *what,
 			struct aios_status *st)
 {
 	size_t free_bytes = 0, total = 0;
 
-	if (result != CUDA_OUT_OF_MEMORY)
-		return cuda_check(dev, result, what, st);
-	dev->api.mem_info(&free_bytes, &total);
+	if (result != GPU_OUT_OF_MEMORY)
+		return gpu_result(dev, result, what, st);
+	dev->api->mem_info(&free_bytes, &total);
 	aios_fail(st, -AIOS_EXHAUSTED,
 		  "%s: no %llu bytes; the GPU has %zu free of %zu, in pieces perhaps", what,
 		  (unsigned long long)bytes, free_bytes, total);
@@ -139,21 +140,21 @@ static int alloc_failed(struct cuda_device *dev, int result, uint64_t bytes, con
 	return -AIOS_EXHAUSTED;
 }
 
-static int alloc_device(struct cuda_device *dev, uint64_t bytes, struct aios_mem *out,
+static int alloc_device(struct gpu_device *dev, uint64_t bytes, struct aios_mem *out,
 			struct aios_status *st)
 {
 	uint64_t addr = 0;
-	int result = dev->api.mem_alloc(&addr, bytes);
+	int result = dev->api->mem_alloc(&addr, bytes);
 
-	if (result != CUDA_OK)
-		return alloc_failed(dev, result, bytes, "cuMemAlloc", st);
+	if (result != GPU_OK)
+		return alloc_failed(dev, result, bytes, dev->api->name.mem_alloc, st);
 	out->addr = addr;
 	out->host = NULL;
 	out->priv = (void *)(uintptr_t)atomic_load(&dev->generation);
 	return 0;
 }
 
-static int alloc_host(struct cuda_device *dev, uint64_t bytes, struct aios_mem *out,
+static int alloc_host(struct gpu_device *dev, uint64_t bytes, struct aios_mem *out,
 		      struct aios_status *st)
 {
 	struct mem_host *m = calloc(1, sizeof(*m));
@@ -163,17 +164,17 @@ static int alloc_host(struct cuda_device *dev, uint64_t bytes, struct aios_mem *
 
 	if (!m)
 		return aios_fail(st, -AIOS_EXHAUSTED, "no memory for an allocation's record");
-	ret = dev->api.host_alloc(&host, bytes, CUDA_HOST_PORTABLE | CUDA_HOST_DEVICE_MAP);
-	if (ret == CUDA_OUT_OF_MEMORY) {
+	ret = dev->api->host_alloc(&host, bytes, GPU_HOST_PORTABLE | GPU_HOST_DEVICE_MAP);
+	if (ret == GPU_OUT_OF_MEMORY) {
 		ret = aios_fail(st, -AIOS_EXHAUSTED,
-				"cuMemHostAlloc: the system gave no %llu bytes of locked memory",
-				(unsigned long long)bytes);
+				"%s: the system gave no %llu bytes of locked memory",
+				dev->api->name.host_alloc, (unsigned long long)bytes);
 		goto free_record;
 	}
-	ret = cuda_check(dev, ret, "cuMemHostAlloc", st);
+	ret = gpu_result(dev, ret, dev->api->name.host_alloc, st);
 	if (ret)
 		goto free_record;
-	ret = cuda_check(dev, dev->api.host_addr(&addr, host, 0), "cuMemHostGetDevicePointer", st);
+	ret = gpu_result(dev, dev->api->host_addr(&addr, host, 0), dev->api->name.host_addr, st);
 	if (ret)
 		goto free_host;
 	m->generation = atomic_load(&dev->generation);
@@ -186,16 +187,16 @@ static int alloc_host(struct cuda_device *dev, uint64_t bytes, struct aios_mem *
 	return 0;
 
 free_host:
-	dev->api.host_free(host);
+	dev->api->host_free(host);
 free_record:
 	free(m);
 	return ret;
 }
 
-int cuda_mem_alloc(void *arg, uint32_t heap, uint64_t bytes, struct aios_mem *out,
-		   struct aios_status *st)
+int gpu_slot_mem_alloc(void *arg, uint32_t heap, uint64_t bytes, struct aios_mem *out,
+		       struct aios_status *st)
 {
-	struct cuda_device *dev = arg;
+	struct gpu_device *dev = arg;
 	int ret;
 
 	if (heap >= AIOS_HEAP_COUNT)
@@ -210,10 +211,10 @@ int cuda_mem_alloc(void *arg, uint32_t heap, uint64_t bytes, struct aios_mem *ou
 	if (heap != AIOS_HEAP_DEVICE && bytes > pinned_free(dev))
 		return aios_fail(st, -AIOS_EXHAUSTED,
 				 "%llu bytes of locked memory asked for, but %llu are free of the "
-				 "%llu that may be locked; [driver.cuda] pinned raises that",
+				 "%llu that may be locked; [driver.%s] pinned raises that",
 				 (unsigned long long)bytes, (unsigned long long)pinned_free(dev),
-				 (unsigned long long)pinned_limit(dev));
-	ret = cuda_enter(dev, atomic_load(&dev->generation), st);
+				 (unsigned long long)pinned_limit(dev), gpu_vendor.name);
+	ret = gpu_enter(dev, atomic_load(&dev->generation), st);
 	if (ret)
 		return ret;
 	memset(out, 0, sizeof(*out));
@@ -221,14 +222,14 @@ int cuda_mem_alloc(void *arg, uint32_t heap, uint64_t bytes, struct aios_mem *ou
 	out->heap = heap;
 	ret = heap == AIOS_HEAP_DEVICE ? alloc_device(dev, bytes, out, st) :
 					 alloc_host(dev, bytes, out, st);
-	cuda_leave(dev);
+	gpu_leave(dev);
 	return ret;
 }
 
 /* Of a lost or an older context nothing is left to free. */
-void cuda_mem_free(void *arg, struct aios_mem *mem)
+void gpu_slot_mem_free(void *arg, struct aios_mem *mem)
 {
-	struct cuda_device *dev = arg;
+	struct gpu_device *dev = arg;
 	struct mem_host *m = NULL;
 	unsigned int generation;
 
@@ -241,12 +242,12 @@ void cuda_mem_free(void *arg, struct aios_mem *mem)
 		generation = m->generation;
 		pinned_unlink(dev, &m->pinned);
 	}
-	if (cuda_enter(dev, generation, NULL) == 0) {
+	if (gpu_enter(dev, generation, NULL) == 0) {
 		if (m)
-			dev->api.host_free(mem->host);
+			dev->api->host_free(mem->host);
 		else
-			dev->api.mem_free(mem->addr);
-		cuda_leave(dev);
+			dev->api->mem_free(mem->addr);
+		gpu_leave(dev);
 	}
 	free(m);
 	memset(mem, 0, sizeof(*mem));

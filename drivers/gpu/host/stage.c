@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * stage.c - copies from and to pageable memory, by way of a ring of pinned memory
- * in each queue. CUDA's own path would block the thread until the stream reaches
+ * in each queue. The vendors' own path would block the thread until the stream reaches
  * the copy, with no deadline; this one returns as soon as the ring has room.
  *
  * In: the bytes are copied into the ring by several threads (one core alone is
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "host.h"
 
 /* --- threads that copy ------------------------------------------------------- */
 
@@ -21,7 +21,7 @@
 #define COPIER_ALONE ((uint64_t)512 << 10) /* smaller copies are made by the caller */
 #define COPIER_ALIGN 4096
 
-struct cuda_copier {
+struct gpu_copier {
 	pthread_mutex_t user; /* one copy at a time */
 	pthread_mutex_t lock; /* of all that follows */
 	pthread_cond_t work, done;
@@ -38,7 +38,7 @@ struct cuda_copier {
 };
 
 /* Copy slices until none is left. Called and returns with the lock held. */
-static void copier_slices(struct cuda_copier *c)
+static void copier_slices(struct gpu_copier *c)
 {
 	uint64_t from, bytes;
 
@@ -55,7 +55,7 @@ static void copier_slices(struct cuda_copier *c)
 
 static void *copier_main(void *arg)
 {
-	struct cuda_copier *c = arg;
+	struct gpu_copier *c = arg;
 
 	pthread_mutex_lock(&c->lock);
 	while (!c->stop) {
@@ -67,9 +67,9 @@ static void *copier_main(void *arg)
 	return NULL;
 }
 
-struct cuda_copier *cuda_copier_create(uint32_t threads)
+struct gpu_copier *gpu_copier_create(uint32_t threads)
 {
-	struct cuda_copier *c = calloc(1, sizeof(*c));
+	struct gpu_copier *c = calloc(1, sizeof(*c));
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (!c)
@@ -85,7 +85,7 @@ struct cuda_copier *cuda_copier_create(uint32_t threads)
 	return c;
 }
 
-void cuda_copier_destroy(struct cuda_copier *c)
+void gpu_copier_destroy(struct gpu_copier *c)
 {
 	uint32_t i;
 
@@ -105,14 +105,14 @@ void cuda_copier_destroy(struct cuda_copier *c)
 }
 
 /* With fewer threads than wanted, or none, the copy is only slower. */
-static void copier_start(struct cuda_copier *c)
+static void copier_start(struct gpu_copier *c)
 {
 	while (c->n < c->wanted && pthread_create(&c->threads[c->n], NULL, copier_main, c) == 0)
 		c->n++;
 	c->wanted = c->n;
 }
 
-void cuda_copier_copy(struct cuda_copier *c, void *dst, const void *src, uint64_t bytes)
+void gpu_copier_copy(struct gpu_copier *c, void *dst, const void *src, uint64_t bytes)
 {
 	if (bytes < COPIER_ALONE || c->wanted == 0) {
 		memcpy(dst, src, bytes);
@@ -143,19 +143,19 @@ void cuda_copier_copy(struct cuda_copier *c, void *dst, const void *src, uint64_
 /* The work in front of a copy may take long; beyond this the device counts as stuck. */
 #define RING_PATIENCE_NS (120 * 1000000000ull)
 
-static int ring_create(struct cuda_device *dev, struct cuda_ring *ring, struct aios_status *st)
+static int ring_create(struct gpu_device *dev, struct gpu_ring *ring, struct aios_status *st)
 {
 	void *base = NULL;
 	uint32_t i;
 	int ret;
 
-	ret = cuda_check(dev, dev->api.host_alloc(&base, dev->stage_bytes, CUDA_HOST_PORTABLE),
-			 "cuMemHostAlloc of a queue's staging memory", st);
+	ret = gpu_result(dev, dev->api->host_alloc(&base, dev->stage_bytes, GPU_HOST_PORTABLE),
+			 dev->api->name.host_alloc, st);
 	if (ret)
 		return ret;
-	for (i = 0; i < CUDA_MARKS; i++) {
-		ret = cuda_check(dev, dev->api.event_create(&ring->events[i], CUDA_EVENT_NO_TIMING),
-				 "cuEventCreate", st);
+	for (i = 0; i < GPU_MARKS; i++) {
+		ret = gpu_result(dev, dev->api->event_create(&ring->events[i], GPU_EVENT_NO_TIMING),
+				 dev->api->name.event_create, st);
 		if (ret)
 			goto destroy_events;
 	}
@@ -165,32 +165,32 @@ static int ring_create(struct cuda_device *dev, struct cuda_ring *ring, struct a
 
 destroy_events:
 	while (i-- > 0)
-		dev->api.event_destroy(ring->events[i]);
-	dev->api.host_free(base);
+		dev->api->event_destroy(ring->events[i]);
+	dev->api->host_free(base);
 	return ret;
 }
 
-void cuda_ring_finish(struct cuda_device *dev, struct cuda_ring *ring, bool broken)
+void gpu_ring_finish(struct gpu_device *dev, struct gpu_ring *ring, bool broken)
 {
 	uint32_t i;
 
 	if (ring->base && !broken) {
-		for (i = 0; i < CUDA_MARKS; i++)
-			dev->api.event_destroy(ring->events[i]);
-		dev->api.host_free(ring->base);
+		for (i = 0; i < GPU_MARKS; i++)
+			dev->api->event_destroy(ring->events[i]);
+		dev->api->host_free(ring->base);
 	}
 	ring->base = NULL;
 }
 
 /* What was enqueued so far uses the ring up to `head`: remember when it is done. */
-static int ring_mark(struct cuda_device *dev, struct cuda_queue *queue, struct aios_status *st)
+static int ring_mark(struct gpu_device *dev, struct gpu_queue *queue, struct aios_status *st)
 {
-	struct cuda_ring *ring = &queue->ring;
-	uint32_t i = (ring->first + ring->n) % CUDA_MARKS;
+	struct gpu_ring *ring = &queue->ring;
+	uint32_t i = (ring->first + ring->n) % GPU_MARKS;
 	int ret;
 
-	ret = cuda_check(dev, dev->api.event_record(ring->events[i], queue->stream),
-			 "cuEventRecord", st);
+	ret = gpu_result(dev, dev->api->event_record(ring->events[i], queue->stream),
+			 dev->api->name.event_record, st);
 	if (ret)
 		return ret;
 	ring->ends[i] = ring->marked = ring->head;
@@ -199,29 +199,29 @@ static int ring_mark(struct cuda_device *dev, struct cuda_queue *queue, struct a
 }
 
 /* Wait for the oldest mark and give its part of the ring back. */
-static int ring_retire(struct cuda_device *dev, struct cuda_ring *ring, struct aios_status *st)
+static int ring_retire(struct gpu_device *dev, struct gpu_ring *ring, struct aios_status *st)
 {
-	struct cuda_backoff backoff;
+	struct gpu_backoff backoff;
 	int busy;
 
-	cuda_backoff_start(&backoff, dev, cuda_now() + RING_PATIENCE_NS);
+	gpu_backoff_start(&backoff, dev, gpu_now() + RING_PATIENCE_NS);
 	do
-		busy = dev->api.event_query(ring->events[ring->first]);
-	while (busy == CUDA_NOT_READY && cuda_backoff_wait(&backoff));
-	if (busy == CUDA_NOT_READY)
+		busy = dev->api->event_query(ring->events[ring->first]);
+	while (busy == GPU_NOT_READY && gpu_backoff_wait(&backoff));
+	if (busy == GPU_NOT_READY)
 		return aios_fail(st, -ETIMEDOUT,
 				 "the work in front of a copy took longer than %llu s",
 				 RING_PATIENCE_NS / 1000000000ull);
-	if (busy != CUDA_OK)
-		return cuda_check(dev, busy, "cuEventQuery", st);
+	if (busy != GPU_OK)
+		return gpu_result(dev, busy, dev->api->name.event_query, st);
 	ring->tail = ring->ends[ring->first];
-	ring->first = (ring->first + 1) % CUDA_MARKS;
+	ring->first = (ring->first + 1) % GPU_MARKS;
 	ring->n--;
 	return 0;
 }
 
 /* Where a piece of `bytes` begins when it must not wrap. */
-static uint64_t ring_start(const struct cuda_ring *ring, uint64_t bytes)
+static uint64_t ring_start(const struct gpu_ring *ring, uint64_t bytes)
 {
 	uint64_t at = ring->head % ring->bytes;
 
@@ -232,10 +232,10 @@ static uint64_t ring_start(const struct cuda_ring *ring, uint64_t bytes)
  * Room for `bytes`, at most an eighth of the ring; waits for work that still uses
  * it. What is enqueued with the piece must be enqueued before the next call.
  */
-static int ring_take(struct cuda_device *dev, struct cuda_queue *queue, uint64_t bytes, void **out,
+static int ring_take(struct gpu_device *dev, struct gpu_queue *queue, uint64_t bytes, void **out,
 		     struct aios_status *st)
 {
-	struct cuda_ring *ring = &queue->ring;
+	struct gpu_ring *ring = &queue->ring;
 	uint64_t start;
 	int ret = 0;
 
@@ -243,7 +243,7 @@ static int ring_take(struct cuda_device *dev, struct cuda_queue *queue, uint64_t
 		ret = ring_create(dev, ring, st);
 	bytes = (bytes + RING_ALIGN - 1) / RING_ALIGN * RING_ALIGN;
 	if (ret == 0 && ring->head - ring->marked >= ring->bytes / RING_PIECES) {
-		if (ring->n == CUDA_MARKS)
+		if (ring->n == GPU_MARKS)
 			ret = ring_retire(dev, ring, st);
 		if (ret == 0)
 			ret = ring_mark(dev, queue, st);
@@ -260,8 +260,8 @@ static int ring_take(struct cuda_device *dev, struct cuda_queue *queue, uint64_t
 
 /* --- copies ------------------------------------------------------------------ */
 
-int cuda_stage_in(struct cuda_device *dev, struct cuda_queue *queue, uint64_t dst, const void *src,
-		  uint64_t bytes, struct aios_status *st)
+int gpu_stage_in(struct gpu_device *dev, struct gpu_queue *queue, uint64_t dst, const void *src,
+		 uint64_t bytes, struct aios_status *st)
 {
 	uint64_t piece = dev->stage_bytes / RING_PIECES, n, at;
 	void *stage;
@@ -272,9 +272,9 @@ int cuda_stage_in(struct cuda_device *dev, struct cuda_queue *queue, uint64_t ds
 		ret = ring_take(dev, queue, n, &stage, st);
 		if (ret)
 			return ret;
-		cuda_copier_copy(dev->copier, stage, (const unsigned char *)src + at, n);
-		ret = cuda_check(dev, dev->api.copy_in(dst + at, stage, n, queue->stream),
-				 "cuMemcpyHtoDAsync", st);
+		gpu_copier_copy(dev->copier, stage, (const unsigned char *)src + at, n);
+		ret = gpu_result(dev, dev->api->copy_in(dst + at, stage, n, queue->stream),
+				 dev->api->name.copy_in, st);
 		if (ret)
 			return ret;
 	}
@@ -282,25 +282,16 @@ int cuda_stage_in(struct cuda_device *dev, struct cuda_queue *queue, uint64_t ds
 }
 
 /* At the start of a piece of the ring: where the bytes behind it go. */
-struct stage_delivery {
-	void *dst;
-	uint64_t bytes;
-	unsigned char pad[RING_ALIGN - sizeof(void *) - sizeof(uint64_t)];
+struct stage_head {
+	struct gpu_delivery delivery;
+	unsigned char pad[RING_ALIGN - sizeof(struct gpu_delivery)];
 };
 
-/* Runs in a thread of CUDA's, in stream order; calls nothing of CUDA. */
-static void stage_deliver(void *arg)
+int gpu_stage_out(struct gpu_device *dev, struct gpu_queue *queue, void *dst, uint64_t src,
+		  uint64_t bytes, struct aios_status *st)
 {
-	const struct stage_delivery *d = arg;
-
-	memcpy(d->dst, d + 1, d->bytes);
-}
-
-int cuda_stage_out(struct cuda_device *dev, struct cuda_queue *queue, void *dst, uint64_t src,
-		   uint64_t bytes, struct aios_status *st)
-{
-	uint64_t piece = dev->stage_bytes / RING_PIECES - sizeof(struct stage_delivery), n, at;
-	struct stage_delivery *d;
+	uint64_t piece = dev->stage_bytes / RING_PIECES - sizeof(struct stage_head), n, at;
+	struct stage_head *d;
 	void *stage;
 	int ret;
 
@@ -310,13 +301,13 @@ int cuda_stage_out(struct cuda_device *dev, struct cuda_queue *queue, void *dst,
 		if (ret)
 			return ret;
 		d = stage;
-		d->dst = (unsigned char *)dst + at;
-		d->bytes = n;
-		ret = cuda_check(dev, dev->api.copy_out(d + 1, src + at, n, queue->stream),
-				 "cuMemcpyDtoHAsync", st);
+		d->delivery = (struct gpu_delivery){ .dst = (unsigned char *)dst + at,
+						     .src = d + 1,
+						     .bytes = n };
+		ret = gpu_result(dev, dev->api->copy_out(d + 1, src + at, n, queue->stream),
+				 dev->api->name.copy_out, st);
 		if (ret == 0)
-			ret = cuda_check(dev, dev->api.host_call(queue->stream, stage_deliver, d),
-					 "cuLaunchHostFunc", st);
+			ret = gpu_deliver(dev, queue, &d->delivery, st);
 		if (ret)
 			return ret;
 	}
