@@ -10,6 +10,7 @@
 
 #include "args.h"
 #include "check.h"
+#include "panels.h"
 
 #define ALIGN 16
 #define ANY UINT32_MAX /* of rows or columns: not compared */
@@ -24,6 +25,7 @@
 
 /* A check in progress: of a query (addresses may be 0) or of a launch (they may not). */
 struct check {
+	const struct gpu_caps *caps;
 	struct aios_op_support *out;
 	bool launch;
 };
@@ -91,6 +93,25 @@ static bool check_tensor(struct check *c, const char *name, const struct aios_te
 	return check_addr(c, name, t->data);
 }
 
+/* A matmul's weight: plain rows, or panels; what CAST and QUANTISE may write as well. */
+static bool check_weight(struct check *c, const char *name, const struct aios_tensor *t,
+			 uint32_t types, uint32_t rows, uint32_t cols)
+{
+	uint64_t row_bytes = GPU_PANEL_ROW_BYTES(t->cols, aios_dtype_bytes(t->dtype));
+	struct aios_tensor plain = *t;
+
+	if (t->layout != GPU_LAYOUT_PANELS)
+		return check_tensor(c, name, t, types, rows, cols);
+	plain.layout = AIOS_LAYOUT_ROWS;
+	if (!check_dtype(c, name, t->dtype, types & (HALF | T(AIOS_I8))) ||
+	    !check_tensor(c, name, &plain, types, rows, cols))
+		return false;
+	if (t->row_bytes != row_bytes)
+		return no(c, "%s.row_bytes is %llu, expected %llu in panels", name,
+			  (unsigned long long)t->row_bytes, (unsigned long long)row_bytes);
+	return true;
+}
+
 static bool check_power(struct check *c, const char *name, uint32_t n, uint32_t max)
 {
 	if (n == 0 || (n & (n - 1)) || n > max)
@@ -149,7 +170,15 @@ static bool check_rmsnorm(struct check *c, const struct aios_op_rmsnorm *r)
 static bool matmul_types(struct check *c, const struct aios_op_matmul *m)
 {
 	switch (m->profile) {
+	case AIOS_PROFILE_TC_SM90:
+		if (c->caps->arch != 90)
+			return no(c, "tc-sm90 needs compute capability 9.0, this is %u.%u",
+				  c->caps->arch / 10, c->caps->arch % 10);
+		return check_dtype(c, "x", m->x.dtype, HALF) &&
+		       check_dtype(c, "w", m->w.dtype, T(m->x.dtype));
 	case AIOS_PROFILE_FMA32:
+		if (m->w.layout != AIOS_LAYOUT_ROWS)
+			return no(c, "w has layout %u; only plain rows in fma32", m->w.layout);
 		return check_dtype(c, "x", m->x.dtype, HALF) &&
 		       check_dtype(c, "w", m->w.dtype, T(m->x.dtype));
 	case AIOS_PROFILE_I8:
@@ -186,13 +215,13 @@ static bool matmul_epilogue(struct check *c, const struct aios_op_matmul *m)
 /* S divides K; in the integer profiles too, where it changes nothing. */
 static bool matmul_segments(struct check *c, const struct aios_op_matmul *m)
 {
-	uint32_t k = m->x.cols;
+	uint32_t k = m->x.cols, l = aios_profile_info_of(m->profile).dot_l;
 
 	if (!check_power(c, "segments", m->segments, GPU_MAX_SEGMENTS))
 		return false;
-	if (m->segments > 1 && k % m->segments)
-		return no(c, "K = %u is not cut by %u segments of blocks of 1", k, m->segments);
-	if (m->profile != AIOS_PROFILE_FMA32 && k > GPU_MAX_K)
+	if (m->segments > 1 && k % (l * m->segments))
+		return no(c, "K = %u is not cut by %u segments of blocks of %u", k, m->segments, l);
+	if (aios_dtype_scaled(m->x.dtype) && k > GPU_MAX_K)
 		return no(c, "K = %u > %u: the integer sum would not fit", k, GPU_MAX_K);
 	return true;
 }
@@ -207,7 +236,7 @@ static bool check_matmul(struct check *c, const struct aios_op_matmul *m)
 		outputs *= 2;
 	}
 	return matmul_types(c, m) && check_tensor(c, "x", &m->x, T(m->x.dtype), ANY, ANY) &&
-	       check_tensor(c, "w", &m->w, T(m->w.dtype), outputs, m->x.cols) &&
+	       check_weight(c, "w", &m->w, T(m->w.dtype), outputs, m->x.cols) &&
 	       check_tensor(c, "out", &m->out, FLOAT, m->x.rows, ANY) && matmul_segments(c, m) &&
 	       matmul_epilogue(c, m);
 }
@@ -289,13 +318,13 @@ static bool check_gather_rows(struct check *c, const struct aios_op_gather_rows 
 static bool check_cast(struct check *c, const struct aios_op_cast *t)
 {
 	return check_tensor(c, "in", &t->in, FLOAT, ANY, ANY) &&
-	       check_tensor(c, "out", &t->out, FLOAT, t->in.rows, t->in.cols);
+	       check_weight(c, "out", &t->out, FLOAT, t->in.rows, t->in.cols);
 }
 
 static bool check_quantise(struct check *c, const struct aios_op_quantise *t)
 {
 	return check_tensor(c, "in", &t->in, FLOAT, ANY, ANY) &&
-	       check_tensor(c, "out", &t->out, SCALED, t->in.rows, t->in.cols);
+	       check_weight(c, "out", &t->out, SCALED, t->in.rows, t->in.cols);
 }
 
 static bool check_copy_pages(struct check *c, const struct aios_op_copy_pages *p)
@@ -441,9 +470,10 @@ static bool check_op(struct check *c, const struct aios_op *op)
 	}
 }
 
-bool gpu_check(const struct aios_op *op, bool launch, struct aios_op_support *out)
+bool gpu_check(const struct gpu_caps *caps, const struct aios_op *op, bool launch,
+	       struct aios_op_support *out)
 {
-	struct check c = { .out = out, .launch = launch };
+	struct check c = { .caps = caps, .out = out, .launch = launch };
 
 	if (op->type >= AIOS_OP_COUNT || !op_sizes[op->type])
 		return no(&c, "op type %u is unknown", op->type);

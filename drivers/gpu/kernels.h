@@ -29,10 +29,13 @@
 	X(add, gpu_add_args, 256)                                                                  \
 	X(gather_rows, gpu_gather_rows_args, 128)                                                  \
 	X(cast, gpu_cast_args, 256)                                                                \
+	X(cast_panels, gpu_cast_args, 256)                                                         \
 	X(quantise, gpu_quantise_args, 256)                                                        \
+	X(quantise_panels, gpu_quantise_args, 256)                                                 \
 	X(copy_pages, gpu_copy_pages_args, 256)                                                    \
 	X(logits_cap, gpu_logits_args, 256)                                                        \
 	X(logits_tokens, gpu_logits_args, 128)                                                     \
+	X(argmax_start, gpu_argmax_args, 256)                                                      \
 	X(argmax, gpu_argmax_args, 512)                                                            \
 	X(sample, gpu_sample_args, 512)                                                            \
 	X(logprobs, gpu_logprobs_args, 256)                                                        \
@@ -43,7 +46,9 @@
  * Those of sm90.cu, which use the matrix units and bulk copies of compute capability 9.0. A
  * second device image holds them; a device without them never gets a plan that launches one.
  */
-#define GPU_SM90_KERNELS(X)
+#define GPU_SM90_KERNELS(X)                                                                        \
+	X(matmul_any_bf16, gpu_matmul_args, 128)                                                   \
+	X(matmul_any_f16, gpu_matmul_args, 128)
 
 #define GPU_KERNEL_ENUM(name, args, threads) GPU_K_##name,
 enum gpu_kernel {

@@ -7,64 +7,7 @@
 #ifndef GPU_MATMUL_CUH
 #define GPU_MATMUL_CUH
 
-#include "args.h"
-#include "gpu.h"
-
-/* --- shared by all matmul kernels --------------------------------------------- */
-
-/* Dequantise (scaled types), + bias. n counts weight rows. */
-GPU_FN float matmul_dot(const struct aios_op_matmul &op, uint32_t t, uint32_t n, float acc)
-{
-	if (gpu_scaled(op.x.dtype))
-		acc = aios_dequant(acc, ((const float *)gpu_ptr(op.x.scale))[t],
-				   ((const float *)gpu_ptr(op.w.scale))[n]);
-	if (op.bias)
-		acc = aios_add(acc, gpu_load(gpu_ptr(op.bias), op.bias_dtype, n));
-	return acc;
-}
-
-/* + residual, round, store. */
-GPU_FN void matmul_store(const struct aios_op_matmul &op, uint32_t t, uint32_t n, float v)
-{
-	if (op.residual.data)
-		v = aios_add(((const float *)gpu_row(&op.residual, t))[n], v);
-	gpu_store(gpu_row(&op.out, t), op.out.dtype, n, v);
-}
-
-/* Output n of row t from the accumulators of its weight row; with act, of gate and up. */
-GPU_FN void matmul_finish(const struct aios_op_matmul &op, uint32_t t, uint32_t n, float acc,
-			  float up)
-{
-	float v = matmul_dot(op, t, n, acc);
-
-	if (op.act) {
-		up = aios_round_to(matmul_dot(op, t, op.out.cols + n, up), op.mid_type);
-		v = aios_round_to(v, op.mid_type);
-		v = op.act == AIOS_ACT_SILU_MUL ? aios_silu(v) : aios_gelu_tanh(v);
-		v = aios_mul(v, up);
-	}
-	matmul_store(op, t, n, v);
-}
-
-/*
- * The tree over segments: part[level] waits for its right neighbour, which is complete when bit
- * `level` of the number of segments done before turns 0. The result of the last is the dot.
- */
-GPU_FN float matmul_join(float part[4], uint32_t done, float v)
-{
-	bool carry = true;
-
-	GPU_UNROLL
-	for (int level = 0; level < 4; level++) {
-		if (carry && (done >> level & 1)) {
-			v = aios_add(part[level], v);
-		} else if (carry) {
-			part[level] = v;
-			carry = false;
-		}
-	}
-	return v;
-}
+#include "matmul_finish.cuh"
 
 /* --- few rows of x ------------------------------------------------------------- */
 
@@ -240,6 +183,7 @@ template <bool F16> GPU_FN void rows_kernel(const struct gpu_matmul_args &a)
 	uint32_t slots = GPU_ROWS_THREADS / a.rows_w;
 	struct rows_job job;
 
+	gpu_grid_enter();
 	job.n_w = a.rows_w;
 	job.n_t = a.n_tokens;
 	job.n0 = gpu_bx() * (a.op.act ? a.rows_w / 2 : a.rows_w);
@@ -405,6 +349,7 @@ template <bool F16> GPU_FN void tile_kernel(const struct gpu_matmul_args &a)
 {
 	float acc[GPU_TILE_T / 16][4];
 
+	gpu_grid_enter();
 	tile_segment<F16, GPU_TILE_T / 16>(a.op, 0, a.op.x.cols, acc);
 	tile_finish<GPU_TILE_T / 16>(a.op, acc);
 }
@@ -415,6 +360,7 @@ template <bool F16> GPU_FN void tile_seg_kernel(const struct gpu_matmul_args &a)
 	uint32_t len = a.op.x.cols / a.op.segments;
 	float acc[4][4], part[4][4][4];
 
+	gpu_grid_enter();
 	for (uint32_t s = 0; s < a.op.segments; s++) {
 		tile_segment<F16, 4>(a.op, s * len, s * len + len, acc);
 		GPU_UNROLL

@@ -3,16 +3,16 @@
  * matmul_i8.cuh - the integer profiles: exact sums, so their order is free. X2: activations come
  * as two planes, hi and lo, over the same weights.
  */
-#include "matmul.cuh"
+#include "matmul_finish.cuh"
 
-/* 16 bytes of a row from k on, zeros from `end` on. */
-GPU_FN struct gpu_vec i8_fetch(const unsigned char *row, uint32_t k, uint32_t end)
+/* 16 bytes of a row from k on, a multiple of 16; zeros from `end` on. */
+GPU_FN struct gpu_vec i8_fetch(const struct matmul_row &row, uint32_t k, uint32_t end)
 {
 	struct gpu_vec v = { { 0, 0, 0, 0 } };
 
-	if (!row || k >= end)
+	if (!row.data || k >= end)
 		return v;
-	v = gpu_load16(row + k);
+	v = gpu_load16(row.data + (uint64_t)(k / 16) * row.step);
 	if (end - k >= 16)
 		return v;
 	GPU_UNROLL
@@ -43,7 +43,7 @@ GPU_FN int32_t i8_sum32(int32_t v)
 GPU_FN void i8_rows_dots(const struct aios_op_matmul &op, uint32_t n, bool there, uint32_t t0,
 			 float out[GPU_I8_ROWS_MAX_T])
 {
-	const unsigned char *w = gpu_row(&op.w, n);
+	const struct matmul_row w = matmul_weight(op, n, there);
 	int32_t hi[GPU_I8_ROWS_MAX_T] = { 0 }, lo[GPU_I8_ROWS_MAX_T] = { 0 };
 	bool two = op.profile == AIOS_PROFILE_I8X2;
 
@@ -84,6 +84,7 @@ GPU_KERNEL(256) gpu_matmul_i8_rows(const struct gpu_matmul_args a)
 	float acc[GPU_I8_ROWS_MAX_T], up[GPU_I8_ROWS_MAX_T] = { 0.0f };
 	bool there = n < op.out.cols;
 
+	gpu_grid_enter();
 	n = there ? n : 0;
 	i8_rows_dots(op, n, there, t0, acc);
 	if (op.act)
@@ -149,16 +150,16 @@ GPU_KERNEL(256) gpu_matmul_i8_tile(const struct gpu_matmul_args a)
 	uint32_t tx = gpu_tid() % 16, ty = gpu_tid() / 16, r = gpu_tid() / 4;
 	uint32_t part = gpu_tid() % 4 * 16, k = op.x.cols;
 	uint32_t n = i8_output(op, r), t = gpu_by() * GPU_I8_TILE + r;
-	const unsigned char *w = nullptr, *x = nullptr, *lo_row = nullptr;
+	struct matmul_row w, x = { nullptr, 16 }, lo_row = x;
 	bool two = op.profile == AIOS_PROFILE_I8X2;
 	int32_t hi[4][4] = { { 0 } }, lo[4][4] = { { 0 } };
 
-	if (n < op.out.cols)
-		w = gpu_row(&op.w, op.act && r >= 32 ? op.out.cols + n : n);
+	gpu_grid_enter();
+	w = matmul_weight(op, op.act && r >= 32 ? op.out.cols + n : n, n < op.out.cols);
 	if (t < op.x.rows)
-		x = gpu_row(&op.x, t);
-	if (x && two)
-		lo_row = x + op.x.plane_bytes;
+		x.data = gpu_row(&op.x, t);
+	if (x.data && two)
+		lo_row.data = x.data + op.x.plane_bytes;
 	for (uint32_t k0 = 0; k0 < k; k0 += GPU_I8_TILE_K) {
 		gpu_barrier();
 		i8_put(s->x[r] + part, i8_fetch(x, k0 + part, k));

@@ -8,6 +8,7 @@
 #include <aios/numerics.h>
 
 #include "emit.h"
+#include "panels.h"
 
 /* --- tables from kernels.h ------------------------------------------------------ */
 
@@ -36,8 +37,9 @@ uint32_t gpu_kernel_threads(uint32_t kernel)
 
 uint32_t gpu_profiles(const struct gpu_caps *caps)
 {
-	(void)caps;
-	return 1u << AIOS_PROFILE_FMA32 | 1u << AIOS_PROFILE_I8 | 1u << AIOS_PROFILE_I8X2;
+	uint32_t all = 1u << AIOS_PROFILE_FMA32 | 1u << AIOS_PROFILE_I8 | 1u << AIOS_PROFILE_I8X2;
+
+	return caps->arch == 90 ? all | 1u << AIOS_PROFILE_TC_SM90 : all;
 }
 
 /* --- launches -------------------------------------------------------------------- */
@@ -110,6 +112,21 @@ static int plan_rope_kv(struct plan *p, const struct aios_op_rope_kv *op)
 			sizeof(struct gpu_rope_shared));
 }
 
+/* A part has enough to keep its block's loads in flight. */
+static int plan_argmax(struct plan *p, const struct aios_op_argmax *op)
+{
+	uint64_t rows = op->logits.rows, most = div_up(op->logits.cols, 4096);
+	uint64_t want = div_up(4 * (uint64_t)p->caps->units, rows ? rows : 1);
+	uint64_t parts = most < want ? most : want;
+	int ret = 0;
+
+	if (parts > 1)
+		ret = gpu_emit(p, GPU_K_argmax_start, op, div_up(rows, 256), 1, 1, 0);
+	return ret ? ret :
+		     gpu_emit(p, GPU_K_argmax, op, rows, parts, 1,
+			      sizeof(struct gpu_argmax_shared));
+}
+
 static int plan_copy_pages(struct plan *p, const struct aios_op_copy_pages *op)
 {
 	uint64_t bytes = (uint64_t)op->kv.n_kv_heads * op->kv.page_size * op->kv.head_dim * 2;
@@ -139,13 +156,17 @@ static int plan_simple(struct plan *p, const struct aios_op *op)
 	case AIOS_OP_GATHER_ROWS:
 		return gpu_emit(p, GPU_K_gather_rows, op, any->gather_rows.n_rows, 1, 1, 0);
 	case AIOS_OP_CAST:
+		if (any->cast.out.layout == GPU_LAYOUT_PANELS)
+			return gpu_emit(p, GPU_K_cast_panels, op,
+					GPU_PANEL_PAD_ROWS(any->cast.out.rows) / GPU_PANEL_ROWS,
+					div_up(any->cast.out.row_bytes, 2048), 1, 0);
 		return gpu_emit(p, GPU_K_cast, op, any->cast.in.rows, out_parts(p, &any->cast.out),
 				1, row);
 	case AIOS_OP_QUANTISE:
+		if (any->quantise.out.layout == GPU_LAYOUT_PANELS)
+			return gpu_emit(p, GPU_K_quantise_panels, op,
+					GPU_PANEL_PAD_ROWS(any->quantise.out.rows), 1, 1, row);
 		return gpu_emit(p, GPU_K_quantise, op, any->quantise.in.rows, 1, 1, row);
-	case AIOS_OP_ARGMAX:
-		return gpu_emit(p, GPU_K_argmax, op, any->argmax.logits.rows, 1, 1,
-				sizeof(struct gpu_argmax_shared));
 	case AIOS_OP_SAMPLE:
 		return gpu_emit(p, GPU_K_sample, op, any->sample.logits.rows, 1, 1,
 				sizeof(struct gpu_sample_shared));
@@ -176,6 +197,8 @@ static int plan_op(struct plan *p, const struct aios_op *op)
 		return plan_logits(p, &any->logits);
 	case AIOS_OP_COPY_PAGES:
 		return plan_copy_pages(p, &any->copy_pages);
+	case AIOS_OP_ARGMAX:
+		return plan_argmax(p, &any->argmax);
 	default:
 		return plan_simple(p, op);
 	}
@@ -188,7 +211,7 @@ int gpu_query(const struct gpu_caps *caps, const struct aios_op *op, struct aios
 	out->level = AIOS_SUPPORT_NO;
 	out->scratch_bytes = 0;
 	out->reason[0] = '\0';
-	if (!gpu_check(op, false, out))
+	if (!gpu_check(caps, op, false, out))
 		return 0;
 	out->level = AIOS_SUPPORT_EXACT;
 	if (op->type == AIOS_OP_ATTENTION)
@@ -205,7 +228,7 @@ int gpu_plan(const struct gpu_caps *caps, const struct aios_op *op, struct gpu_l
 	int ret;
 
 	*n = 0;
-	if (!gpu_check(op, true, &answer) ||
+	if (!gpu_check(caps, op, true, &answer) ||
 	    (op->type == AIOS_OP_ATTENTION &&
 	     !gpu_check_scratch(&attention->scratch, gpu_attention_scratch(caps, attention),
 				&answer)))

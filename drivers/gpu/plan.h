@@ -63,4 +63,11 @@ int gpu_query(const struct gpu_caps *caps, const struct aios_op *op, struct aios
 int gpu_plan(const struct gpu_caps *caps, const struct aios_op *op, struct gpu_launch *launches,
 	     unsigned int cap, unsigned int *n, struct aios_status *st);
 
+/*
+ * The driver's weight_layout(): fills layout, row_bytes and plane_bytes of *w from its rows, cols
+ * and dtype, and the bytes to allocate. -EINVAL for a type that is no weight's.
+ */
+int gpu_weight_layout(const struct gpu_caps *caps, uint32_t profile, struct aios_tensor *w,
+		      uint64_t *bytes, struct aios_status *st);
+
 #endif /* GPU_PLAN_H */

@@ -89,7 +89,7 @@ static int shim_open(const struct aios_host *host, uint32_t index, void **out,
 	dev->caps.wave = dev->config.wave;
 	dev->caps.units = shim_number(host, "units", "SHIM_UNITS");
 	dev->caps.shared_max = dev->config.wave == 64 ? 65536 : 232448;
-	dev->caps.arch = 0;
+	dev->caps.arch = dev->config.wave == 64 ? 0 : shim_number(host, "arch", "SHIM_ARCH");
 	*out = dev;
 	return 0;
 }
@@ -180,6 +180,14 @@ static int shim_query_op(void *dev, const struct aios_op *op, struct aios_op_sup
 	const struct shim_device *d = dev;
 
 	return gpu_query(&d->caps, op, out);
+}
+
+static int shim_weight_layout(void *dev, uint32_t profile, struct aios_tensor *w, uint64_t *bytes,
+			      struct aios_status *st)
+{
+	const struct shim_device *d = dev;
+
+	return gpu_weight_layout(&d->caps, profile, w, bytes, st);
 }
 
 static int shim_launch(void *dev, void *queue, const struct aios_op *op, struct aios_status *st)
@@ -274,6 +282,13 @@ static const struct aios_param shim_params[] = {
 	  .min = 0,
 	  .max = 1 << 30,
 	  .help = "of the random order" },
+	{ .name = "arch",
+	  .type = AIOS_PARAM_INT,
+	  .default_text = "0",
+	  .min = 0,
+	  .max = 200,
+	  .help = "CUDA's compute capability times ten that plans are made for; 90 has the "
+		  "matrix units, in waves of 32" },
 	{ .name = "units",
 	  .type = AIOS_PARAM_INT,
 	  .default_text = "4",
@@ -300,6 +315,7 @@ static const struct aios_driver_ops shim_ops = {
 	.fill = shim_fill,
 	.signal = shim_signal,
 	.wait = shim_wait,
+	.weight_layout = shim_weight_layout,
 };
 
 AIOS_MODULE_INFO(license, "Apache-2.0");
