@@ -17,6 +17,7 @@ GPU_KERNEL(256) gpu_all_gather(const struct gpu_all_gather_args a)
 	const unsigned char *src = gpu_ptr(op.parts[rank] + row * op.part_row_bytes);
 	unsigned char *dst = gpu_row(&op.out, row) + rank * bytes;
 
+	gpu_grid_enter();
 	if (bytes % 16 == 0)
 		all_gather_words<struct gpu_vec>(dst, src, bytes);
 	else if (bytes % 4 == 0)

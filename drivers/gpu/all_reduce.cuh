@@ -30,6 +30,7 @@ GPU_KERNEL(256) gpu_all_reduce(const struct gpu_all_reduce_args a)
 	const struct aios_op_all_reduce &op = a.op;
 	uint64_t row = gpu_bx();
 
+	gpu_grid_enter();
 	rows_store(&op.out, gpu_bx(), (struct gpu_row_shared *)gpu_shared(), [&](uint32_t i) {
 		uint64_t at = row * op.out.row_bytes + (uint64_t)i * sizeof(float);
 

@@ -9,8 +9,11 @@ GPU_KERNEL(256) gpu_copy_pages(const struct gpu_copy_pages_args a)
 	uint64_t bytes = (uint64_t)op.kv.n_kv_heads * op.kv.page_size * op.kv.head_dim * 2;
 	uint64_t step = (uint64_t)gpu_threads() * gpu_grid_y();
 	unsigned char *base = gpu_ptr(gpu_bz() ? op.kv.v : op.kv.k);
-	int32_t src = pair[0], dst = pair[1];
+	int32_t src, dst;
 
+	gpu_grid_enter();
+	src = pair[0];
+	dst = pair[1];
 	if (src == dst || src < 0 || dst < 0 || (uint32_t)src >= op.kv.n_pages ||
 	    (uint32_t)dst >= op.kv.n_pages)
 		return;

@@ -17,11 +17,15 @@ GPU_KERNEL(128) gpu_gather_rows(const struct gpu_gather_rows_args a)
 {
 	const struct aios_op_gather_rows &op = a.op;
 	uint32_t i = gpu_bx(), dtype = op.src.dtype;
-	int32_t row = ((const int32_t *)gpu_ptr(op.rows))[i];
-	bool known = row >= 0 && (uint32_t)row < op.src.rows;
-	const unsigned char *src = known ? gpu_row(&op.src, (uint32_t)row) : nullptr;
 	uint64_t bytes = (uint64_t)op.src.cols * gpu_dtype_bytes(dtype);
+	const unsigned char *src;
+	int32_t row;
+	bool known;
 
+	gpu_grid_enter();
+	row = ((const int32_t *)gpu_ptr(op.rows))[i];
+	known = row >= 0 && (uint32_t)row < op.src.rows;
+	src = known ? gpu_row(&op.src, (uint32_t)row) : nullptr;
 	gather_bytes(gpu_row(&op.out, i), src, bytes);
 	if (dtype == AIOS_I8X2)
 		gather_bytes(gpu_row(&op.out, i) + op.out.plane_bytes,

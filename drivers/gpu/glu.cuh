@@ -8,6 +8,7 @@ GPU_KERNEL(256) gpu_glu(const struct gpu_glu_args a)
 	uint32_t row = gpu_bx(), n = op.out.cols;
 	const void *in = gpu_row(&op.in, row);
 
+	gpu_grid_enter();
 	rows_store(&op.out, row, (struct gpu_row_shared *)gpu_shared(), [&](uint32_t i) {
 		float gate = gpu_load(in, op.in.dtype, i);
 		float up = gpu_load(in, op.in.dtype, (uint64_t)n + i);

@@ -80,7 +80,7 @@ GPU_FN void gpu_barrier(void)
 	__syncthreads();
 }
 
-/* Integer sums, free of order. *p in shared memory. */
+/* Integer sums, free of order. *p in shared or global memory. */
 GPU_FN void gpu_add32(uint32_t *p, uint32_t v)
 {
 	atomicAdd(p, v);
@@ -89,6 +89,12 @@ GPU_FN void gpu_add32(uint32_t *p, uint32_t v)
 GPU_FN void gpu_add64(uint64_t *p, uint64_t v)
 {
 	atomicAdd((unsigned long long *)p, (unsigned long long)v);
+}
+
+/* *p = v if it was `was`; returns what it was. *p in global memory. */
+GPU_FN uint32_t gpu_swap_if(uint32_t *p, uint32_t was, uint32_t v)
+{
+	return atomicCAS(p, was, v);
 }
 
 #endif
@@ -265,6 +271,13 @@ GPU_FN void gpu_grid_go(void)
 #endif
 
 /* --- built from these --------------------------------------------------------- */
+
+/* What a kernel begins with that fetches nothing ahead. */
+GPU_FN void gpu_grid_enter(void)
+{
+	gpu_grid_go();
+	gpu_grid_wait();
+}
 
 GPU_FN float gpu_shfl_xor_f32(float v, uint32_t mask)
 {

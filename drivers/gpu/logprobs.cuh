@@ -9,10 +9,12 @@ GPU_KERNEL(256) gpu_logprobs(const struct gpu_logprobs_args a)
 	struct gpu_logprobs_shared *s = (struct gpu_logprobs_shared *)gpu_shared();
 	uint32_t row = gpu_bx(), n = op.logits.cols;
 	const float *x = (const float *)gpu_row(&op.logits, row);
-	uint32_t id = (uint32_t)((const int32_t *)gpu_ptr(op.ids))[row];
+	uint32_t id;
 	float max = -aios_inf(), sum = 0.0f, lse;
 	uint64_t below = UINT64_MAX, best, key;
 
+	gpu_grid_enter();
+	id = (uint32_t)((const int32_t *)gpu_ptr(op.ids))[row];
 	for (uint32_t i = gpu_tid(); i < n; i += AIOS_LANES)
 		max = aios_max_step(max, x[i]);
 	max = rows_max(s->lanes, max);

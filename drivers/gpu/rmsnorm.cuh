@@ -1,30 +1,117 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rmsnorm.cuh - x += add, then out = x / rms(x) * weight. One row a block; a thread writes and
- * reads again only its own lane's columns of x.
+ * rmsnorm.cuh - x += add, then out = x / rms(x) * weight. One row a block; thread j has lane j,
+ * columns j, j + 256, ..., in registers where the row is not too long.
  */
 #include "rows.cuh"
 
-GPU_KERNEL(256) gpu_rmsnorm(const struct gpu_rmsnorm_args a)
+/* Columns of one thread from `first` on: x, with `add` added and stored. */
+template <int N>
+GPU_FN void rmsnorm_take(const struct aios_op_rmsnorm &op, uint32_t row, uint32_t first, float v[N])
 {
-	const struct aios_op_rmsnorm &op = a.op;
-	struct gpu_row_shared *shared = (struct gpu_row_shared *)gpu_shared();
-	uint32_t row = gpu_bx(), cols = op.x.cols;
 	float *x = (float *)gpu_row(&op.x, row);
-	float sum = 0.0f, v, r;
+	uint32_t cols = op.x.cols;
+	float plus[N];
 
-	for (uint32_t i = gpu_tid(); i < cols; i += AIOS_LANES) {
-		v = x[i];
-		if (op.add.data) {
-			v = aios_add(v, gpu_load(gpu_row(&op.add, row), op.add.dtype, i));
-			v = aios_canon(v);
-			x[i] = v;
+	rows_load<N>(x, AIOS_F32, first, cols, v);
+	if (!op.add.data)
+		return;
+	rows_load<N>(gpu_row(&op.add, row), op.add.dtype, first, cols, plus);
+	GPU_UNROLL
+	for (uint32_t k = 0; k < N; k++) {
+		if (first + k * AIOS_LANES < cols) {
+			v[k] = aios_canon(aios_add(v[k], plus[k]));
+			x[first + k * AIOS_LANES] = v[k];
 		}
-		sum = aios_sumsq_step(sum, v);
+	}
+}
+
+/* Store a thread's columns of a row, all of them. */
+template <int N>
+GPU_FN void rmsnorm_store(const struct aios_tensor *out, uint32_t row,
+			  struct gpu_row_shared *shared, const float v[N])
+{
+	unsigned char *to = gpu_row(out, row);
+	float absmax = 0.0f, inv = 0.0f;
+	bool finite = true, scaled = gpu_scaled(out->dtype);
+
+	if (scaled) {
+		GPU_UNROLL
+		for (uint32_t k = 0; k < N; k++)
+			if (gpu_tid() + k * AIOS_LANES < out->cols)
+				absmax = aios_absmax_step(absmax, v[k], &finite);
+		inv = rows_scale(out, row, shared, absmax, finite);
+	}
+	GPU_UNROLL
+	for (uint32_t k = 0; k < N; k++) {
+		uint32_t i = gpu_tid() + k * AIOS_LANES;
+
+		if (i < out->cols && scaled)
+			rows_quantise(out, to, i, v[k], inv);
+		else if (i < out->cols)
+			gpu_store(to, out->dtype, i, v[k]);
+	}
+}
+
+/* A row of at most N * 256 columns. */
+template <int N>
+GPU_FN void rmsnorm_short(const struct aios_op_rmsnorm &op, uint32_t row,
+			  struct gpu_row_shared *shared)
+{
+	uint32_t cols = op.x.cols, tid = gpu_tid();
+	float v[N], w[N], sum = 0.0f, r;
+
+	rows_load<N>(gpu_ptr(op.weight), op.weight_dtype, tid, cols, w);
+	gpu_grid_wait();
+	rmsnorm_take<N>(op, row, tid, v);
+	GPU_UNROLL
+	for (uint32_t k = 0; k < N; k++)
+		if (tid + k * AIOS_LANES < cols)
+			sum = aios_sumsq_step(sum, v[k]);
+	r = aios_rms_factor(rows_tree(shared->lanes, sum), cols, op.eps);
+	GPU_UNROLL
+	for (uint32_t k = 0; k < N; k++)
+		v[k] = aios_rms_apply(v[k], r, w[k], op.weight_offset);
+	rmsnorm_store<N>(&op.out, row, shared, v);
+}
+
+#define RMSNORM_PIECE 8
+
+/* Any row: x is read again, by the thread that wrote it. */
+GPU_FN void rmsnorm_long(const struct aios_op_rmsnorm &op, uint32_t row,
+			 struct gpu_row_shared *shared)
+{
+	const float *x = (const float *)gpu_row(&op.x, row);
+	float v[RMSNORM_PIECE], sum = 0.0f, r;
+	uint32_t cols = op.x.cols;
+
+	gpu_grid_wait();
+	for (uint32_t i = gpu_tid(); i < cols; i += RMSNORM_PIECE * AIOS_LANES) {
+		rmsnorm_take<RMSNORM_PIECE>(op, row, i, v);
+		GPU_UNROLL
+		for (uint32_t k = 0; k < RMSNORM_PIECE; k++)
+			if (i + k * AIOS_LANES < cols)
+				sum = aios_sumsq_step(sum, v[k]);
 	}
 	r = aios_rms_factor(rows_tree(shared->lanes, sum), cols, op.eps);
 	rows_store(&op.out, row, shared, [&](uint32_t i) {
 		return aios_rms_apply(x[i], r, gpu_load(gpu_ptr(op.weight), op.weight_dtype, i),
 				      op.weight_offset);
 	});
+}
+
+GPU_KERNEL(256) gpu_rmsnorm(const struct gpu_rmsnorm_args a)
+{
+	struct gpu_row_shared *shared = (struct gpu_row_shared *)gpu_shared();
+	uint32_t row = gpu_bx(), cols = a.op.x.cols;
+
+	gpu_grid_go();
+	if (cols <= 4 * AIOS_LANES)
+		rmsnorm_short<4>(a.op, row, shared);
+	else if (cols <= 16 * AIOS_LANES)
+		rmsnorm_short<16>(a.op, row, shared);
+	else if (cols <= 32 * AIOS_LANES)
+		rmsnorm_short<32>(a.op, row, shared);
+	else
+		rmsnorm_long(a.op, row, shared);
 }

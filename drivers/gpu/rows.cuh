@@ -11,43 +11,43 @@
 
 /*
  * The halving tree over 256 partial sums, one from each thread; every thread gets the result.
- * The lower levels by xor: both partners add the same two numbers.
+ * Every wave does all of it: the levels over 32 from shared memory, those below by xor, where both
+ * partners add the same two numbers.
  */
 GPU_FN float rows_tree(float *lanes, float partial)
 {
 	uint32_t tid = gpu_tid();
-	float v;
+	float q[4], v;
 
-	gpu_barrier();
+	gpu_barrier(); /* what the last call left has been read */
 	lanes[tid] = partial;
 	gpu_barrier();
-	for (uint32_t h = AIOS_LANES / 2; h >= 32; h /= 2) {
-		if (tid < h)
-			lanes[tid] = aios_add(lanes[tid], lanes[tid + h]);
-		gpu_barrier();
-	}
-	v = lanes[tid & 31];
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 4; i++)
+		q[i] = aios_add(lanes[i * 32 + tid % 32], lanes[i * 32 + tid % 32 + 128]);
+	v = aios_add(aios_add(q[0], q[2]), aios_add(q[1], q[3]));
+	GPU_UNROLL
 	for (uint32_t h = 16; h > 0; h /= 2)
 		v = aios_add(v, gpu_shfl_xor_f32(v, h));
 	return v;
 }
 
-/* The maximum of one value from each of the 256 threads. */
+/* The maximum of one value from each of the 256 threads; any order gives the same. */
 GPU_FN float rows_max(float *lanes, float v)
 {
 	uint32_t tid = gpu_tid();
 
-	gpu_barrier();
-	lanes[tid] = v;
-	gpu_barrier();
-	for (uint32_t h = AIOS_LANES / 2; h >= 32; h /= 2) {
-		if (tid < h)
-			lanes[tid] = aios_max_step(lanes[tid], lanes[tid + h]);
-		gpu_barrier();
-	}
-	v = lanes[tid & 31];
+	GPU_UNROLL
 	for (uint32_t h = 16; h > 0; h /= 2)
 		v = aios_max_step(v, gpu_shfl_xor_f32(v, h));
+	gpu_barrier();
+	if (tid % 32 == 0)
+		lanes[tid / 32] = v;
+	gpu_barrier();
+	v = lanes[0];
+	GPU_UNROLL
+	for (uint32_t i = 1; i < AIOS_LANES / 32; i++)
+		v = aios_max_step(v, lanes[i]);
 	return v;
 }
 
@@ -74,45 +74,93 @@ GPU_FN void rows_quantise(const struct aios_tensor *t, unsigned char *row, uint3
 	}
 }
 
-/* A row of a scaled type: one walk for the absmax, one to quantise. make(i) is called in both. */
-template <typename F>
-GPU_FN void rows_store_scaled(const struct aios_tensor *t, uint32_t row,
-			      struct gpu_row_shared *shared, F make)
+/* The scale of a row, from each thread's absmax and whether all it saw is finite; stores it. */
+GPU_FN float rows_scale(const struct aios_tensor *t, uint32_t row, struct gpu_row_shared *shared,
+			float absmax, bool finite)
 {
-	unsigned char *out = gpu_row(t, row);
 	struct aios_quant_scale s;
-	float absmax = 0.0f;
-	bool finite = true;
 
 	gpu_barrier();
 	if (gpu_tid() == 0)
 		shared->bad = 0;
 	gpu_barrier();
-	for (uint32_t i = gpu_tid(); i < t->cols; i += AIOS_LANES)
-		absmax = aios_absmax_step(absmax, make(i), &finite);
 	if (!finite)
 		shared->bad = 1;
 	absmax = rows_max(shared->lanes, absmax);
 	s = aios_quant_scale_of(absmax, shared->bad == 0, rows_qmax(t->dtype));
 	if (gpu_tid() == 0)
 		((float *)gpu_ptr(t->scale))[row] = s.scale;
-	for (uint32_t i = gpu_tid(); i < t->cols; i += AIOS_LANES)
-		rows_quantise(t, out, i, make(i), s.inv);
+	return s.inv;
 }
+
+/* A row of a scaled type: one walk for the absmax, one to quantise. make(i) is called in both. */
+template <typename F>
+GPU_FN void rows_store_scaled(const struct aios_tensor *t, uint32_t row,
+			      struct gpu_row_shared *shared, F make)
+{
+	unsigned char *out = gpu_row(t, row);
+	float absmax = 0.0f, inv;
+	bool finite = true;
+
+	for (uint32_t i = gpu_tid(); i < t->cols; i += AIOS_LANES)
+		absmax = aios_absmax_step(absmax, make(i), &finite);
+	inv = rows_scale(t, row, shared, absmax, finite);
+	for (uint32_t i = gpu_tid(); i < t->cols; i += AIOS_LANES)
+		rows_quantise(t, out, i, make(i), inv);
+}
+
+#define ROWS_AHEAD 4 /* elements that a thread makes before it stores them */
 
 /* Store make(0 .. cols). A float row may be shared by the blocks along y; a scaled one may not. */
 template <typename F>
 GPU_FN void rows_store(const struct aios_tensor *t, uint32_t row, struct gpu_row_shared *shared,
 		       F make)
 {
-	uint32_t step = AIOS_LANES * gpu_grid_y();
+	uint64_t step = AIOS_LANES * (uint64_t)gpu_grid_y();
+	unsigned char *out = gpu_row(t, row);
+	float v[ROWS_AHEAD];
 
 	if (gpu_scaled(t->dtype)) {
 		rows_store_scaled(t, row, shared, make);
 		return;
 	}
-	for (uint64_t i = gpu_by() * AIOS_LANES + gpu_tid(); i < t->cols; i += step)
-		gpu_store(gpu_row(t, row), t->dtype, i, make((uint32_t)i));
+	for (uint64_t i = gpu_by() * AIOS_LANES + gpu_tid(); i < t->cols; i += ROWS_AHEAD * step) {
+		GPU_UNROLL
+		for (uint32_t j = 0; j < ROWS_AHEAD; j++)
+			if (i + j * step < t->cols)
+				v[j] = make((uint32_t)(i + j * step));
+		GPU_UNROLL
+		for (uint32_t j = 0; j < ROWS_AHEAD; j++)
+			if (i + j * step < t->cols)
+				gpu_store(out, t->dtype, i + j * step, v[j]);
+	}
+}
+
+/*
+ * N elements of a vector of F32, BF16 or F16, columns first, first + 256, ..., widened; those from
+ * `cols` on are left alone. All loads are in flight at once.
+ */
+template <int N>
+GPU_FN void rows_load(const void *src, uint32_t dtype, uint32_t first, uint32_t cols, float v[N])
+{
+	if (dtype == AIOS_F32) {
+		GPU_UNROLL
+		for (uint32_t k = 0; k < N; k++)
+			if (first + k * AIOS_LANES < cols)
+				v[k] = ((const float *)src)[first + k * AIOS_LANES];
+	} else if (dtype == AIOS_BF16) {
+		GPU_UNROLL
+		for (uint32_t k = 0; k < N; k++)
+			if (first + k * AIOS_LANES < cols)
+				v[k] = aios_bf16_to_f32(
+					((const uint16_t *)src)[first + k * AIOS_LANES]);
+	} else {
+		GPU_UNROLL
+		for (uint32_t k = 0; k < N; k++)
+			if (first + k * AIOS_LANES < cols)
+				v[k] = gpu_f16_to_f32(
+					((const uint16_t *)src)[first + k * AIOS_LANES]);
+	}
 }
 
 #endif /* GPU_ROWS_CUH */

@@ -207,10 +207,11 @@ GPU_FN uint32_t sample_one(const float *logits, uint32_t n, const struct aios_sa
 GPU_KERNEL(512) gpu_sample(const struct gpu_sample_args a)
 {
 	struct gpu_sample_shared *s = (struct gpu_sample_shared *)gpu_shared();
-	uint32_t row = gpu_bx();
-	uint32_t id = sample_one((const float *)gpu_row(&a.op.logits, row), a.op.logits.cols,
-				 (const struct aios_sample_row *)gpu_ptr(a.op.params) + row, s);
+	uint32_t row = gpu_bx(), id;
 
+	gpu_grid_enter();
+	id = sample_one((const float *)gpu_row(&a.op.logits, row), a.op.logits.cols,
+			(const struct aios_sample_row *)gpu_ptr(a.op.params) + row, s);
 	if (gpu_tid() == 0)
 		((int32_t *)gpu_ptr(a.op.ids))[row] = (int32_t)id;
 }

@@ -43,11 +43,11 @@ START_TEST(test_random)
 	if (!ct_can(AIOS_OP_ARGMAX, AIOS_PROFILE_FMA32))
 		return;
 
-	static const uint32_t cols[] = { 1, 2, 31, 256, 1000, 5003 };
+	static const uint32_t cols[] = { 1, 2, 31, 256, 1000, 5003, 40009 };
 	float *x;
 	int i, dist;
 
-	for (i = 0; i < 6; i++)
+	for (i = 0; i < 7; i++)
 		for (dist = 0; dist < CT_DISTS; dist++) {
 			x = ct_alloc(9ull * cols[i] * 4);
 			ct_fill((enum ct_dist)dist, AIOS_F32, cols[i], 9ull * cols[i], x);

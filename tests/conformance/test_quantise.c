@@ -84,10 +84,10 @@ START_TEST(test_all)
 	if (!ct_can(AIOS_OP_QUANTISE, AIOS_PROFILE_FMA32))
 		return;
 
-	static const uint32_t cols[] = { 1, 2, 255, 256, 257, 1000 };
+	static const uint32_t cols[] = { 1, 2, 255, 256, 257, 1000, 4097, 5003, 12301 };
 	int i, dist;
 
-	for (i = 0; i < 6; i++)
+	for (i = 0; i < 9; i++)
 		qu_case(qu_ins[i % 3], qu_outs[_i], 3, cols[i], CT_NORMAL);
 	for (dist = 0; dist < CT_DISTS; dist++)
 		for (i = 0; i < 3; i++)

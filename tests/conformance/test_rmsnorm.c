@@ -125,11 +125,12 @@ START_TEST(test_shapes)
 	if (!ct_can(AIOS_OP_RMSNORM, AIOS_PROFILE_FMA32))
 		return;
 
-	static const uint32_t cols[] = { 1, 2, 127, 128, 255, 256, 257, 511, 513, 1024, 1031 };
+	static const uint32_t cols[] = { 1,   2,   127,  128,  255,  256, 257,
+					 511, 513, 1024, 1031, 4099, 8200 };
 	struct rn c = { .rows = 3, .add = AIOS_F32, .weight = AIOS_BF16, .eps = 1e-6f };
 	int i, j;
 
-	for (i = 0; i < 11; i++)
+	for (i = 0; i < 13; i++)
 		for (j = 0; j < 6; j++) {
 			c.cols = cols[i];
 			c.out = rn_outs[j];

@@ -122,6 +122,17 @@ GPU_FN void gpu_add64(uint64_t *p, uint64_t v)
 	*p += v;
 }
 
+GPU_FN uint32_t gpu_swap_if(uint32_t *p, uint32_t was, uint32_t v)
+{
+	uint32_t is;
+
+	shim_yield();
+	is = *p;
+	if (is == was)
+		*p = v;
+	return is;
+}
+
 GPU_FN void gpu_async_copy(void *shared, const void *global)
 {
 	shim_async_copy(shared, global);
