@@ -163,6 +163,7 @@ int driver_main(struct cli *cli, struct aios_status *st);
 int config_main(struct cli *cli, struct aios_status *st);
 int doctor_main(struct cli *cli, struct aios_status *st);
 int conform_main(struct cli *cli, struct aios_status *st);
+int bench_main(struct cli *cli, struct aios_status *st);
 int bisect_main(struct cli *cli, struct aios_status *st);
 int replay_main(struct cli *cli, struct aios_status *st);
 int plan_main(struct cli *cli, struct aios_status *st);

@@ -91,6 +91,29 @@ const struct command commands[] = {
 		.run = conform_main,
 	},
 	{
+		.name = "bench",
+		.summary = "measure ops and models, beside what the device can do",
+		.synopsis = "bench --op OP [--m LIST] [--n N] [--k N] [OPTION ...]\n"
+			    "bench --op OP|all --shape NAME|-m DIR [--m LIST] [OPTION ...]",
+		.details =
+			"--op runs one op through the driver as the engine would: weights in the "
+			"driver's layout, random operands that take turns so that no cache holds "
+			"them, launches from a captured graph, timed by the device's clock, the "
+			"median of several samples. With a model it runs every op of one pass of "
+			"it, of the name given or all, and adds up.\n\n"
+			"The share is that of the limit: the longer of the op's bytes at the "
+			"device's memory rate and its operations at its matmul rate, both measured "
+			"in the same run by what the driver itself does best (--read-rate and "
+			"--matmul-rate put better knowledge in their place).\n\n"
+			"The output is a Markdown table; --csv and --json are for programs.",
+		.examples = "aios bench --driver cuda --op matmul --m 1,64 --n 4096 --k 4096\n"
+			    "aios bench --op attention --seqs 64 --kv 4096 --profile fma32\n"
+			    "aios bench --op all --shape qwen3-8b --m 1,64 --json",
+		.bit = AIOS_CMD_BENCH,
+		.max_args = 1,
+		.run = bench_main,
+	},
+	{
 		.name = "bisect",
 		.summary = "name the first bit in which two drivers differ",
 		.synopsis = "bisect --driver A --against B -m DIR -p TEXT [-n N] [--capsule DIR] "

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bench.c - aios bench: which part of it is meant, and what the parts share. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <aios/numerics.h>
+
+#include "bench.h"
+
+int bench_list(const struct cli *cli, const char *key, bool pairs, uint32_t least,
+	       struct bench_list *out, struct aios_status *st)
+{
+	const char *text = cli_text(cli, AIOS_SECTION_COMMAND, key), *at = text;
+	char *end;
+
+	out->n = 0;
+	while (at && *at) {
+		unsigned long long first, second = 0;
+		bool pair = false;
+
+		errno = 0;
+		first = strtoull(at, &end, 10);
+		if (pairs && end != at && *end == 'x') {
+			const char *from = end + 1;
+
+			pair = true;
+			second = strtoull(from, &end, 10);
+			if (end == from)
+				end = (char *)(uintptr_t)at;
+		}
+		if (end == at || *at == '-' || *at == '+' || errno || (*end && *end != ',') ||
+		    (*end == ',' && !end[1]) || first > INT32_MAX || second > INT32_MAX ||
+		    (pair ? !first || second < least : first < least))
+			return cli_usage(st, "--%s: '%s' is no list of numbers from %u on%s", key,
+					 text, least, pairs ? " or pairs such as 64x128" : "");
+		if (out->n == BENCH_LIST)
+			return cli_usage(st, "--%s: more than %d numbers", key, BENCH_LIST);
+		out->of[out->n] = (uint32_t)(pair ? second : first);
+		out->times[out->n++] = (uint32_t)(pair ? first : 1);
+		at = *end ? end + 1 : end;
+	}
+	return 0;
+}
+
+const char *bench_model(const struct cli *cli)
+{
+	static char path[256];
+	const char *shape = cli_text(cli, AIOS_SECTION_COMMAND, "shape");
+
+	if (!shape)
+		return cli_text(cli, "aios", "model");
+	snprintf(path, sizeof(path), "shape:%s", shape);
+	return path;
+}
+
+int bench_open(struct cli *cli, struct aios_bench **out, struct aios_status *st)
+{
+	struct aios_bench_options o = AIOS_BENCH_INIT;
+	int rc = cli_boot(cli, st);
+
+	o.samples = (uint32_t)cli_int(cli, AIOS_SECTION_COMMAND, "samples");
+	aios_config_get_size(cli->config, AIOS_SECTION_COMMAND, "rotate", &o.rotate);
+	o.sample_ns = (uint64_t)(cli_float(cli, AIOS_SECTION_COMMAND, "sample_ms") * 1e6);
+	o.seed = (uint64_t)cli_int(cli, "sampling", "seed");
+	if (!rc)
+		rc = aios_bench_create(cli->aios, &o, out, st);
+	if (rc)
+		cli_blame_drivers(cli);
+	return rc;
+}
+
+void bench_facts(struct aios_bench *bench, uint32_t profile, struct report *report)
+{
+	const struct aios_device_info *d = aios_bench_device(bench);
+	const char *name = aios_profile_info_of(profile).name;
+
+	report_fact(report, "version", json_string(aios_version()), NULL);
+	report_fact(report, "device", json_string(d->id), NULL);
+	report_fact(report, "device_name", json_string(d->name), NULL);
+	report_fact(report, "runtime", json_string(d->runtime), "%s (%s), numerics %s", d->name,
+		    d->runtime, name);
+	report_fact(report, "profile", json_string(name), NULL);
+}
+
+/* One line: what was measured, what it stands for. */
+static void rate_fact(struct report *r, const char *key, double rate, const char *what)
+{
+	if (rate > 0)
+		report_fact(r, key, json_real(rate), "  %9.1f GB/s  %s", rate / 1e9, what);
+	else
+		report_fact(r, key, json_null(), NULL);
+}
+
+static void rates_facts(const struct aios_bench_rates *rates, bool measured, struct report *report)
+{
+	if (measured) {
+		report_fact(report, "rates", json_true(), "Rates that this driver reaches:");
+		rate_fact(report, "copy_rate", rates->copy,
+			  "copy inside the device's memory, read + written");
+		rate_fact(report, "fill_rate", rates->fill, "fill, written");
+		rate_fact(report, "reduce_rate", rates->reduce,
+			  "all_reduce of 16 parts, 16 of 17 bytes read");
+		rate_fact(report, "argmax_rate", rates->argmax, "argmax over long rows, read");
+		rate_fact(report, "stream_rate", rates->stream,
+			  "matmul of one row by a large weight, read");
+	}
+	report_fact(report, "read_rate", json_real(rates->read),
+		    "Limits: %.1f GB/s, %.2f TFLOP/s%s", rates->read / 1e9, rates->matmul / 1e12,
+		    measured ? "" : " (as given)");
+	report_fact(report, "matmul_rate", json_real(rates->matmul), NULL);
+	report_fact(report, "matmul_size", json_integer(rates->matmul_size),
+		    measured && rates->matmul_size ? "  (matmul of %ux%ux%u)" : NULL,
+		    rates->matmul_size, rates->matmul_size, rates->matmul_size);
+}
+
+int bench_rates(const struct cli *cli, struct aios_bench *bench, uint32_t profile,
+		struct aios_bench_rates *rates, struct report *report, struct aios_status *st)
+{
+	double read = cli_float(cli, AIOS_SECTION_COMMAND, "read_rate") * 1e9;
+	double matmul = cli_float(cli, AIOS_SECTION_COMMAND, "matmul_rate") * 1e12;
+	bool measure = cli_flag(cli, AIOS_SECTION_COMMAND, "rates");
+	int rc = 0;
+
+	memset(rates, 0, sizeof(*rates));
+	rates->profile = profile;
+	if (measure)
+		rc = aios_bench_rates(bench, profile, rates, st);
+	if (read > 0)
+		rates->read = read;
+	if (matmul > 0)
+		rates->matmul = matmul;
+	if (!rc && (measure || read > 0 || matmul > 0))
+		rates_facts(rates, measure, report);
+	return rc;
+}
+
+int bench_main(struct cli *cli, struct aios_status *st)
+{
+	const char *profile = cli_text(cli, AIOS_SECTION_COMMAND, "profile");
+	int rc = 0;
+
+	if (cli_flag(cli, AIOS_SECTION_COMMAND, "json") &&
+	    cli_flag(cli, AIOS_SECTION_COMMAND, "csv"))
+		return cli_usage(st, "--json and --csv both say what to write");
+	if (cli_text(cli, AIOS_SECTION_COMMAND, "shape") && cli_text(cli, "aios", "model"))
+		return cli_usage(st, "--shape and -m both name a model");
+	if (profile)
+		rc = aios_config_set(cli->config, "aios", "numerics", profile, AIOS_CONFIG_CLI,
+				     "command line --profile", st);
+	if (rc)
+		return rc == -ENOMEM ? rc : CLI_USAGE;
+	if (cli->n_args)
+		return cli_usage(st, "unknown 'bench %s'", cli->args[0]);
+	if (cli_text(cli, AIOS_SECTION_COMMAND, "op"))
+		return bench_op_main(cli, st);
+	return cli_usage(st, "nothing to measure: give --op OP");
+}
