@@ -31,7 +31,9 @@ savedefconfig:
 	$(Q)echo '  SAVED   $(O)/defconfig'
 
 # The parser drops a line that it does not know without a word, so check that each survived.
+# What a configuration needs beyond the usual packages it says itself ("# deps: hip").
 %_defconfig: configs/%_defconfig
+	$(Q)sets=$$(sed -n 's/^# deps: //p' $<); [ -z "$$sets" ] || scripts/deps --if-missing $$sets
 	$(call kconfig,conf) --defconfig=$< Kconfig $(quietly)
 	$(Q)scripts/check-defconfig $< $(O)/.config || { rm -f $(O)/.config; exit 1; }
 	$(Q)echo '  CONF    $(O)/.config from $<'

@@ -230,16 +230,28 @@ GPU_FN uint64_t gpu_ballot(bool p)
 	return __ballot(p);
 }
 
+/* Subnormals included: the hardware's mode keeps those of f16. */
 GPU_FN float gpu_f16_to_f32(uint16_t h)
 {
-	return aios_f16_to_f32(h);
+	return (float)__builtin_bit_cast(_Float16, h);
 }
 
+/* One instruction where there is one; all these are exact. */
 GPU_FN int32_t gpu_dot4(uint32_t a, uint32_t b, int32_t c)
 {
+#if defined(__GFX11__) || defined(__GFX12__)
+	return __builtin_amdgcn_sudot4(true, (int)a, true, (int)b, c, false);
+#elif defined(__gfx906__) || defined(__gfx908__) || defined(__gfx90a__) || defined(__gfx940__) ||  \
+	defined(__gfx942__) || defined(__gfx950__) || defined(__gfx1011__) ||                      \
+	defined(__gfx1012__) || defined(__gfx1030__) || defined(__gfx1031__) ||                    \
+	defined(__gfx1032__) || defined(__gfx1034__) || defined(__gfx1035__) ||                    \
+	defined(__gfx1036__)
+	return __builtin_amdgcn_sdot4((int)a, (int)b, c, false);
+#else
 	for (int i = 0; i < 32; i += 8)
 		c += (int32_t)(int8_t)(a >> i) * (int32_t)(int8_t)(b >> i);
 	return c;
+#endif
 }
 
 /* No copies behind the thread's back here: they are done at once. */
