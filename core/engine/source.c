@@ -182,9 +182,10 @@ int source_open(struct aios *aios, const char *path, bool meta_only, struct sour
 	int rc;
 
 	memset(src, 0, sizeof(*src));
-	if (stat(path, &sb) < 0)
-		return aios_fail(st, -errno, "%s: %s", path, strerror(errno));
 	rc = open_format(aios, path, src, st);
+	/* What no format claims should at least be there; a format may read what is no file. */
+	if (rc == -ENOENT && stat(path, &sb) < 0)
+		rc = aios_fail(st, -errno, "%s: %s", path, strerror(errno));
 	if (rc < 0)
 		goto close;
 	rc = src->format->open(module_host(src->format_module), path, meta_only, &src->ckpt,

@@ -292,12 +292,96 @@ START_TEST(ops_of_a_model_add_up)
 }
 END_TEST
 
+/* ---- models without files ----------------------------------------------------------- */
+
+/* Parameters as the models' makers count them; both embeddings of the larger ones. */
+START_TEST(shapes_have_the_sizes_of_the_models)
+{
+	static const struct {
+		const char *name;
+		double parameters;
+	} cases[] = {
+		{ "qwen3-0.6b", 596049920 },    { "qwen3-1.7b", 1720574976 },
+		{ "qwen3-8b", 8190735360 },     { "llama-3.1-8b", 8030261248 },
+		{ "llama-3.2-1b", 1235814400 }, { "qwen2.5-0.5b", 494032768 },
+	};
+
+	if (cli_skip_model())
+		return;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char line[128];
+		struct cli_result r;
+		json_t *top;
+
+		snprintf(line, sizeof(line),
+			 "plan --driver cpu-ref --context-length 64 --json -m shape:%s",
+			 cases[i].name);
+		r = cli_run(line, NULL);
+		top = cli_json(&r);
+		ck_assert_double_eq(number(top, "parameters"), cases[i].parameters);
+		json_decref(top);
+		cli_free(&r);
+	}
+}
+END_TEST
+
+START_TEST(a_shape_is_a_model)
+{
+	static const char line[] = "run --driver cpu-ref -m shape:tiny,tied=0 --ids 1,2,3 -n 12 "
+				   "--temp 0 --ignore-eos";
+	struct cli_result a, b, c;
+
+	if (cli_skip_model())
+		return;
+	a = cli_run(line, NULL);
+	b = cli_run(line, NULL);
+	c = cli_run("run --driver cpu-ref -m shape:tiny,tied=0,seed=2 --ids 1,2,3 -n 12 --temp 0 "
+		    "--ignore-eos",
+		    NULL);
+	ck_assert_msg(a.code == 0 && c.code == 0, "%s%s", a.err, c.err);
+	ck_assert_str_eq(a.out, b.out);
+	ck_assert_str_ne(a.out, c.out);
+	cli_free(&a);
+	cli_free(&b);
+	cli_free(&c);
+}
+END_TEST
+
+START_TEST(wrong_shapes_say_what_there_is)
+{
+	static const char *const cases[][2] = {
+		{ "shape:tinny", "there is no shape 'tinny'; the shapes are tiny, qwen3-0.6b" },
+		{ "shape:", "there is no shape ''" },
+		{ "shape:tiny,", "'' is no change of a shape; expected KEY=NUMBER" },
+		{ "shape:tiny,layers=0", "'layers=0': expected a number from 1 to 512" },
+		{ "shape:tiny,layers=3x", "'layers=3x': expected a number" },
+		{ "shape:tiny,layers=-1", "'layers=-1': expected a number" },
+		{ "shape:tiny,layer=3", "'layer=3' is no change of a shape" },
+		{ "shape:tiny,heads=5", "is not a multiple of" },
+	};
+
+	if (cli_skip_model())
+		return;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char line[128];
+		struct cli_result r;
+
+		snprintf(line, sizeof(line), "plan --driver cpu-ref -m %s", cases[i][0]);
+		r = cli_run(line, NULL);
+		ck_assert_msg(r.code == 1 && strstr(r.err, cases[i][1]), "aios %s: exit %d\n%s",
+			      line, r.code, r.err);
+		cli_free(&r);
+	}
+}
+END_TEST
+
 Suite *test_bench_suite(void)
 {
 	Suite *s = suite_create("bench");
 	TCase *usage = tcase_create("usage");
 	TCase *ops = tcase_create("ops");
 	TCase *forms = tcase_create("forms");
+	TCase *models = tcase_create("models");
 
 	tcase_add_checked_fixture(usage, cli_setup, cli_teardown);
 	tcase_add_loop_test(usage, wrong_usage_exits_2, 0,
@@ -319,5 +403,12 @@ Suite *test_bench_suite(void)
 	tcase_add_test(forms, rates_and_shares);
 	tcase_add_test(forms, given_rates_replace_measured_ones);
 	suite_add_tcase(s, forms);
+
+	tcase_add_checked_fixture(models, cli_setup, cli_teardown);
+	tcase_set_timeout(models, 30);
+	tcase_add_test(models, shapes_have_the_sizes_of_the_models);
+	tcase_add_test(models, a_shape_is_a_model);
+	tcase_add_test(models, wrong_shapes_say_what_there_is);
+	suite_add_tcase(s, models);
 	return s;
 }
