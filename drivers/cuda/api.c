@@ -32,10 +32,12 @@ static int api_bind(struct cuda_api *api, struct aios_status *st)
 {
 #define API_ROW(member, symbol) GPU_SYMBOL(struct cuda_api, member, symbol, false)
 #define API_OWN_ROW(member, symbol, params) GPU_OWN_SYMBOL(struct cuda_api, member, symbol)
-	static const struct gpu_symbol rows[] = { CUDA_SYMBOLS(API_ROW)
-							  CUDA_OWN_SYMBOLS(API_OWN_ROW) };
+#define API_NEW_ROW(member, symbol, params) GPU_OWN_OPTIONAL(struct cuda_api, member, symbol)
+	static const struct gpu_symbol rows[] = { CUDA_SYMBOLS(API_ROW) CUDA_OWN_SYMBOLS(
+		API_OWN_ROW) CUDA_NEW_SYMBOLS(API_NEW_ROW) };
 #undef API_ROW
 #undef API_OWN_ROW
+#undef API_NEW_ROW
 	const char *missing = gpu_api_bind(&api->gpu, rows, sizeof(rows) / sizeof(rows[0]));
 
 	if (!missing)

@@ -23,6 +23,27 @@ enum cuda_attribute {
 enum {
 	CUDA_COMPUTE_PROHIBITED = 2,
 	CUDA_FUNCTION_MAX_SHARED = 8,
+	CUDA_LAUNCH_OVERLAPS = 6,      /* programmatic stream serialization */
+	CUDA_OVERLAP_CAPTURES = 12030, /* the first version that captures such launches */
+};
+
+/* CUlaunchAttribute, with the one kind of value that is used here. */
+struct cuda_launch_attribute {
+	uint32_t id;
+	uint32_t reserved;
+	union {
+		unsigned char room[64];
+		int on;
+	} value;
+};
+
+/* CUlaunchConfig */
+struct cuda_launch_config {
+	unsigned int grid[3], block[3];
+	unsigned int shared;
+	void *stream;
+	const struct cuda_launch_attribute *attributes;
+	unsigned int n_attributes;
 };
 
 #define CUDA_MEMBER(member, symbol, params) int(*member) params;
@@ -30,6 +51,7 @@ struct cuda_api {
 	struct gpu_api gpu;
 	int version; /* of CUDA that the library speaks: 13000 is 13.0 */
 	CUDA_OWN_SYMBOLS(CUDA_MEMBER)
+	CUDA_NEW_SYMBOLS(CUDA_MEMBER)
 };
 #undef CUDA_MEMBER
 

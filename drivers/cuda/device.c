@@ -120,7 +120,12 @@ void cuda_leave(struct gpu_device *dev)
 
 int cuda_load(struct gpu_device *dev, struct aios_status *st)
 {
-	return gpu_load(dev, cuda_image, 0, GPU_KERNEL_COUNT, st);
+	int ret = gpu_load(dev, cuda_image, 0, GPU_SHARED_KERNELS, st);
+
+	if (ret == 0 && dev->caps.arch == 90)
+		ret = gpu_load(dev, cuda_image_sm90, GPU_SHARED_KERNELS,
+			       GPU_KERNEL_COUNT - GPU_SHARED_KERNELS, st);
+	return ret;
 }
 
 /* More shared memory than every device has must be allowed for each kernel. */
@@ -130,4 +135,38 @@ int cuda_prepare(struct gpu_device *dev, void *function)
 		return GPU_OK;
 	return cuda_api(dev->api)->function_set(function, CUDA_FUNCTION_MAX_SHARED,
 						(int)dev->caps.shared_max);
+}
+
+/* Launches overlap from compute capability 9.0 on, where the library can ask for it. */
+static bool launch_overlaps(const struct gpu_device *dev, const struct gpu_queue *queue,
+			    const struct gpu_launch *l)
+{
+	const struct cuda_api *api = cuda_api(dev->api);
+
+	if (!l->overlaps || dev->caps.arch < 90 || !api->launch_ex)
+		return false;
+	return !queue->capture || api->version >= CUDA_OVERLAP_CAPTURES;
+}
+
+int cuda_launch(struct gpu_device *dev, struct gpu_queue *queue, const struct gpu_launch *l,
+		void **params)
+{
+	const struct cuda_launch_attribute overlap = {
+		.id = CUDA_LAUNCH_OVERLAPS,
+		.value = { .on = 1 },
+	};
+	const struct cuda_launch_config config = {
+		.grid = { l->grid[0], l->grid[1], l->grid[2] },
+		.block = { l->block[0], l->block[1], l->block[2] },
+		.shared = l->shared,
+		.stream = queue->stream,
+		.attributes = &overlap,
+		.n_attributes = 1,
+	};
+	void *function = dev->kernels[l->kernel];
+
+	if (launch_overlaps(dev, queue, l))
+		return cuda_api(dev->api)->launch_ex(&config, function, params, NULL);
+	return dev->api->launch(function, l->grid[0], l->grid[1], l->grid[2], l->block[0],
+				l->block[1], l->block[2], l->shared, queue->stream, params, NULL);
 }

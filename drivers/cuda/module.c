@@ -43,6 +43,7 @@ const struct gpu_vendor gpu_vendor = {
 	.leave = cuda_leave,
 	.load = cuda_load,
 	.prepare = cuda_prepare,
+	.launch = cuda_launch,
 };
 
 static const struct aios_driver_ops cuda_ops = {

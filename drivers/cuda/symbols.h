@@ -56,3 +56,8 @@
 	X(ctx_push, "cuCtxPushCurrent_v2", (void *ctx))                                            \
 	X(ctx_pop, "cuCtxPopCurrent_v2", (void **ctx))                                             \
 	X(function_set, "cuFuncSetAttribute", (void *function, int attribute, int value))
+
+/* Those that an older library may lack (11.8 has them all): NULL then. */
+#define CUDA_NEW_SYMBOLS(X)                                                                        \
+	X(launch_ex, "cuLaunchKernelEx",                                                           \
+	  (const struct cuda_launch_config *config, void *function, void **params, void **extra))

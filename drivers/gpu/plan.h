@@ -34,7 +34,7 @@ struct gpu_launch {
 	uint32_t block[3];
 	uint32_t shared; /* dynamic shared bytes; kernels have no other shared memory */
 	uint32_t args_bytes;
-	uint32_t reserved;
+	uint32_t overlaps; /* set by who enqueues it: may begin before the launch ahead has ended */
 	union {
 		uint64_t align;
 		uint8_t bytes[GPU_ARGS_MAX];

@@ -7,5 +7,6 @@
 #include "image.h"
 
 const unsigned char cuda_image[] = FAKE_CUDA_IMAGE;
+const unsigned char cuda_image_sm90[] = FAKE_CUDA_IMAGE_SM90;
 const uint32_t cuda_image_toolkit = 13000;
 const char cuda_image_archs[] = "80 86 90a";

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define FAKE_CUDA_IMAGE "fake cuda image"
+#define FAKE_CUDA_IMAGE_SM90 "fake cuda image, sm_90a"
 
 struct fake_cuda {
 	/* Set by the test. */
@@ -29,8 +30,8 @@ struct fake_cuda {
 	uint64_t calls;
 	int contexts; /* pushed and not popped, all threads together */
 	int retained, streams, events, graphs, execs, modules, allocations;
-	uint64_t allocated; /* bytes of device memory */
-	uint64_t launches;
+	uint64_t allocated;            /* bytes of device memory */
+	uint64_t launches, overlapped; /* all; those that may begin early */
 	char last_kernel[64];
 	unsigned int last_grid[3], last_block[3], last_shared;
 	int broken; /* the sticky result in force */

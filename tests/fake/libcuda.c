@@ -23,6 +23,7 @@
 #define FAKE_OWN_PROTO(member, symbol, params) int fake_##member params __asm__(symbol) FAKE_API;
 CUDA_SYMBOLS(FAKE_PROTO)
 CUDA_OWN_SYMBOLS(FAKE_OWN_PROTO)
+CUDA_NEW_SYMBOLS(FAKE_OWN_PROTO)
 
 extern struct fake_cuda fake_cuda FAKE_API;
 struct fake_cuda fake_cuda = {
@@ -687,17 +688,22 @@ int fake_ctx_release(int dev)
 /* --- kernels ----------------------------------------------------------------- */
 
 #define FAKE_NAME(name, args, threads) "gpu_" #name,
-static const char *const fake_kernels[] = { GPU_KERNELS(FAKE_NAME) };
+static const char *const fake_kernels[] = { GPU_KERNELS(FAKE_NAME) NULL };
+static const char *const fake_sm90_kernels[] = { GPU_SM90_KERNELS(FAKE_NAME) NULL };
 
+/* A module is the list of its kernels' names. */
 int fake_module_load(void **module, const void *image)
 {
+	bool sm90 = strcmp(image, FAKE_CUDA_IMAGE_SM90) == 0;
 	int result = fake_begin();
 
-	if (result == GPU_OK && strcmp(image, FAKE_CUDA_IMAGE) != 0)
+	if (result == GPU_OK && !sm90 && strcmp(image, FAKE_CUDA_IMAGE) != 0)
+		result = GPU_NO_BINARY_FOR_GPU;
+	if (result == GPU_OK && sm90 && (fake_cuda.major != 9 || fake_cuda.minor != 0))
 		result = GPU_NO_BINARY_FOR_GPU;
 	if (result == GPU_OK) {
 		fake_cuda.modules++;
-		*module = &fake_cuda;
+		*module = (void *)(uintptr_t)(sm90 ? fake_sm90_kernels : fake_kernels);
 	}
 	return fake_end(result);
 }
@@ -712,14 +718,13 @@ int fake_module_unload(void *module)
 
 int fake_module_function(void **function, void *module, const char *name)
 {
+	const char *const *kernel = module;
 	int result = fake_begin();
-	size_t i;
 
-	(void)module;
 	*function = NULL;
-	for (i = 0; i < sizeof(fake_kernels) / sizeof(fake_kernels[0]); i++)
-		if (strcmp(fake_kernels[i], name) == 0)
-			*function = (void *)(uintptr_t)fake_kernels[i];
+	for (; *kernel; kernel++)
+		if (strcmp(*kernel, name) == 0)
+			*function = (void *)(uintptr_t)*kernel;
 	return fake_end(result == GPU_OK && !*function ? 500 : result);
 }
 
@@ -740,8 +745,8 @@ int fake_launch(void *function, unsigned int grid_x, unsigned int grid_y, unsign
 	int result = fake_begin();
 
 	(void)stream;
-	if (result == GPU_OK && (!grid_x || !grid_y || !grid_z || !block_x || !block_y ||
-				 !block_z || !params || !params[0] || extra))
+	if (result == GPU_OK && (!function || !grid_x || !grid_y || !grid_z || !block_x ||
+				 !block_y || !block_z || !params || !params[0] || extra))
 		result = GPU_INVALID_VALUE;
 	if (result == GPU_OK) {
 		fake_cuda.launches++;
@@ -754,4 +759,20 @@ int fake_launch(void *function, unsigned int grid_x, unsigned int grid_y, unsign
 		fake_cuda.last_shared = shared;
 	}
 	return fake_end(result);
+}
+
+/* Takes the one attribute that the driver uses. */
+int fake_launch_ex(const struct cuda_launch_config *config, void *function, void **params,
+		   void **extra)
+{
+	const struct cuda_launch_attribute *a = config->attributes;
+	int result = GPU_INVALID_VALUE;
+
+	if (config->n_attributes == 1 && a->id == CUDA_LAUNCH_OVERLAPS && a->value.on == 1)
+		result = fake_launch(function, config->grid[0], config->grid[1], config->grid[2],
+				     config->block[0], config->block[1], config->block[2],
+				     config->shared, config->stream, params, extra);
+	if (result == GPU_OK)
+		fake_cuda.overlapped++;
+	return result;
 }

@@ -420,6 +420,97 @@ START_TEST(test_launch)
 }
 END_TEST
 
+/* Launch; how many launches of the op may begin before what is ahead of them has ended. */
+static uint64_t cu_overlapped(void *dev, void *queue, const struct aios_op *op)
+{
+	uint64_t before = fake->overlapped;
+	struct aios_status st = { 0 };
+
+	ck_assert_msg(ops->launch(dev, queue, op, &st) == 0, "%s", st.message);
+	return fake->overlapped - before;
+}
+
+/* A norm of 4 rows at `at` whose weights are at `weight`. */
+static struct aios_op_rmsnorm cu_norm(aios_addr at, aios_addr weight)
+{
+	struct aios_op_add add = cu_add(at);
+	struct aios_op_rmsnorm op = {
+		.op = AIOS_OP_INIT(struct aios_op_rmsnorm, AIOS_OP_RMSNORM),
+		.eps = 1e-6f,
+		.x = add.a,
+		.weight = weight,
+		.weight_dtype = AIOS_F32,
+		.out = add.b,
+	};
+
+	return op;
+}
+
+/* Launches overlap with launches, but not with copies, and not when they fetch ahead what changes. */
+START_TEST(test_overlap)
+{
+	struct aios_status st = { 0 };
+	void *dev = cu_open(), *queue = cu_queue(dev), *graph = NULL;
+	struct aios_op_rmsnorm other, same;
+	struct aios_op_add add;
+	struct aios_mem m;
+
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 65536, &m, &st), 0);
+	add = cu_add(m.addr);
+	other = cu_norm(m.addr + 8192, m.addr + 16384);
+	same = cu_norm(m.addr + 8192, add.out.data + 768);
+	ck_assert_uint_eq(cu_overlapped(dev, queue, &add.op), 0);
+	ck_assert_uint_eq(cu_overlapped(dev, queue, &add.op), 1);
+	ck_assert_uint_eq(cu_overlapped(dev, queue, &other.op), 1);
+	ck_assert_uint_eq(cu_overlapped(dev, queue, &same.op), 0);
+	ck_assert_uint_eq(cu_overlapped(dev, queue, &same.op), 1);
+	ck_assert_int_eq(ops->fill(dev, queue, m.addr, 0, 64, &st), 0);
+	ck_assert_uint_eq(cu_overlapped(dev, queue, &add.op), 0);
+	ck_assert_int_eq(ops->graph_begin(dev, queue, &st), 0);
+	ck_assert_uint_eq(cu_overlapped(dev, queue, &add.op), 0);
+	ck_assert_uint_eq(cu_overlapped(dev, queue, &add.op), 1);
+	ck_assert_int_eq(ops->graph_end(dev, queue, &graph, &st), 0);
+	ck_assert_uint_eq(cu_overlapped(dev, queue, &add.op), 0);
+	ck_assert_int_eq(ops->graph_launch(dev, queue, graph, &st), 0);
+	ck_assert_uint_eq(cu_overlapped(dev, queue, &add.op), 0);
+	ops->graph_destroy(dev, graph);
+	ops->mem_free(dev, &m);
+	ops->queue_destroy(dev, queue);
+	ops->close(dev);
+	cu_check_empty();
+}
+END_TEST
+
+/* Older GPUs: as ever, one launch after the other. */
+START_TEST(test_overlap_where)
+{
+	struct aios_status st = { 0 };
+	void *dev, *queue, *graph = NULL;
+	struct aios_op_add add;
+	struct aios_mem m;
+	int round;
+
+	for (round = 0; round < 2; round++) {
+		fake->major = round ? 9 : 8;
+		dev = cu_open();
+		queue = cu_queue(dev);
+		ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, 4096, &m, &st), 0);
+		add = cu_add(m.addr);
+		ck_assert_uint_eq(cu_overlapped(dev, queue, &add.op), 0);
+		ck_assert_uint_eq(cu_overlapped(dev, queue, &add.op), (uint64_t)round);
+		ck_assert_int_eq(ops->graph_begin(dev, queue, &st), 0);
+		ck_assert_uint_eq(cu_overlapped(dev, queue, &add.op), 0);
+		ck_assert_uint_eq(cu_overlapped(dev, queue, &add.op), (uint64_t)round);
+		ck_assert_int_eq(ops->graph_end(dev, queue, &graph, &st), 0);
+		ops->graph_destroy(dev, graph);
+		ops->mem_free(dev, &m);
+		ops->queue_destroy(dev, queue);
+		ops->close(dev);
+	}
+	cu_check_empty();
+}
+END_TEST
+
 START_TEST(test_graph_copies)
 {
 	unsigned char data[64], got[64] = { 0 };
@@ -638,6 +729,8 @@ Suite *test_cuda_suite(void)
 	tcase_add_test(tc, test_deadlines);
 	tcase_add_test(tc, test_elapsed);
 	tcase_add_test(tc, test_launch);
+	tcase_add_test(tc, test_overlap);
+	tcase_add_test(tc, test_overlap_where);
 	tcase_add_test(tc, test_graph_copies);
 	tcase_add_test(tc, test_loss);
 	tcase_add_test(tc, test_loss_for_good);

@@ -108,6 +108,7 @@ struct gpu_symbol {
 #define GPU_SYMBOL(type, member, symbol, optional)                                                 \
 	{ symbol, offsetof(type, gpu.member), offsetof(type, gpu.name.member), optional },
 #define GPU_OWN_SYMBOL(type, member, symbol) { symbol, offsetof(type, member), 0, false },
+#define GPU_OWN_OPTIONAL(type, member, symbol) { symbol, offsetof(type, member), 0, true },
 
 /* Fill *api from api->lib. The symbol that is missing, or NULL when nothing is. */
 const char *gpu_api_bind(struct gpu_api *api, const struct gpu_symbol *symbols, size_t n);

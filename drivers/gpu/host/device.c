@@ -255,6 +255,11 @@ const struct aios_param gpu_params[GPU_PARAMS] = {
 	  .min = 1,
 	  .max = 16,
 	  .help = "threads that fill the staging memory" },
+	{ .name = "overlap",
+	  .type = AIOS_PARAM_CHOICE,
+	  .default_text = "on",
+	  .choices = "on|off",
+	  .help = "let a launch begin while the one ahead of it ends; the bits are the same" },
 };
 
 static uint64_t device_param(const struct aios_host *host, const char *name, uint64_t otherwise)
@@ -262,6 +267,13 @@ static uint64_t device_param(const struct aios_host *host, const char *name, uin
 	const char *text = host && host->param ? host->param(host->ctx, name) : NULL;
 
 	return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static bool device_switch(const struct aios_host *host, const char *name)
+{
+	const char *text = host && host->param ? host->param(host->ctx, name) : NULL;
+
+	return !text || strcmp(text, "off") != 0;
 }
 
 /* Which device it is, and whether the kernels can run on it. */
@@ -350,6 +362,7 @@ int gpu_slot_open(const struct aios_host *host, uint32_t index, void **out, stru
 	dev->spin_ns = device_param(host, "spin", 500) * 1000;
 	dev->stage_bytes = device_param(host, "staging", 32) << 20;
 	dev->pinned_max = device_param(host, "pinned", 0) << 20;
+	dev->overlap = device_switch(host, "overlap");
 	atomic_init(&dev->lost, 0);
 	atomic_init(&dev->generation, 1);
 	pthread_mutex_init(&dev->lock, NULL);

@@ -21,7 +21,8 @@
 #include <aios/driver/driver.h>
 
 #include "api.h"
-#include "plan.h" /* include-ok: drivers/gpu, part of this module */
+#include "order.h" /* include-ok: drivers/gpu, part of this module */
+#include "plan.h"  /* include-ok: drivers/gpu, part of this module */
 
 struct gpu_copier;
 
@@ -49,6 +50,7 @@ struct gpu_device {
 	uint64_t spin_ns;     /* how long a wait polls before it sleeps */
 	uint64_t stage_bytes; /* of a queue's staging ring */
 	uint64_t pinned_max;  /* bytes of host memory that may be locked; 0: a quarter of it */
+	bool overlap;         /* launches may */
 	struct gpu_copier *copier;
 	atomic_int lost; /* 0, or the result that broke the context */
 	atomic_uint generation;
@@ -136,6 +138,7 @@ struct gpu_queue {
 	void *stream;
 	struct gpu_graph *capture; /* being recorded, or NULL */
 	struct gpu_ring ring;
+	struct gpu_order order;
 	pthread_mutex_t lock;
 	uint64_t timeline, reached;
 	void *events[GPU_EVENTS];
@@ -189,11 +192,9 @@ int gpu_load(struct gpu_device *dev, const void *image, uint32_t first, uint32_t
 /* --- queues (queue.c) --- */
 
 /*
- * What a queue holds back is enqueued now; the device is current. Nothing is held back so far:
- * this is where it would be.
+ * gpu_enter() for a slot that enqueues something else than a launch, which is ordered after all
+ * launches so far.
  */
-int gpu_queue_flush(struct gpu_device *dev, struct gpu_queue *queue, struct aios_status *st);
-/* gpu_enter() and gpu_queue_flush(): how each slot begins that enqueues something. */
 int gpu_queue_enter(struct gpu_device *dev, struct gpu_queue *queue, struct aios_status *st);
 
 /* Enqueue: move the delivery's bytes once the work so far is done. It stays until then. */
@@ -278,7 +279,7 @@ void gpu_slot_graph_destroy(void *dev, void *graph);
 	.reset = gpu_slot_reset, .elapsed = gpu_slot_elapsed
 
 /* The parameters that all have: GPU_PARAMS is their number. */
-#define GPU_PARAMS 4
+#define GPU_PARAMS 5
 extern const struct aios_param gpu_params[GPU_PARAMS];
 
 #endif /* GPU_HOST_H */

@@ -117,23 +117,12 @@ int gpu_slot_query_op(void *arg, const struct aios_op *op, struct aios_op_suppor
 	return gpu_query(&dev->caps, op, out);
 }
 
-int gpu_queue_flush(struct gpu_device *dev, struct gpu_queue *queue, struct aios_status *st)
-{
-	(void)dev;
-	(void)queue;
-	(void)st;
-	return 0;
-}
-
 int gpu_queue_enter(struct gpu_device *dev, struct gpu_queue *queue, struct aios_status *st)
 {
 	int ret = gpu_enter(dev, queue->generation, st);
 
-	if (ret)
-		return ret;
-	ret = gpu_queue_flush(dev, queue, st);
-	if (ret)
-		gpu_leave(dev);
+	if (ret == 0)
+		gpu_order_break(&queue->order);
 	return ret;
 }
 
@@ -164,11 +153,15 @@ int gpu_slot_launch(void *arg, void *q, const struct aios_op *op, struct aios_st
 	ret = gpu_plan(&dev->caps, op, launches, GPU_MAX_LAUNCHES, &n, st);
 	if (ret)
 		return ret;
-	ret = gpu_queue_enter(dev, queue, st);
+	ret = gpu_enter(dev, queue->generation, st);
 	if (ret)
 		return ret;
-	for (i = 0; i < n && ret == 0; i++)
+	if (n > 0)
+		launches[0].overlaps = gpu_order_overlaps(&queue->order, op);
+	for (i = 0; i < n && ret == 0; i++) {
+		launches[i].overlaps = dev->overlap && (i > 0 || launches[0].overlaps);
 		ret = launch_one(dev, queue, &launches[i], st);
+	}
 	gpu_leave(dev);
 	return ret;
 }
