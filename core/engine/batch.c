@@ -101,11 +101,14 @@ void batch_begin(struct batch *b, const struct batch_size *size)
 	b->a.seq_start[0] = 0;
 }
 
-void batch_add_seq(struct batch *b, const int32_t *pages, uint32_t n_pages, uint32_t kv_len)
+void batch_add_seq(struct batch *b, const int32_t *pages, uint32_t n_gone, uint32_t n_pages,
+		   uint32_t kv_len)
 {
 	uint32_t s = b->n_seqs++;
+	int32_t *table = &b->a.block_table[(size_t)s * b->size.blocks];
 
-	memcpy(&b->a.block_table[(size_t)s * b->size.blocks], pages, n_pages * sizeof(*pages));
+	memset(table, 0, n_gone * sizeof(*table));
+	memcpy(table + n_gone, pages + n_gone, (n_pages - n_gone) * sizeof(*pages));
 	b->a.seq_start[s] = (int32_t)b->n_tokens;
 	b->a.seq_start[s + 1] = (int32_t)b->n_tokens;
 	b->a.seq_len[s] = (int32_t)kv_len;

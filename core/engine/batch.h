@@ -52,8 +52,12 @@ void batch_finish(struct batch *b); /* takes a zeroed batch */
 /* Start an empty batch with room for these counts, each at most the maximum. */
 void batch_begin(struct batch *b, const struct batch_size *size);
 
-/* A sequence joins: its block table is pages[0..n_pages), it will have kv_len keys. Then its rows follow. */
-void batch_add_seq(struct batch *b, const int32_t *pages, uint32_t n_pages, uint32_t kv_len);
+/*
+ * A sequence joins: its block table is pages[0..n_pages), the first n_gone of which no row sees (any
+ * page will do there), it will have kv_len keys. Then its rows follow.
+ */
+void batch_add_seq(struct batch *b, const int32_t *pages, uint32_t n_gone, uint32_t n_pages,
+		   uint32_t kv_len);
 
 /* One row of the newest sequence. */
 void batch_add_row(struct batch *b, int32_t id, uint32_t position);

@@ -1,279 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <inttypes.h>
-#include <math.h>
-#include <stdlib.h>
+/* engine.c - the public calls that drive an engine and ask about it. */
 #include <string.h>
 
 #include "core/aios.h"
 #include "core/engine/engine.h"
-#include "core/lib/array.h"
 #include "core/lib/clock.h"
 
-void request_list_init(struct request_list *l)
+int engine_check(struct aios_engine *e, struct aios_status *st)
 {
-	l->first = NULL;
-	l->end = &l->first;
-	l->n = 0;
+	const struct aios_status *broken = &e->broken;
+	int code;
+
+	aios_status_clear(st);
+	if (e->thread.running) {
+		pthread_mutex_lock(&e->thread.lock);
+		broken = &e->thread.broken;
+	}
+	code = broken->code;
+	if (code && st)
+		*st = *broken;
+	if (e->thread.running)
+		pthread_mutex_unlock(&e->thread.lock);
+	return code;
 }
 
-void request_list_add(struct request_list *l, struct request *r)
+static void take_cancel(struct aios_engine *e, uint64_t id)
 {
-	r->next = NULL;
-	*l->end = r;
-	l->end = &r->next;
-	l->n++;
+	struct request *r = engine_find(e, id, NULL), *next;
+
+	for (; r; r = next) {
+		next = engine_find(e, id, r);
+		engine_end(e, r, AIOS_END_CANCELLED, NULL);
+	}
 }
 
-bool request_list_remove(struct request_list *l, struct request *r)
+/* Refused by the scheduler after aios_submit() had returned: each answer ends with the reason. */
+static void refuse_late(struct aios_engine *e, struct request *chain, const struct aios_status *st)
 {
-	struct request **at = &l->first;
+	struct request *next;
 
-	while (*at && *at != r)
-		at = &(*at)->next;
-	if (!*at)
-		return false;
-	*at = r->next;
-	if (!r->next)
-		l->end = at;
-	l->n--;
-	return true;
-}
-
-/* What the detokenizer and the stop texts still hold back belongs to the answer. */
-static void end_text(struct request *r, const char **text, size_t *len)
-{
-	if (!r->detok || r->text.stopped || r->usage.completion_tokens == 0)
-		return;
-	if (detokenizer_flush(r->detok, text, len, NULL) < 0)
-		*len = 0;
-	if (text_end(&r->text, *text, *len, text, len) < 0)
-		*len = 0;
-}
-
-void engine_end(struct aios_engine *e, struct request *r, enum aios_end_reason reason,
-		const struct aios_status *st)
-{
-	const char *text = "";
-	size_t len = 0;
-
-	if (r->state == REQUEST_ENDED)
-		return;
-	if (!request_list_remove(&e->running, r))
-		request_list_remove(&e->waiting, r);
-	request_give_pages(r, &e->kv.pages);
-	request_transition(r, REQUEST_ENDED);
-	r->reason = reason;
-	if (st)
+	for (struct request *r = chain; r; r = next) {
+		next = r->next;
+		r->next = NULL;
+		request_part(r);
+		atomic_fetch_sub(&e->queued, 1);
+		request_transition(r, AIOS_REQUEST_FAILED, clock_ns());
+		r->reason = AIOS_END_ERROR;
 		r->status = *st;
-	end_text(r, &text, &len);
-	event_push_end(&e->events, r, text, len);
-}
-
-void engine_admit(struct aios_engine *e)
-{
-	struct request *r;
-	int rc;
-
-	while ((r = e->waiting.first) != NULL && e->running.n < e->plan.max_batch_size) {
-		rc = request_take_pages(r, &e->kv.pages, kv_pages_for(&e->kv, r->limit));
-		if (rc == -AIOS_EXHAUSTED && e->running.n > 0)
-			return; /* a running request will give pages back */
-		if (rc < 0) {
-			struct aios_status st;
-
-			aios_status_clear(&st);
-			aios_fail(&st, rc, "no memory for the request's list of pages");
-			engine_end(e, r, AIOS_END_ERROR, &st);
-			continue;
-		}
-		request_list_remove(&e->waiting, r);
-		request_transition(r, REQUEST_PREFILL);
-		request_list_add(&e->running, r);
+		e->stats.failed++;
+		event_push_end(&e->events, r, "", 0);
 	}
 }
 
-/* Requests that aios_cancel() named since the last call. */
-static void engine_take_cancels(struct aios_engine *e)
+void engine_take_inbox(struct aios_engine *e)
 {
-	struct request *r;
+	struct inbox_message message;
+	struct aios_status st;
 
-	pthread_mutex_lock(&e->cancel_lock);
-	for (size_t i = 0; i < e->n_cancels; i++) {
-		r = engine_find(e, e->cancels[i]);
-		if (r)
-			engine_end(e, r, AIOS_END_CANCELLED, NULL);
+	while (inbox_pop(&e->inbox, &message)) {
+		if (!message.submit)
+			take_cancel(e, message.cancel);
+		else if (engine_arrive(e, message.submit, &st) < 0)
+			refuse_late(e, message.submit, &st);
 	}
-	e->n_cancels = 0;
-	pthread_mutex_unlock(&e->cancel_lock);
-}
-
-struct request *engine_find(struct aios_engine *e, uint64_t id)
-{
-	for (struct request *r = e->running.first; r; r = r->next) {
-		if (r->id == id)
-			return r;
-	}
-	for (struct request *r = e->waiting.first; r; r = r->next) {
-		if (r->id == id)
-			return r;
-	}
-	return NULL;
-}
-
-int aios_cancel(struct aios_engine *e, uint64_t id)
-{
-	int rc = 0;
-
-	pthread_mutex_lock(&e->cancel_lock);
-	if (id == 0 || id >= atomic_load(&e->next_id))
-		rc = -ENOENT;
-	if (rc == 0)
-		rc = array_reserve((void **)&e->cancels, &e->cap_cancels, e->n_cancels + 1,
-				   sizeof(*e->cancels));
-	if (rc == 0)
-		e->cancels[e->n_cancels++] = id;
-	pthread_mutex_unlock(&e->cancel_lock);
-	return rc;
 }
 
 void aios_engine_interrupt(struct aios_engine *e)
 {
-	atomic_store(&e->interrupted, true);
+	inbox_interrupt(&e->inbox);
 }
 
-void engine_log(struct aios_engine *e, int level, const char *fmt, ...)
+/* Requests are there and the scheduler has no use for any of them, now or later: a bug of the plugin. */
+static void end_stuck(struct aios_engine *e)
 {
-	char line[640];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	e->aios->log(e->aios->log_ctx, level, "engine", line);
-}
-
-static int engine_check(struct aios_engine *e, struct aios_status *st)
-{
-	aios_status_clear(st);
-	if (e->broken.code == 0)
-		return 0;
-	if (st)
-		*st = e->broken;
-	return e->broken.code;
-}
-
-/* The prompt as ids: the caller's or tokenized. malloc'ed. */
-static int submit_ids(struct aios_engine *e, const struct aios_request *req, int32_t **ids,
-		      size_t *n, struct aios_status *st)
-{
-	if (req->text && !e->tokenizer)
-		return aios_fail(st, -EINVAL,
-				 "%s has no tokenizer.json; give the prompt as token ids",
-				 e->plan.model);
-	if (req->text)
-		return aios_tokenize(e->tokenizer, req->text, req->text_len, AIOS_ENCODE_SPECIAL,
-				     ids, n, st);
-	*n = req->n_ids;
-	*ids = malloc((*n ? *n : 1) * sizeof(**ids));
-	if (!*ids)
-		return aios_fail(st, -ENOMEM, "no memory for a prompt of %zu tokens", *n);
-	if (*n > 0)
-		memcpy(*ids, req->ids, *n * sizeof(**ids));
-	return 0;
-}
-
-int engine_check_ids(const struct aios_engine *e, const int32_t *ids, size_t n,
-		     struct aios_status *st)
-{
-	if (n == 0)
-		return aios_fail(st, -EINVAL, "the prompt is empty; it needs one token at least");
-	if (n > e->plan.context_length)
-		return aios_fail(st, -E2BIG,
-				 "the prompt has %zu tokens, the context %u "
-				 "(engine.context_length)",
-				 n, e->plan.context_length);
-	for (size_t i = 0; i < n; i++) {
-		if (ids[i] < 0 || (uint32_t)ids[i] >= e->source.info.vocab_size)
-			return aios_fail(st, -EINVAL,
-					 "token id %d at position %zu is outside the vocabulary of "
-					 "%u",
-					 ids[i], i, e->source.info.vocab_size);
-	}
-	return 0;
-}
-
-static int submit_check(const struct aios_engine *e, const struct aios_request *req,
-			struct aios_status *st)
-{
-	if (req->size < sizeof(*req))
-		return aios_fail(st, -EINVAL,
-				 "aios_request.size is %u, not %zu: use "
-				 "AIOS_REQUEST_INIT",
-				 req->size, sizeof(*req));
-	if (req->top_logprobs < -1 || req->top_logprobs > MAX_TOP_LOGPROBS)
-		return aios_fail(st, -EINVAL, "top_logprobs is %d; -1 (none) to %d is possible",
-				 req->top_logprobs, MAX_TOP_LOGPROBS);
-	for (uint32_t i = 0; i < req->n_bias; i++) {
-		if (req->bias[i].id < 0 || (uint32_t)req->bias[i].id >= e->source.info.vocab_size)
-			return aios_fail(st, -EINVAL,
-					 "logit bias for token id %d, which is outside the "
-					 "vocabulary of %u",
-					 req->bias[i].id, e->source.info.vocab_size);
-		if (isnan(req->bias[i].bias))
-			return aios_fail(st, -EINVAL, "logit bias for token id %d is not a number",
-					 req->bias[i].id);
-	}
-	return e->sampler->check(&req->sampling, st);
-}
-
-/* Tokens the sequence may have in all. */
-static int submit_limit(const struct aios_engine *e, const struct aios_request *req, size_t n,
-			uint32_t *limit, struct aios_status *st)
-{
-	uint64_t pool = (uint64_t)e->plan.kv_pages * e->plan.page_size;
-	uint64_t most = e->plan.context_length;
-
-	if (req->max_tokens && n + (uint64_t)req->max_tokens < most)
-		most = n + (uint64_t)req->max_tokens;
-	if (most > pool)
-		most = pool;
-	if (n >= most)
-		return aios_fail(st, -E2BIG,
-				 "the prompt has %zu tokens and leaves no room for an answer: the "
-				 "context has %u (engine.context_length) and the KV cache %" PRIu64,
-				 n, e->plan.context_length, pool);
-	*limit = (uint32_t)most;
-	return 0;
-}
-
-int aios_submit(struct aios_engine *e, const struct aios_request *req, uint64_t *id,
-		struct aios_status *st)
-{
+	struct aios_status st;
 	struct request *r;
-	int32_t *ids = NULL;
-	uint32_t limit = 0;
-	size_t n = 0;
-	int rc = engine_check(e, st);
+	uint32_t at = 0;
 
-	if (rc == 0)
-		rc = submit_check(e, req, st);
-	if (rc == 0)
-		rc = submit_ids(e, req, &ids, &n, st);
-	if (rc == 0)
-		rc = engine_check_ids(e, ids, n, st);
-	if (rc == 0)
-		rc = submit_limit(e, req, n, &limit, st);
-	if (rc == 0)
-		rc = request_create(req, ids, (uint32_t)n, limit, e->source.info.vocab_size,
-				    e->tokenizer, &r, st);
-	if (rc < 0) {
-		free(ids);
-		return rc;
+	aios_status_clear(&st);
+	aios_fail(&st, -EDEADLK, "scheduler %s plans nothing though %u requests wait",
+		  e->config.scheduler, e->alive);
+	engine_log(e, AIOS_LOG_ERROR, "%s", st.message);
+	while ((r = engine_next(e, &at)) != NULL)
+		engine_end(e, r, AIOS_END_ERROR, &st);
+}
+
+/* One step, or a sleep until there may be one. */
+static void poll_step(struct aios_engine *e, uint64_t deadline_ns, struct aios_status *st)
+{
+	uint64_t wake_ns = 0;
+	int rc = engine_step(e, &wake_ns, st);
+
+	/* Its requests have ended with the error; a lost device ends the engine too. */
+	if (rc == -AIOS_DEVICE_LOST && e->broken.code == 0)
+		e->broken = *st;
+	aios_status_clear(st);
+	if (rc != 0)
+		return;
+	if (wake_ns == 0) {
+		end_stuck(e);
+		return;
 	}
-	r->id = atomic_fetch_add(&e->next_id, 1);
-	*id = r->id;
-	request_list_add(&e->waiting, r);
-	return 0;
+	inbox_wait(&e->inbox, deadline_ns && deadline_ns < wake_ns ? deadline_ns : wake_ns);
 }
 
 int aios_poll(struct aios_engine *e, struct aios_event *event, uint64_t deadline_ns,
@@ -281,50 +109,147 @@ int aios_poll(struct aios_engine *e, struct aios_event *event, uint64_t deadline
 {
 	struct aios_status own;
 	struct queued_event *ev;
-	int rc = 0;
+	int rc;
 
-	if (!st)
-		st = &own;
+	st = st ? st : &own;
 	aios_status_clear(st);
+	if (e->thread.running)
+		return aios_fail(st, -EBUSY,
+				 "the engine has a thread of its own, which gets the events");
 	for (;;) {
-		engine_take_cancels(e);
+		engine_take_inbox(e);
 		ev = event_pop(&e->events);
 		if (ev) {
 			*event = ev->event;
 			return 1;
 		}
-		if (atomic_exchange(&e->interrupted, false))
+		if (inbox_interrupted(&e->inbox))
 			return -EINTR;
 		rc = engine_check(e, st);
 		if (rc < 0)
 			return rc;
-		if (!e->running.first && !e->waiting.first)
+		if (e->alive == 0 || (deadline_ns && clock_ns() >= deadline_ns))
 			return 0;
-		if (deadline_ns && clock_ns() >= deadline_ns)
-			return 0;
-		engine_admit(e);
-		if (!e->running.first)
-			continue;
-		/* Its requests have ended with the error; a lost device ends the engine too. */
-		if (engine_step(e, st) == -AIOS_DEVICE_LOST)
-			e->broken = *st;
-		aios_status_clear(st);
+		poll_step(e, deadline_ns, st);
 	}
+}
+
+/* ---- the engine's own thread -------------------------------------------------- */
+
+static void publish(struct aios_engine *e)
+{
+	pthread_mutex_lock(&e->thread.lock);
+	engine_fill_stats(e, &e->thread.stats);
+	e->thread.broken = e->broken;
+	pthread_mutex_unlock(&e->thread.lock);
+}
+
+/* A broken engine computes nothing more: whoever is left ends with the reason. */
+static void end_all(struct aios_engine *e)
+{
+	struct request *r;
+	uint32_t at = 0;
+
+	while (e->held)
+		engine_end(e, e->held, AIOS_END_ERROR, &e->broken);
+	while ((r = engine_next(e, &at)) != NULL)
+		engine_end(e, r, AIOS_END_ERROR, &e->broken);
+}
+
+static void *thread_main(void *arg)
+{
+	struct aios_engine *e = arg;
+	struct queued_event *ev;
+	struct aios_status st;
+
+	while (!atomic_load(&e->thread.stop)) {
+		engine_take_inbox(e);
+		if (e->broken.code)
+			end_all(e);
+		publish(e);
+		while ((ev = event_pop(&e->events)) != NULL)
+			e->thread.on_event(e->thread.ctx, &ev->event);
+		if (e->alive == 0)
+			inbox_wait(&e->inbox, 0);
+		else
+			poll_step(e, 0, &st);
+		inbox_interrupted(&e->inbox);
+	}
+	return NULL;
+}
+
+int aios_engine_start(struct aios_engine *e, aios_event_fn on_event, void *ctx,
+		      struct aios_status *st)
+{
+	int rc = engine_check(e, st);
+
+	if (rc < 0)
+		return rc;
+	if (e->thread.running)
+		return aios_fail(st, -EBUSY, "the engine has a thread already");
+	e->thread.on_event = on_event;
+	e->thread.ctx = ctx;
+	atomic_store(&e->thread.stop, false);
+	publish(e);
+	e->thread.running = true;
+	rc = pthread_create(&e->thread.id, NULL, thread_main, e);
+	if (rc == 0)
+		return 0;
+	e->thread.running = false;
+	return aios_fail(st, -rc, "no thread for the engine: %s", strerror(rc));
+}
+
+void aios_engine_stop(struct aios_engine *e)
+{
+	if (!e->thread.running)
+		return;
+	atomic_store(&e->thread.stop, true);
+	inbox_interrupt(&e->inbox);
+	pthread_join(e->thread.id, NULL);
+	e->thread.running = false;
+	inbox_interrupted(&e->inbox);
+}
+
+/* ---- what it is ------------------------------------------------------------------ */
+
+int aios_engine_tenant(struct aios_engine *e, uint32_t index, const struct aios_tenant *tenant,
+		       struct aios_status *st)
+{
+	const struct aios_sched_tenant t = {
+		.weight = tenant->weight,
+		.max_running = tenant->max_running,
+		.max_queued = tenant->max_queued,
+		.max_pages = tenant->max_pages,
+		.tokens_per_minute = tenant->tokens_per_minute,
+	};
+	int rc;
+
+	aios_status_clear(st);
+	if (e->thread.running)
+		return aios_fail(st, -EBUSY, "tenants are made before aios_engine_start()");
+	if (index >= e->config.max_tenants)
+		return aios_fail(st, -EINVAL, "tenant %u: there are %u (engine.max_tenants)", index,
+				 e->config.max_tenants);
+	rc = e->sched.ops->tenant(e->sched.policy, index, &t, st);
+	if (rc == 0 && e->prefix.cache)
+		rc = e->prefix.ops->share(
+			e->prefix.cache, index,
+			tenant->max_cached_pages ? tenant->max_cached_pages : UINT32_MAX, st);
+	return rc;
 }
 
 int aios_engine_stats(struct aios_engine *e, struct aios_stats *out)
 {
 	uint32_t size = out->size;
-	struct aios_stats s = e->stats;
+	struct aios_stats s;
 
-	s.running = e->running.n;
-	s.waiting = e->waiting.n;
-	s.kv_pages_used = e->kv.pages.used;
-	s.kv_pages_total = e->kv.pages.total;
-	s.graph_captures = e->step.graphs.captures;
-	s.graph_launches = e->step.graphs.launches;
-	s.memory_used = e->device->heaps[AIOS_HEAP_DEVICE].used;
-	s.memory_peak = e->device->heaps[AIOS_HEAP_DEVICE].peak;
+	if (e->thread.running) {
+		pthread_mutex_lock(&e->thread.lock);
+		s = e->thread.stats;
+		pthread_mutex_unlock(&e->thread.lock);
+	} else {
+		engine_fill_stats(e, &s);
+	}
 	s.size = size < sizeof(s) ? size : (uint32_t)sizeof(s);
 	memcpy(out, &s, s.size);
 	return 0;
@@ -343,16 +268,4 @@ struct aios_tokenizer *aios_engine_tokenizer(struct aios_engine *e)
 uint32_t aios_engine_vocab_size(const struct aios_engine *e)
 {
 	return e->source.info.vocab_size;
-}
-
-const char *aios_end_reason_name(uint32_t reason)
-{
-	static const char *const names[] = {
-		[AIOS_END_STOP] = "stop",
-		[AIOS_END_LENGTH] = "length",
-		[AIOS_END_CANCELLED] = "cancelled",
-		[AIOS_END_ERROR] = "error",
-	};
-
-	return reason >= AIOS_END_STOP && reason <= AIOS_END_ERROR ? names[reason] : "unknown";
 }

@@ -55,6 +55,7 @@ static struct queued_event *event_new(const struct request *r, const char *text,
 	ev->text[len] = '\0';
 	ev->event.request = r->id;
 	ev->event.user = r->user;
+	ev->event.choice = r->choice;
 	ev->event.text = ev->text;
 	ev->event.text_len = len;
 	ev->event.usage = r->usage;
@@ -105,6 +106,9 @@ void event_push_end(struct event_queue *q, struct request *r, const char *text, 
 	ev->event.status = r->status;
 	ev->event.request = r->id;
 	ev->event.user = r->user;
+	ev->event.choice = r->choice;
+	ev->event.timeline = r->told;
+	ev->event.n_timeline = request_timeline(r, r->told);
 	ev->event.text = text;
 	ev->event.text_len = len;
 	ev->event.usage = r->usage;

@@ -3,6 +3,9 @@
 
 #include "core/engine/forward.h"
 
+/* The emit() of <aios/plugin/model.h>. */
+typedef int (*emit_fn)(void *ctx, const struct aios_op *op, struct aios_status *st);
+
 /* Buffers at the batch's size. */
 static const struct aios_tensor *sized_buffers(const struct source *src, const struct workspace *ws)
 {
@@ -12,9 +15,9 @@ static const struct aios_tensor *sized_buffers(const struct source *src, const s
 	return ws->sized;
 }
 
-int forward_model(struct graph_run *run, const struct source *src,
-		  const struct aios_model_types *types, const struct weights *w,
-		  const struct workspace *ws, const struct kv_cache *kv, struct aios_status *st)
+static int forward_emit(const struct source *src, const struct aios_model_types *types,
+			const struct weights *w, const struct workspace *ws,
+			const struct kv_cache *kv, emit_fn emit, void *ctx, struct aios_status *st)
 {
 	const struct batch *b = &ws->batch;
 	struct aios_forward fw = {
@@ -29,12 +32,50 @@ int forward_model(struct graph_run *run, const struct source *src,
 		.rope_cos = ws->rope_cos,
 		.rope_sin = ws->rope_sin,
 		.rope_rows = ws->rope_rows,
-		.ctx = run,
-		.emit = graph_emit,
+		.ctx = ctx,
+		.emit = emit,
 	};
 
 	batch_view(b, &fw.batch);
 	return src->model_ops->forward(src->model, &fw, st);
+}
+
+int forward_model(struct graph_run *run, const struct source *src,
+		  const struct aios_model_types *types, const struct weights *w,
+		  const struct workspace *ws, const struct kv_cache *kv, struct aios_status *st)
+{
+	return forward_emit(src, types, w, ws, kv, graph_emit, run, st);
+}
+
+/* What the attention ops of a pass can see. */
+struct reach {
+	uint32_t window; /* largest */
+	bool all;        /* one sees everything */
+};
+
+static int note_attention(void *ctx, const struct aios_op *op, struct aios_status *st)
+{
+	const struct aios_op_attention *a = (const struct aios_op_attention *)op;
+	struct reach *reach = ctx;
+
+	(void)st;
+	if (op->type != AIOS_OP_ATTENTION)
+		return 0;
+	reach->all |= a->window == 0;
+	if (a->window > reach->window)
+		reach->window = a->window;
+	return 0;
+}
+
+int forward_window(const struct source *src, const struct aios_model_types *types,
+		   const struct weights *w, const struct workspace *ws, const struct kv_cache *kv,
+		   uint32_t *window, struct aios_status *st)
+{
+	struct reach reach = { 0, false };
+	int rc = forward_emit(src, types, w, ws, kv, note_attention, &reach, st);
+
+	*window = reach.all ? 0 : reach.window;
+	return rc;
 }
 
 void forward_logits(const struct source *src, const struct workspace *ws, struct aios_tensor *out)

@@ -12,6 +12,14 @@ int forward_model(struct graph_run *run, const struct source *src,
 		  const struct aios_model_types *types, const struct weights *w,
 		  const struct workspace *ws, const struct kv_cache *kv, struct aios_status *st);
 
+/*
+ * Largest window of the model's attention ops when all of them have one, else 0: rows never see
+ * keys further back. `ws` may be dry.
+ */
+int forward_window(const struct source *src, const struct aios_model_types *types,
+		   const struct weights *w, const struct workspace *ws, const struct kv_cache *kv,
+		   uint32_t *window, struct aios_status *st);
+
 /* The logits tensor of the batch's n_logits rows. */
 void forward_logits(const struct source *src, const struct workspace *ws, struct aios_tensor *out);
 

@@ -14,6 +14,7 @@
 struct kv_cache {
 	struct aios_kv_layer *layers; /* [n_layers] */
 	uint32_t n_layers, page_size;
+	uint32_t window; /* no row sees further back than so many keys, in any layer; 0: some do */
 	struct mm_pages pages;
 };
 

@@ -34,7 +34,7 @@ static int logits_pass(struct aios_engine *e, const int32_t *ids, uint32_t at, u
 	int rc;
 
 	batch_begin(&ws->batch, &size);
-	batch_add_seq(&ws->batch, pages, size.blocks, at + n);
+	batch_add_seq(&ws->batch, pages, 0, size.blocks, at + n);
 	for (uint32_t i = 0; i < n; i++) {
 		batch_add_row(&ws->batch, ids[at + i], at + i);
 		batch_add_logits(&ws->batch);
@@ -55,7 +55,7 @@ int aios_logits(struct aios_engine *e, const int32_t *ids, size_t n, float *out,
 	int rc;
 
 	aios_status_clear(st);
-	if (e->running.first || e->waiting.first)
+	if (e->thread.running || e->alive > 0)
 		return aios_fail(st, -EBUSY, "requests are running; logits need the engine alone");
 	rc = engine_check_ids(e, ids, n, st);
 	if (rc < 0)
@@ -66,7 +66,7 @@ int aios_logits(struct aios_engine *e, const int32_t *ids, size_t n, float *out,
 	pages = calloc(pages_n, sizeof(*pages));
 	if (!pages)
 		return aios_fail(st, -ENOMEM, "no memory for a list of %u pages", pages_n);
-	if (mm_pages_alloc(&e->kv.pages, pages_n, pages) < 0) {
+	if (blocks_take(e, pages_n, pages) < 0) {
 		free(pages);
 		return aios_fail(st, -AIOS_EXHAUSTED,
 				 "%zu tokens need %u KV pages, the cache has %u (engine.kv_memory)",

@@ -32,9 +32,17 @@ static int engine_allocate(struct aios_engine *e, const struct workspace *planne
 	if (rc == 0)
 		rc = kv_init(&e->kv, &e->kv_arena, &e->source.info, e->types.kv, e->plan.kv_pages,
 			     e->plan.page_size, st);
+	e->kv.window = planned->window;
 	if (rc == 0)
 		rc = step_open(e, st);
-	return rc;
+	if (rc == 0)
+		rc = swap_init(&e->swap, e->device, &e->kv, e->config.swap_memory, st);
+	if (rc == 0)
+		rc = prefix_open(&e->prefix, e->aios, e->config.cache, &e->kv.pages,
+				 e->plan.page_size, e->config.max_tenants, st);
+	if (rc == 0)
+		rc = inbox_init(&e->inbox, e->config.max_queue + e->plan.max_batch_size, st);
+	return rc < 0 ? rc : sched_open(e, st);
 }
 
 static void bytes_text(uint64_t bytes, char *out, size_t size)
@@ -115,9 +123,7 @@ int aios_engine_open(struct aios *aios, const char *path, aios_progress_fn progr
 	aios_status_clear(st);
 	e->aios = aios;
 	atomic_store(&e->next_id, 1);
-	pthread_mutex_init(&e->cancel_lock, NULL);
-	request_list_init(&e->waiting);
-	request_list_init(&e->running);
+	pthread_mutex_init(&e->thread.lock, NULL);
 	event_queue_init(&e->events);
 	rc = engine_open_parts(e, path, st);
 	if (rc == 0)
@@ -143,18 +149,33 @@ static void engine_unlink(struct aios_engine *e)
 		*at = e->next;
 }
 
+static void end_requests(struct aios_engine *e)
+{
+	struct request *r;
+	uint32_t at = 0;
+
+	while (e->held)
+		engine_end(e, e->held, AIOS_END_CANCELLED, NULL);
+	while ((r = engine_next(e, &at)) != NULL)
+		engine_end(e, r, AIOS_END_CANCELLED, NULL);
+}
+
 void aios_engine_close(struct aios_engine *e)
 {
 	if (!e)
 		return;
 	engine_unlink(e);
-	while (e->running.first)
-		engine_end(e, e->running.first, AIOS_END_CANCELLED, NULL);
-	while (e->waiting.first)
-		engine_end(e, e->waiting.first, AIOS_END_CANCELLED, NULL);
+	aios_engine_stop(e);
+	if (e->inbox.cells)
+		engine_take_inbox(e);
+	end_requests(e);
 	event_queue_finish(&e->events);
 	if (e->queue.device && !e->device->lost)
 		queue_sync(&e->queue, CLOSE_NS, NULL);
+	sched_close(e);
+	inbox_finish(&e->inbox);
+	prefix_close(&e->prefix);
+	swap_finish(&e->swap);
 	step_close(e);
 	queue_close(&e->queue);
 	mm_pool_finish(&e->pool);
@@ -166,8 +187,7 @@ void aios_engine_close(struct aios_engine *e)
 	module_put(e->sampler_module);
 	aios_tokenizer_close(e->tokenizer);
 	source_close(&e->source);
-	free(e->cancels);
-	pthread_mutex_destroy(&e->cancel_lock);
+	pthread_mutex_destroy(&e->thread.lock);
 	free(e);
 }
 

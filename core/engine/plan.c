@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <aios/numerics.h>
+#include <aios/plugin/scheduler.h>
 
 #include "core/engine/kv.h"
 #include "core/engine/plan.h"
@@ -27,6 +28,24 @@ static bool want_graphs(const struct aios_config *cfg)
 	return (!graphs || strcmp(graphs, "auto") == 0) && (!hook || !hook[0]);
 }
 
+static void read_policies(const struct aios_config *cfg, struct engine_config *out)
+{
+	const char *preempt = aios_config_get(cfg, "engine", "preempt");
+	const char *log = aios_config_get(cfg, "aios", "log");
+
+	out->max_queue = config_u32(cfg, "max_queue");
+	out->max_tenants = config_u32(cfg, "max_tenants");
+	out->max_wait_ms = config_u32(cfg, "max_wait");
+	out->scheduler = aios_config_get(cfg, "engine", "scheduler");
+	out->cache = aios_config_get(cfg, "engine", "cache");
+	aios_config_get_size(cfg, "engine", "swap_memory", &out->swap_memory);
+	if (preempt && strcmp(preempt, "swap") == 0)
+		out->preempt = AIOS_SCHED_SWAP;
+	if (preempt && strcmp(preempt, "drop") == 0)
+		out->preempt = AIOS_SCHED_DROP;
+	out->log_steps = log && strcmp(log, "steps") == 0;
+}
+
 int engine_config_read(const struct aios_config *cfg, struct engine_config *out,
 		       struct aios_status *st)
 {
@@ -37,6 +56,7 @@ int engine_config_read(const struct aios_config *cfg, struct engine_config *out,
 	out->page_size = config_u32(cfg, "page_size");
 	out->segments = config_u32(cfg, "tp_max");
 	out->graphs = want_graphs(cfg);
+	read_policies(cfg, out);
 	aios_config_get_size(cfg, "engine", "kv_memory", &out->kv_memory);
 	aios_config_get_size(cfg, "engine", "memory_limit", &out->memory_limit);
 	if (config_u32(cfg, "tensor_parallel") != 1)

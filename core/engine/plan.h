@@ -22,6 +22,11 @@ struct engine_config {
 	uint32_t tensor_parallel;
 	uint32_t segments; /* S */
 	bool graphs;       /* capture decode steps where the driver can */
+	bool log_steps;
+	uint32_t max_queue, max_tenants, max_wait_ms;
+	uint32_t preempt; /* enum aios_sched_how always; 0: what costs less */
+	uint64_t swap_memory;
+	const char *scheduler, *cache; /* plugins; the configuration's strings */
 };
 
 int engine_config_read(const struct aios_config *cfg, struct engine_config *out,

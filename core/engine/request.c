@@ -8,24 +8,80 @@
 
 #define CONTEXT_IDS 16u /* prompt tokens that tell the detokenizer where the answer begins */
 
+#define BIT(state) (1u << AIOS_REQUEST_##state)
+#define ENDS (BIT(FAILED) | BIT(CANCELLED))
+
 /* Legal transitions: bit `to` of row `from`. */
-static const uint8_t legal[REQUEST_STATES] = {
-	[REQUEST_QUEUED] = 1u << REQUEST_PREFILL | 1u << REQUEST_ENDED,
-	[REQUEST_PREFILL] = 1u << REQUEST_DECODE | 1u << REQUEST_ENDED,
-	[REQUEST_DECODE] = 1u << REQUEST_ENDED,
-	[REQUEST_ENDED] = 0,
+static const uint16_t legal[AIOS_REQUEST_STATES] = {
+	[AIOS_REQUEST_QUEUED] = BIT(PREFILLING) | ENDS,
+	[AIOS_REQUEST_PREFILLING] = BIT(DECODING) | BIT(SWAPPED) | BIT(DROPPED) | ENDS,
+	[AIOS_REQUEST_DECODING] = BIT(SWAPPED) | BIT(DROPPED) | BIT(FINISHED) | ENDS,
+	[AIOS_REQUEST_SWAPPED] = BIT(PREFILLING) | BIT(DECODING) | BIT(DROPPED) | ENDS,
+	[AIOS_REQUEST_DROPPED] = BIT(PREFILLING) | ENDS,
+	[AIOS_REQUEST_FINISHED] = 0,
+	[AIOS_REQUEST_FAILED] = 0,
+	[AIOS_REQUEST_CANCELLED] = 0,
 };
 
-int request_transition(struct request *r, enum request_state to)
+bool request_may(enum aios_request_state from, enum aios_request_state to)
 {
-	if (!(legal[r->state] & 1u << to))
+	return legal[from] >> to & 1;
+}
+
+/* Charge the time since the last transition to the state that is left. */
+static void charge_state(struct request *r, uint64_t now)
+{
+	uint64_t spent = now - r->entered_ns;
+
+	switch (r->state) {
+	case AIOS_REQUEST_QUEUED:
+		r->usage.queued_ns += spent;
+		break;
+	case AIOS_REQUEST_PREFILLING:
+		r->usage.prefill_ns += spent;
+		break;
+	case AIOS_REQUEST_DECODING:
+		r->usage.decode_ns += spent;
+		break;
+	case AIOS_REQUEST_SWAPPED:
+	case AIOS_REQUEST_DROPPED:
+		r->usage.preempted_ns += spent;
+		break;
+	default:
+		break;
+	}
+	r->entered_ns = now;
+}
+
+static void remember(struct request *r, enum aios_request_state to, uint64_t now)
+{
+	r->timeline[r->n_timeline++ % REQUEST_TIMELINE] =
+		(struct aios_transition){ now, to, r->computed };
+}
+
+int request_transition(struct request *r, enum aios_request_state to, uint64_t now)
+{
+	if (!request_may(r->state, to))
 		return -EINVAL;
+	charge_state(r, now);
+	remember(r, to, now);
+	if (to == AIOS_REQUEST_PREFILLING && !r->usage.started)
+		r->usage.started = now;
+	if (to == AIOS_REQUEST_SWAPPED || to == AIOS_REQUEST_DROPPED)
+		r->usage.preemptions += r->state != AIOS_REQUEST_SWAPPED;
 	r->state = to;
-	if (to == REQUEST_PREFILL)
-		r->usage.started = clock_ns();
-	if (to == REQUEST_ENDED)
-		r->usage.finished = clock_ns();
+	if (request_ended(r))
+		r->usage.finished = now;
 	return 0;
+}
+
+uint32_t request_timeline(const struct request *r, struct aios_transition *out)
+{
+	uint32_t n = r->n_timeline < REQUEST_TIMELINE ? r->n_timeline : REQUEST_TIMELINE;
+
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = r->timeline[(r->n_timeline - n + i) % REQUEST_TIMELINE];
+	return n;
 }
 
 bool request_has_penalties(const struct request *r)
@@ -120,13 +176,24 @@ int request_create(const struct aios_request *req, int32_t *ids, uint32_t n_ids,
 	r->n_tokens = n_ids;
 	r->limit = limit;
 	r->usage.prompt_tokens = n_ids;
+	r->slot = REQUEST_NO_SLOT;
+	r->tenant = req->tenant;
+	r->priority = req->priority;
+	r->deadline_ns = req->deadline_ns;
+	r->no_cache = req->no_cache;
 	r->usage.submitted = clock_ns();
+	r->entered_ns = r->usage.submitted;
+	remember(r, AIOS_REQUEST_QUEUED, r->usage.submitted);
 	aios_status_clear(st);
 	rc = text_init(&r->text, req->stop, req->n_stop);
 	if (rc == 0)
 		rc = copy_bias(r, req);
 	if (rc == 0)
 		rc = count_prompt(r, vocab);
+	if (rc == 0 && req->cache_salt) {
+		r->salt = strdup(req->cache_salt);
+		rc = r->salt ? 0 : -ENOMEM;
+	}
 	if (rc == 0)
 		rc = open_text(r, tok, req->keep_special, st);
 	if (rc < 0) {
@@ -138,28 +205,48 @@ int request_create(const struct aios_request *req, int32_t *ids, uint32_t n_ids,
 	return 0;
 }
 
-int request_take_pages(struct request *r, struct mm_pages *pages, uint32_t n)
-{
-	int rc;
-
-	r->pages = malloc((n ? n : 1) * sizeof(*r->pages));
-	if (!r->pages)
-		return -ENOMEM;
-	rc = mm_pages_alloc(pages, n, r->pages);
-	if (rc < 0) {
-		free(r->pages);
-		r->pages = NULL;
-		return rc;
-	}
-	r->n_pages = n;
-	return 0;
-}
-
 void request_give_pages(struct request *r, struct mm_pages *pages)
 {
-	for (uint32_t i = 0; i < r->n_pages; i++)
+	for (uint32_t i = r->n_gone; i < r->n_pages; i++)
 		mm_pages_put(pages, r->pages[i]);
 	r->n_pages = 0;
+	r->n_gone = 0;
+	r->shared = false;
+}
+
+void request_give_leading(struct request *r, struct mm_pages *pages, uint32_t first)
+{
+	for (; r->n_gone < first && r->n_gone < r->n_pages; r->n_gone++) {
+		mm_pages_put(pages, r->pages[r->n_gone]);
+		r->pages[r->n_gone] = -1;
+	}
+}
+
+uint32_t request_own_pages(const struct request *r, const struct mm_pages *pages)
+{
+	uint32_t own = 0;
+
+	if (!r->shared)
+		return r->n_pages - r->n_gone;
+	for (uint32_t i = r->n_gone; i < r->n_pages; i++)
+		own += pages->refs[r->pages[i]] == 1;
+	return own;
+}
+
+void request_part(struct request *r)
+{
+	for (uint32_t i = 0; i < r->n_followers; i++) {
+		if (r->followers[i])
+			r->followers[i]->leader = NULL;
+	}
+	r->n_followers = 0;
+	if (!r->leader)
+		return;
+	for (uint32_t i = 0; i < r->leader->n_followers; i++) {
+		if (r->leader->followers[i] == r)
+			r->leader->followers[i] = NULL;
+	}
+	r->leader = NULL;
 }
 
 void request_destroy(struct request *r)
@@ -168,6 +255,9 @@ void request_destroy(struct request *r)
 		return;
 	detokenizer_close(r->detok);
 	text_finish(&r->text);
+	free(r->swapped.slots);
+	free(r->followers);
+	free(r->salt);
 	free(r->count_of);
 	free(r->counts);
 	free(r->bias);

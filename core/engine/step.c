@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * step.c - one step: choose rows, compute, and turn what was drawn into events.
- * Decoding requests come first with one row each, then prompts in order of
- * arrival, cut to what is left of the token budget. What a request gets never
- * depends on the others in the batch.
+ * step.c - one step: the scheduler's grants become a ragged batch, the batch is
+ * computed, and what was drawn becomes events. What a request gets never depends on
+ * the others in the batch.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,26 +25,31 @@ static void step_take(struct step *s, struct request *r, uint32_t rows)
 	s->members[s->n++] = (struct member){ r, rows, -1 };
 }
 
-/* Who takes part, and with how many rows. */
+/* Who takes part, and with how many rows: the grants whose pages could be had. */
 static void step_choose(struct aios_engine *e, struct step *s)
 {
+	const struct aios_sched_plan *plan = &e->sched.plan;
 	uint32_t room = e->plan.max_batch_tokens, rows;
+	struct request *r, *refused = NULL;
 
 	s->n = 0;
-	for (struct request *r = e->running.first; r; r = r->next) {
-		if (r->state == REQUEST_DECODE) {
-			step_take(s, r, 1);
-			room--;
-		}
-	}
-	for (struct request *r = e->running.first; r && room > 0; r = r->next) {
-		if (r->state != REQUEST_PREFILL)
+	for (uint32_t i = 0; i < plan->n_grant; i++) {
+		r = e->sched.slots[plan->grant[i].slot];
+		if (!r || !request_running(r))
 			continue;
 		rows = r->n_tokens - r->computed;
+		rows = plan->grant[i].rows < rows ? plan->grant[i].rows : rows;
 		rows = rows < room ? rows : room;
-		step_take(s, r, rows);
-		room -= rows;
+		if (rows > 0 && blocks_prepare(e, r, rows) == 0) {
+			step_take(s, r, rows);
+			room -= rows;
+		} else {
+			refused = r;
+		}
 	}
+	/* Nobody got pages: somebody has to go, or this would go on for ever. */
+	if (s->n == 0 && refused)
+		sched_preempt(e, refused, AIOS_SCHED_DROP, true);
 }
 
 /* Counts of the members' rows. */
@@ -85,7 +89,7 @@ static void step_add(struct aios_engine *e, struct member *m)
 	const struct request *r = m->r;
 	uint32_t kv_len = r->computed + m->rows;
 
-	batch_add_seq(b, r->pages, kv_pages_for(&e->kv, kv_len), kv_len);
+	batch_add_seq(b, r->pages, r->n_gone, kv_pages_for(&e->kv, kv_len), kv_len);
 	for (uint32_t i = 0; i < m->rows; i++)
 		batch_add_row(b, r->tokens[r->computed + i], r->computed + i);
 	if (kv_len == r->n_tokens)
@@ -126,7 +130,7 @@ static void step_sampling(struct aios_engine *e, struct step *s)
 			continue;
 		row = &e->workspace.batch.a.sample[s->members[i].logits];
 		memset(row, 0, sizeof(*row));
-		e->sampler->row(&r->sampling, r->n_tokens, 0, row);
+		e->sampler->row(&r->sampling, r->n_tokens, r->choice, row);
 		row->counts_start = (uint32_t)s->counts.n;
 		row->counts_n = (uint32_t)r->n_counts;
 		row->bias_start = (uint32_t)s->bias.n;
@@ -246,8 +250,10 @@ static int step_download(struct aios_engine *e, struct step *s, struct aios_stat
 /* Enqueue everything: arrays, lists, the model, the tail, the downloads; then wait. */
 static int step_compute(struct aios_engine *e, struct step *s, bool graph, struct aios_status *st)
 {
-	int rc = batch_upload(&e->workspace.batch, &e->queue, st);
+	int rc = blocks_launch_copies(e, st);
 
+	if (rc == 0)
+		rc = batch_upload(&e->workspace.batch, &e->queue, st);
 	if (rc == 0)
 		rc = upload_list(e, s, &s->counts, sizeof(struct aios_token_count), st);
 	if (rc == 0)
@@ -291,23 +297,34 @@ static int token_text(struct request *r, int32_t id, bool eos, const char **text
 	return rc < 0 ? rc : text_push(&r->text, *text, *len, text, len);
 }
 
-/* A drawn token: append, tell, and end the request when it says so. */
+static void observe_token(struct aios_engine *e, struct request *r, uint64_t now)
+{
+	e->stats.generated_tokens++;
+	if (r->usage.completion_tokens == 1) {
+		r->usage.first_token = now;
+		histogram_add(&e->stats.ttft_ns, now - r->usage.submitted);
+	} else {
+		histogram_add(&e->stats.itl_ns, now - r->last_token_ns);
+	}
+	r->last_token_ns = now;
+}
+
+/* A drawn token: append, tell, and note when it ends the request. */
 static int take_token(struct aios_engine *e, const struct step *s, const struct member *m,
-		      struct aios_status *st)
+		      uint64_t now, struct aios_status *st)
 {
 	struct request *r = m->r;
 	int32_t id = s->ids[m->logits];
 	uint32_t n_top = r->top_logprobs > 0 ? (uint32_t)r->top_logprobs : 0;
-	size_t row = (size_t)m->logits, len;
+	size_t row = (size_t)m->logits, len = 0;
 	bool eos = is_eos(e, r, id);
-	const char *text;
+	const char *text = "";
 	int rc = request_append(r, id);
 
-	if (r->usage.completion_tokens == 1)
-		r->usage.first_token = clock_ns();
-	e->stats.generated_tokens++;
-	if (rc == 0)
+	if (rc == 0) {
+		observe_token(e, r, now);
 		rc = token_text(r, id, eos, &text, &len, st);
+	}
 	if (rc == 0)
 		rc = event_push_token(&e->events, r, id, text, len,
 				      r->top_logprobs >= 0 ? s->logprobs[row] : 0.0f,
@@ -316,27 +333,98 @@ static int take_token(struct aios_engine *e, const struct step *s, const struct 
 	if (rc < 0)
 		return st->code ? rc : aios_fail(st, rc, "no memory for the answer's text");
 	if (eos || r->text.stopped)
-		engine_end(e, r, AIOS_END_STOP, NULL);
+		r->ending = AIOS_END_STOP;
 	else if (r->n_tokens >= r->limit)
-		engine_end(e, r, AIOS_END_LENGTH, NULL);
+		r->ending = AIOS_END_LENGTH;
 	return 0;
 }
 
-static void step_finish_member(struct aios_engine *e, const struct step *s, const struct member *m)
+/* Rows of a prompt, and those among them that were computed before. */
+static void count_rows(struct aios_engine *e, struct request *r, uint32_t rows)
+{
+	uint32_t again = r->computed < r->redo ? r->redo - r->computed : 0;
+
+	again = again < rows ? again : rows;
+	r->usage.recomputed_tokens += again;
+	e->stats.recomputed_tokens += again;
+	if (r->state == AIOS_REQUEST_PREFILLING)
+		e->stats.prompt_tokens += rows - again;
+}
+
+static void step_finish_member(struct aios_engine *e, const struct step *s, const struct member *m,
+			       uint64_t now)
 {
 	struct request *r = m->r;
-	struct aios_status st;
+	bool whole;
 
-	aios_status_clear(&st);
-	if (r->state == REQUEST_PREFILL)
-		e->stats.prompt_tokens += m->rows;
+	count_rows(e, r, m->rows);
 	r->computed += m->rows;
 	if (m->logits < 0)
 		return;
-	if (r->state == REQUEST_PREFILL)
-		request_transition(r, REQUEST_DECODE);
-	if (take_token(e, s, m, &st) < 0)
-		engine_end(e, r, AIOS_END_ERROR, &st);
+	whole = r->state == AIOS_REQUEST_PREFILLING;
+	if (whole)
+		engine_move(e, r, AIOS_REQUEST_DECODING);
+	aios_status_clear(&r->status);
+	if (take_token(e, s, m, now, &r->status) < 0)
+		r->ending = AIOS_END_ERROR;
+	/* Whole pages of a prompt are there for others from now on. */
+	if (whole && !r->ending)
+		prefix_insert(&e->prefix, r, r->computed - r->computed % e->kv.page_size);
+}
+
+/* Tell the scheduler what was computed: half of the time is shared by heads, half by rows. */
+static void step_tell(struct aios_engine *e, const struct step *s, uint64_t ns)
+{
+	struct aios_sched_done *done = e->sched.done;
+	uint64_t rows = 0, left = ns;
+
+	for (uint32_t i = 0; i < s->n; i++)
+		rows += s->members[i].rows;
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct member *m = &s->members[i];
+		uint64_t part = ns / 2 / s->n + ns / 2 * m->rows / rows;
+
+		part = i + 1 < s->n && part < left ? part : left;
+		left -= part;
+		done[i] = (struct aios_sched_done){ .slot = m->r->slot,
+						    .rows = m->rows,
+						    .device_ns = part };
+		sched_facts(e, m->r, &done[i].facts);
+	}
+	e->sched.ops->stepped(e->sched.policy, clock_ns(), done, s->n);
+	if (rows > s->n) { /* prompts were in it: what a row costs */
+		ns /= rows;
+		e->sched.row_ns = e->sched.row_ns ? (7 * e->sched.row_ns + ns) / 8 : ns;
+	}
+}
+
+static void step_finish(struct aios_engine *e, struct step *s, uint64_t ns)
+{
+	uint64_t now = clock_ns();
+
+	for (uint32_t i = 0; i < s->n; i++)
+		step_finish_member(e, s, &s->members[i], now);
+	step_tell(e, s, ns);
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct request *r = s->members[i].r;
+
+		if (r->ending)
+			engine_end(e, r, r->ending,
+				   r->ending == AIOS_END_ERROR ? &r->status : NULL);
+	}
+}
+
+/* The device failed: who was in the step ends, and who had copies under way, for they may not have come. */
+static void step_fail(struct aios_engine *e, const struct aios_status *st)
+{
+	struct request *r;
+	uint32_t at = 0;
+
+	while ((r = engine_next(e, &at)) != NULL) {
+		if (request_running(r) ||
+		    (r->state == AIOS_REQUEST_SWAPPED && r->touched == e->stats.steps))
+			engine_end(e, r, AIOS_END_ERROR, st);
+	}
 }
 
 /* Pinned memory makes the download asynchronous and cheap; without it the driver stages. */
@@ -385,29 +473,43 @@ void step_close(struct aios_engine *e)
 	free(s->members);
 	free(s->counts.host);
 	free(s->bias.host);
+	free(s->copies.host);
 	memset(s, 0, sizeof(*s));
 }
 
-int engine_step(struct aios_engine *e, struct aios_status *st)
+int engine_step(struct aios_engine *e, uint64_t *wake_ns, struct aios_status *st)
 {
 	struct step *s = &e->step;
-	uint64_t start = clock_ns();
-	bool graph;
+	uint64_t start = clock_ns(), computing;
 	int rc;
 
+	sched_release_held(e);
+	sched_plan(e);
 	step_choose(e, s);
-	graph = step_build(e, s);
-	step_sampling(e, s);
-	rc = step_compute(e, s, graph, st);
+	*wake_ns = e->sched.plan.wake_ns;
+	if (s->n == 0 && s->copies.n == 0 && e->swap.timed_pages == 0)
+		return e->sched.plan.n_grant + e->sched.plan.n_preempt + e->sched.plan.n_admit > 0;
+	computing = clock_ns();
+	if (s->n > 0) {
+		s->captured = step_build(e, s);
+		step_sampling(e, s);
+		rc = step_compute(e, s, s->captured, st);
+	} else { /* pages were copied or swapped for somebody who has to wait */
+		rc = blocks_launch_copies(e, st);
+		if (rc == 0)
+			rc = queue_sync(&e->queue, STEP_NS, st);
+	}
 	mm_pool_free(&e->pool, &s->counts.block);
 	mm_pool_free(&e->pool, &s->bias.block);
-	for (uint32_t i = 0; i < s->n; i++) {
-		if (rc < 0)
-			engine_end(e, s->members[i].r, AIOS_END_ERROR, st);
-		else
-			step_finish_member(e, s, &s->members[i]);
+	blocks_copied(e);
+	if (rc == 0) {
+		swap_settle(&e->swap, &e->queue);
+		if (s->n > 0)
+			step_finish(e, s, clock_ns() - computing);
+	} else {
+		step_fail(e, st);
 	}
-	e->stats.steps++;
-	e->stats.step_ns += clock_ns() - start;
-	return rc;
+	if (s->n > 0)
+		observe_step(e, start, clock_ns());
+	return rc < 0 ? rc : 1;
 }

@@ -33,11 +33,13 @@ struct step {
 	uint32_t n;
 	struct forward_tail tail;
 	struct step_list counts, bias;
-	char *host;             /* the outputs: pinned memory where the device has it */
-	struct aios_mem pinned; /* its memory, when it is */
-	int32_t *ids;           /* [logits rows] */
-	float *logprobs;        /* [logits rows] */
-	int32_t *top_ids;       /* [logits rows][n_top] */
+	struct step_list copies; /* pairs of pages: source, destination */
+	bool captured;           /* the newest step was a graph */
+	char *host;              /* the outputs: pinned memory where the device has it */
+	struct aios_mem pinned;  /* its memory, when it is */
+	int32_t *ids;            /* [logits rows] */
+	float *logprobs;         /* [logits rows] */
+	int32_t *top_ids;        /* [logits rows][n_top] */
 	float *top;
 	struct step_graphs graphs;
 };

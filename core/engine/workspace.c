@@ -130,6 +130,18 @@ static int measure_step(struct workspace *ws, struct device *dev, const struct s
 	return rc;
 }
 
+static int measure_window(struct workspace *ws, const struct source *src,
+			  const struct aios_model_types *types, const struct weights *w,
+			  const struct kv_cache *kv, struct aios_status *st)
+{
+	const struct batch_size one = { 1, 1, 1, 1 };
+
+	batch_begin(&ws->batch, &one);
+	ws->batch.n_tokens = 1;
+	ws->batch.n_seqs = 1;
+	return forward_window(src, types, w, ws, kv, &ws->window, st);
+}
+
 /*
  * Scratch for every step there may be. What an op takes need not grow with the batch (a
  * small one may be split wider), so every size of a decode step is asked for, and
@@ -163,6 +175,8 @@ static int measure_scratch(struct workspace *ws, struct device *dev, const struc
 		size = (struct batch_size){ n, n, n, blocks };
 		rc = measure_step(ws, dev, src, types, w, &kv, &size, st);
 	}
+	if (rc == 0)
+		rc = measure_window(ws, src, types, w, &kv, st);
 	ws->scratch_bytes = align_up(ws->scratch.peak + ws->scratch.peak / 8, MM_ALIGN);
 	kv_finish(&kv);
 	return rc;

@@ -27,6 +27,7 @@ struct workspace {
 	struct batch batch;
 	aios_addr rope_cos, rope_sin; /* F32[rope_rows][rot_dim / 2] */
 	uint32_t rope_rows;
+	uint32_t window; /* when planned: largest of all attention ops' windows; 0: one has none */
 	aios_addr out_ids, out_logprobs; /* I32, F32 [logits rows] */
 	aios_addr out_top_ids, out_top;  /* [logits rows][n_top of the step] */
 };

@@ -10,7 +10,8 @@
  * Threads: a context may be used from any thread, one call at a time. An engine's
  * calls come from one thread at a time, except aios_cancel() and
  * aios_engine_interrupt(), which any thread and (the latter) a signal handler
- * may call. Ownership: what a function creates, its partner destroys; pointers
+ * may call. With aios_engine_start() the engine has a thread of its own instead, and
+ * any thread may submit. Ownership: what a function creates, its partner destroys; pointers
  * in structs that the caller fills are borrowed for the call; pointers that the
  * library returns live as long as said beside them.
  */
@@ -261,6 +262,29 @@ struct aios_logit_bias {
 	float bias; /* -inf forbids */
 };
 
+/* Where a request stands. Documentation/engine.md has the legal transitions. */
+enum aios_request_state {
+	AIOS_REQUEST_QUEUED = 0,     /* waits to be admitted */
+	AIOS_REQUEST_PREFILLING = 1, /* has pages; tokens before the newest have no KV yet */
+	AIOS_REQUEST_DECODING = 2,   /* one row a step */
+	AIOS_REQUEST_SWAPPED = 3,    /* preempted, its KV is in host memory */
+	AIOS_REQUEST_DROPPED = 4,    /* preempted, its KV will be computed again */
+	AIOS_REQUEST_FINISHED = 5,   /* from here on: ended */
+	AIOS_REQUEST_FAILED = 6,
+	AIOS_REQUEST_CANCELLED = 7,
+	AIOS_REQUEST_STATES
+};
+
+/* Lower-case name of a state. Static. */
+AIOS_API const char *aios_request_state_name(uint32_t state);
+
+/* One transition of a request. */
+struct aios_transition {
+	uint64_t ns;       /* CLOCK_MONOTONIC */
+	uint32_t state;    /* enum aios_request_state, entered then */
+	uint32_t computed; /* tokens whose KV there was */
+};
+
 /* A request. Zero-initialise with AIOS_REQUEST_INIT; all pointers are copied from. */
 struct aios_request {
 	uint32_t size;
@@ -278,6 +302,12 @@ struct aios_request {
 	bool ignore_eos;
 	bool keep_special; /* write special tokens into the text */
 	void *user;        /* handed back in events */
+	uint32_t n;        /* answers to the prompt, each with an END of its own; 0: 1 */
+	uint32_t tenant;   /* whom it is charged to: index of aios_engine_tenant(), 0: nobody */
+	int32_t priority;  /* higher first, -100 to 100; what it means is the scheduler's */
+	uint64_t deadline_ns;   /* CLOCK_MONOTONIC; for schedulers that look at it, 0: none */
+	const char *cache_salt; /* prompts share cached KV only with the same salt; NULL: none */
+	bool no_cache;          /* use no cached KV and leave none */
 };
 
 #define AIOS_REQUEST_INIT                                                                          \
@@ -289,7 +319,7 @@ struct aios_request {
 enum aios_event_type {
 	AIOS_EVENT_TOKEN =
 		1, /* one more token; `text` may be empty while characters or stops are held back */
-	AIOS_EVENT_END = 2, /* exactly one per request, its last */
+	AIOS_EVENT_END = 2, /* exactly one per answer, its last */
 };
 
 enum aios_end_reason {
@@ -304,8 +334,14 @@ AIOS_API const char *aios_end_reason_name(uint32_t reason);
 
 /* Tokens and times of a request. Times: CLOCK_MONOTONIC nanoseconds, 0: not yet. */
 struct aios_usage {
-	uint32_t prompt_tokens, completion_tokens, cached_tokens, reserved;
+	uint32_t prompt_tokens, completion_tokens;
+	uint32_t cached_tokens; /* of the prompt, found in the prefix cache at first admission */
+	uint32_t preemptions;
 	uint64_t submitted, started, first_token, finished;
+	/* Time spent in each kind of state; preempted: swapped or dropped. */
+	uint64_t queued_ns, prefill_ns, decode_ns, preempted_ns;
+	uint32_t recomputed_tokens; /* rows computed again after being dropped */
+	uint32_t swapped_pages;     /* written out, summed */
 };
 
 struct aios_event {
@@ -320,12 +356,23 @@ struct aios_event {
 	const int32_t *top_ids; /* TOKEN, when asked for: best first; until the next poll */
 	const float *top_logprobs;
 	uint32_t n_top;
-	uint32_t reserved;
+	uint32_t choice; /* which of the request's n answers, from 0 */
 	struct aios_usage usage;
 	struct aios_status status; /* END with AIOS_END_ERROR */
+	/* END: the last transitions of the answer, oldest first; until the next poll. */
+	const struct aios_transition *timeline;
+	uint32_t n_timeline;
+	uint32_t reserved;
 };
 
-/* Queue a request; *id names it in events. Refuses what can never run (-EINVAL, -E2BIG). */
+/*
+ * Queue a request; *id names it in events. What cannot run is refused at once, with a message:
+ *	-EINVAL    invalid ids, sampling values or other fields
+ *	-E2BIG     the prompt is longer than the context, or fills it
+ *	-ENOSPC    it may need more KV than the whole cache holds
+ *	-EDQUOT    (AIOS_OVER_BUDGET) the tenant's quotas can never admit it
+ *	-EAGAIN    (AIOS_NOT_NOW) the queue, or the tenant's part of it, is full
+ */
 AIOS_API int aios_submit(struct aios_engine *engine, const struct aios_request *request,
 			 uint64_t *id, struct aios_status *st);
 
@@ -336,6 +383,35 @@ AIOS_API int aios_submit(struct aios_engine *engine, const struct aios_request *
  */
 AIOS_API int aios_poll(struct aios_engine *engine, struct aios_event *event, uint64_t deadline_ns,
 		       struct aios_status *st);
+
+/* Whom requests may be charged to. 0 in a quota: none. */
+struct aios_tenant {
+	double weight;              /* share of the device relative to the others'; > 0 */
+	uint32_t max_running;       /* answers computed at once */
+	uint32_t max_queued;        /* answers waiting */
+	uint32_t max_pages;         /* KV pages of running answers */
+	uint32_t max_cached_pages;  /* KV pages in the prefix cache */
+	uint32_t tokens_per_minute; /* rows computed; a minute's worth may be saved up */
+};
+
+/* Make or change tenant `index` (below engine.max_tenants), before aios_engine_start(). */
+AIOS_API int aios_engine_tenant(struct aios_engine *engine, uint32_t index,
+				const struct aios_tenant *tenant, struct aios_status *st);
+
+/* What an engine's own thread calls with each event, on that thread; it must not block for long. */
+typedef void (*aios_event_fn)(void *ctx, const struct aios_event *event);
+
+/*
+ * Give the engine a thread of its own, which owns it until aios_engine_stop(): events go to
+ * `on_event`, aios_submit(), aios_cancel() and aios_engine_stats() may be called from any
+ * thread at once, and aios_poll() and aios_logits() not at all (-EBUSY). Idle it sleeps. A request that
+ * the scheduler refuses (a tenant's quota) ends with an event instead of aios_submit()'s error.
+ */
+AIOS_API int aios_engine_start(struct aios_engine *engine, aios_event_fn on_event, void *ctx,
+			       struct aios_status *st);
+
+/* End the thread; requests that are left go on with aios_poll(). Not from `on_event`. */
+AIOS_API void aios_engine_stop(struct aios_engine *engine);
 
 /* End a request; its AIOS_EVENT_END comes from a later poll. -ENOENT when it has ended. */
 AIOS_API int aios_cancel(struct aios_engine *engine, uint64_t id);
@@ -350,16 +426,51 @@ AIOS_API void aios_engine_interrupt(struct aios_engine *engine);
 AIOS_API int aios_logits(struct aios_engine *engine, const int32_t *ids, size_t n, float *out,
 			 struct aios_status *st);
 
-/* Counters since the engine was opened, and memory. */
+/*
+ * A distribution on a logarithmic scale: bucket b counts values v with
+ * floor(log2(v)) == b (v of 0 in bucket 0; the last bucket takes what is larger).
+ */
+#define AIOS_HISTOGRAM_BUCKETS 48
+
+struct aios_histogram {
+	uint64_t count, sum;
+	uint64_t buckets[AIOS_HISTOGRAM_BUCKETS];
+};
+
+/* The value below which a share `q` (0 to 1) of the values lies, interpolated; 0 when there are none. */
+AIOS_API double aios_histogram_quantile(const struct aios_histogram *h, double q);
+
+/* Counters since the engine was opened, and memory. Every figure is kept here, once. */
 struct aios_stats {
 	uint32_t size; /* set by the caller */
-	uint32_t running, waiting;
+	uint32_t running, waiting; /* waiting: queued or preempted */
 	uint32_t kv_pages_used, kv_pages_total;
 	uint64_t steps, prompt_tokens, generated_tokens;
 	uint64_t step_ns;                  /* time inside steps */
 	uint64_t load_ns;                  /* time of aios_engine_open() */
 	uint64_t memory_used, memory_peak; /* device heap, bytes allocated by this engine */
 	uint64_t graph_captures, graph_launches; /* of decode steps */
+
+	uint32_t states[AIOS_REQUEST_STATES]; /* answers now in each state; ended ones: in all */
+	uint32_t kv_pages_peak, kv_pages_cached; /* cached: held by the prefix cache and free for others */
+	uint32_t swap_pages_used, swap_pages_total;
+	uint64_t submitted, refused; /* answers; refused ones have no event */
+	uint64_t finished, failed, cancelled;
+	uint64_t swapped, dropped; /* preemptions of either kind */
+	uint64_t swap_bytes_out, swap_bytes_in;
+	uint64_t recomputed_tokens; /* prompt or output, after being dropped */
+	uint64_t copied_pages;      /* on write, and of a prefix that ends inside a page */
+	uint64_t cache_tokens_wanted, cache_tokens_hit, cache_pages_inserted, cache_pages_evicted;
+	uint64_t cache_misses[8];        /* matches by enum aios_cache_miss, why they ended */
+	uint64_t cache_missed_tokens[8]; /* tokens wanted and not found, likewise */
+	uint64_t plan_ns;                /* time inside the scheduler */
+	struct aios_histogram queue_ns;  /* from submission to the first admission */
+	struct aios_histogram ttft_ns;   /* from submission to the first token */
+	struct aios_histogram itl_ns;    /* from a token to the next */
+	struct aios_histogram request_ns; /* from submission to the end */
+	struct aios_histogram steps_ns;   /* length of a step */
+	struct aios_histogram step_rows;  /* rows of a step */
+	struct aios_histogram step_seqs;  /* answers in a step */
 };
 
 AIOS_API int aios_engine_stats(struct aios_engine *engine, struct aios_stats *out);
