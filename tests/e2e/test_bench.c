@@ -19,6 +19,17 @@ static const struct usage_case {
 } usage_cases[] = {
 	{ "bench", "nothing to measure" },
 	{ "bench online", "unknown 'bench online'" },
+	{ "bench ofline", "unknown 'bench ofline' (did you mean 'offline'?)" },
+	{ "bench offline", "bench offline needs a model" },
+	{ "bench start", "bench start needs a model" },
+	{ "bench offline --shape tiny --input 9",
+	  "--input: expected the shortest and the longest" },
+	{ "bench offline --shape tiny --output 9,8", "--output: expected the shortest" },
+	{ "bench --shape tiny --pp 4x", "--pp: '4x' is no list" },
+	{ "bench --shape tiny --pp 0x4", "--pp: '0x4' is no list" },
+	{ "bench --shape tiny --tg 4x8", "--tg: '4x8' is no list" },
+	{ "bench --shape tiny --batch 0", "--batch: '0' is no list" },
+	{ "bench --shape tiny --pp 0 --tg 0", "leave nothing to measure" },
 	{ "bench --op matmull", "there is no op 'matmull'; the ops are embed, rmsnorm, matmul" },
 	{ "bench --op all", "there is no op 'all'" },
 	{ "bench --op matmul --m 1,x", "--m: '1,x' is no list of numbers from 1 on" },
@@ -375,6 +386,163 @@ START_TEST(wrong_shapes_say_what_there_is)
 }
 END_TEST
 
+/* ---- whole models --------------------------------------------------------------------- */
+
+START_TEST(prompts_and_generation)
+{
+	static const struct {
+		const char *test;
+		double batch, depth, tokens; /* tokens that `ms` is the time of */
+	} rows[] = {
+		{ "pp8", 1, 0, 8 }, { "pp4x6", 4, 0, 24 }, { "tg5", 1, 3, 1 },
+		{ "tg5", 2, 3, 2 }, { "tg5", 1, 40, 1 },   { "tg5", 2, 40, 2 },
+	};
+	struct cli_result r;
+	json_t *top, *results;
+
+	if (cli_skip_model())
+		return;
+	r = cli_run(
+		"bench --driver cpu-ref --shape tiny --pp 8,4x6 --tg 5 --batch 1,2 --depth 3,40 "
+		"--repeat 1 --no-rates --read-rate 10 --matmul-rate 1 --json",
+		NULL);
+	ck_assert_msg(r.code == 0, "%s", r.err);
+	top = cli_json(&r);
+	ck_assert_double_eq(number(top, "max_batch_size"), 4);
+	ck_assert_double_gt(number(top, "memory_weights"), 0);
+	results = json_object_get(top, "results");
+	ck_assert_uint_eq(json_array_size(results), sizeof(rows) / sizeof(rows[0]));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const json_t *row = json_array_get(results, i);
+
+		ck_assert_str_eq(json_string_value(json_object_get(row, "test")), rows[i].test);
+		ck_assert_double_eq(number(row, "batch"), rows[i].batch);
+		ck_assert_double_eq(number(row, "depth"), rows[i].depth);
+		ck_assert_double_eq_tol(number(row, "tokens_per_s") * number(row, "ms") / 1e3,
+					rows[i].tokens, 1e-6 * rows[i].tokens);
+		ck_assert_double_gt(number(row, "share"), 0);
+	}
+	json_decref(top);
+	cli_free(&r);
+}
+END_TEST
+
+/* One step takes the weights and the keys once: the limit can be worked out by hand. */
+START_TEST(the_limit_of_a_step)
+{
+	/* Of "tiny": q 128, k and v 64 each, o, gate and up, down; the head; BF16. */
+	const double layer = (256 * 64 + 64 * 128 + 256 * 64 + 64 * 128) * 2.0;
+	const double bytes = 2 * layer + 512 * 64 * 2 + 2 * 2.0 * (40 + 2) * 2 * 32 * 2;
+	struct cli_result r;
+	json_t *top;
+	const json_t *row;
+
+	if (cli_skip_model())
+		return;
+	r = cli_run("bench --driver cpu-ref --shape tiny --pp 0 --tg 4 --depth 40 --repeat 1 "
+		    "--no-rates --read-rate 1 --matmul-rate 1000 --json",
+		    NULL);
+	ck_assert_msg(r.code == 0, "%s", r.err);
+	top = cli_json(&r);
+	row = json_array_get(json_object_get(top, "results"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(row, "bound")), "memory");
+	ck_assert_double_eq_tol(number(row, "share") * number(row, "ms") * 1e6, bytes,
+				1e-6 * bytes);
+	json_decref(top);
+	cli_free(&r);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_left_out)
+{
+	struct cli_result r;
+
+	if (cli_skip_model())
+		return;
+	r = cli_run("bench --driver cpu-ref --shape tiny --pp 8 --tg 4 --batch 1,3 --depth 8 "
+		    "--repeat 1 --no-rates --max-batch-size 2 --csv",
+		    NULL);
+	ck_assert_msg(r.code == 0, "%s", r.err);
+	ck_assert_msg(strstr(r.out, "tiny,tg4,1,8,"), "%s", r.out);
+	ck_assert_msg(strstr(r.out, "tiny,tg4,3,8,,,,,,,,does not fit"), "%s", r.out);
+	cli_free(&r);
+}
+END_TEST
+
+/* The lengths are those of CPython's random module. */
+START_TEST(offline_workload)
+{
+	static const struct {
+		const char *seed;
+		double prompt, output;
+	} cases[] = { { "0", 335, 155 }, { "7", 233, 142 } };
+
+	if (cli_skip_model())
+		return;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char line[200];
+		struct cli_result r;
+		json_t *top;
+		const json_t *row;
+
+		snprintf(line, sizeof(line),
+			 "bench offline --driver cpu-ref --shape tiny --requests 16 --input 4,32 "
+			 "--output 4,16 --seed %s --json",
+			 cases[i].seed);
+		r = cli_run(line, NULL);
+		ck_assert_msg(r.code == 0, "%s", r.err);
+		top = cli_json(&r);
+		row = json_array_get(json_object_get(top, "results"), 0);
+		ck_assert_double_eq(number(row, "prompt_tokens"), cases[i].prompt);
+		ck_assert_double_eq(number(row, "output_tokens"), cases[i].output);
+		ck_assert_double_eq_tol(number(row, "output_tokens_per_s") * number(row, "seconds"),
+					cases[i].output, 1e-6 * cases[i].output);
+		ck_assert(number(row, "kv_peak") > 0 && number(row, "kv_peak") <= 1);
+		ck_assert(number(row, "kv_mean") <= number(row, "kv_peak"));
+		json_decref(top);
+		cli_free(&r);
+	}
+}
+END_TEST
+
+START_TEST(offline_with_a_shared_prefix)
+{
+	struct cli_result r;
+
+	if (cli_skip_model())
+		return;
+	r = cli_run("bench offline --driver cpu-ref --shape tiny --requests 4 --input 4,8 "
+		    "--output 4,8 --shared 40 --csv",
+		    NULL);
+	ck_assert_msg(r.code == 0, "%s", r.err);
+	ck_assert_msg(strstr(r.out, "\nshape:tiny,4,"), "%s", r.out);
+	cli_free(&r);
+}
+END_TEST
+
+START_TEST(start_runs_the_program)
+{
+	struct cli_result r;
+	json_t *top;
+	const json_t *row;
+
+	if (cli_skip_model())
+		return;
+	r = cli_run("bench start --driver cpu-ref --shape tiny --repeat 2 --json", NULL);
+	ck_assert_msg(r.code == 0, "%s", r.err);
+	top = cli_json(&r);
+	row = json_array_get(json_object_get(top, "results"), 0);
+	ck_assert(number(row, "first_token_s") > 0 && number(row, "first_token_s") < 20);
+	json_decref(top);
+	cli_free(&r);
+	r = cli_run("bench start --driver cpu-ref -m no/such/folder --repeat 1", NULL);
+	ck_assert_int_eq(r.code, 1);
+	ck_assert_msg(strstr(r.err, "no/such/folder") && strstr(r.err, "without a token"), "%s",
+		      r.err);
+	cli_free(&r);
+}
+END_TEST
+
 Suite *test_bench_suite(void)
 {
 	Suite *s = suite_create("bench");
@@ -409,6 +577,12 @@ Suite *test_bench_suite(void)
 	tcase_add_test(models, shapes_have_the_sizes_of_the_models);
 	tcase_add_test(models, a_shape_is_a_model);
 	tcase_add_test(models, wrong_shapes_say_what_there_is);
+	tcase_add_test(models, prompts_and_generation);
+	tcase_add_test(models, the_limit_of_a_step);
+	tcase_add_test(models, what_does_not_fit_is_left_out);
+	tcase_add_test(models, offline_workload);
+	tcase_add_test(models, offline_with_a_shared_prefix);
+	tcase_add_test(models, start_runs_the_program);
 	suite_add_tcase(s, models);
 	return s;
 }

@@ -6,6 +6,7 @@
 #include <aios/numerics.h>
 
 #include "bench.h"
+#include "text.h"
 
 int bench_list(const struct cli *cli, const char *key, bool pairs, uint32_t least,
 	       struct bench_list *out, struct aios_status *st)
@@ -51,6 +52,51 @@ const char *bench_model(const struct cli *cli)
 		return cli_text(cli, "aios", "model");
 	snprintf(path, sizeof(path), "shape:%s", shape);
 	return path;
+}
+
+int bench_engine_default(struct cli *cli, const char *key, uint64_t value, struct aios_status *st)
+{
+	char text[32];
+	int rc;
+
+	if (aios_config_is_set(cli->config, "engine", key))
+		return 0;
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	rc = cli_boot(cli, st);
+	return rc ? rc :
+		    aios_config_set(cli->config, "engine", key, text, AIOS_CONFIG_CLI, "aios bench",
+				    st);
+}
+
+static void bytes_fact(struct report *r, const char *key, uint64_t bytes)
+{
+	report_fact(r, key, json_integer((json_int_t)bytes), NULL);
+}
+
+void bench_plan_facts(struct aios_engine *engine, struct report *report)
+{
+	const struct aios_plan *p = aios_engine_plan(engine);
+	struct aios_stats s = { .size = sizeof(s) };
+	char total[HUMAN], weights[HUMAN], kv[HUMAN], act[HUMAN];
+
+	aios_engine_stats(engine, &s);
+	report_fact(report, "model", json_text(p->model, strlen(p->model)),
+		    "%s on %s, %s: %s of memory: weights %s, KV cache %s (%u pages of %u tokens), "
+		    "activations %s; loaded in %.2f s",
+		    p->model, p->device_name, p->numerics_id, human_bytes(total, p->total),
+		    human_bytes(weights, p->weights), human_bytes(kv, p->kv_pool), p->kv_pages,
+		    p->page_size, human_bytes(act, p->activations), (double)s.load_ns / 1e9);
+	report_fact(report, "numerics_id", json_string(p->numerics_id), NULL);
+	report_fact(report, "load_s", json_real((double)s.load_ns / 1e9), NULL);
+	bytes_fact(report, "memory_total", p->total);
+	bytes_fact(report, "memory_weights", p->weights);
+	bytes_fact(report, "memory_kv", p->kv_pool);
+	bytes_fact(report, "memory_activations", p->activations);
+	bytes_fact(report, "memory_tables", p->tables);
+	bytes_fact(report, "kv_pages", p->kv_pages);
+	bytes_fact(report, "page_size", p->page_size);
+	bytes_fact(report, "max_batch_size", p->max_batch_size);
+	bytes_fact(report, "max_batch_tokens", p->max_batch_tokens);
 }
 
 int bench_open(struct cli *cli, struct aios_bench **out, struct aios_status *st)
@@ -134,6 +180,19 @@ int bench_rates(const struct cli *cli, struct aios_bench *bench, uint32_t profil
 	return rc;
 }
 
+static int unknown_part(const struct cli *cli, struct aios_status *st)
+{
+	static const char *const parts[] = { "offline", "start" };
+	const char *near = aios_suggest(cli->args[0], parts, sizeof(parts) / sizeof(parts[0]));
+
+	if (near)
+		return cli_usage(st, "unknown 'bench %s' (did you mean '%s'?)", cli->args[0], near);
+	return cli_usage(st,
+			 "unknown 'bench %s'; there are 'bench', 'bench offline' and "
+			 "'bench start'",
+			 cli->args[0]);
+}
+
 int bench_main(struct cli *cli, struct aios_status *st)
 {
 	const char *profile = cli_text(cli, AIOS_SECTION_COMMAND, "profile");
@@ -149,9 +208,15 @@ int bench_main(struct cli *cli, struct aios_status *st)
 				     "command line --profile", st);
 	if (rc)
 		return rc == -ENOMEM ? rc : CLI_USAGE;
+	if (cli->n_args && strcmp(cli->args[0], "offline") == 0)
+		return bench_offline_main(cli, st);
+	if (cli->n_args && strcmp(cli->args[0], "start") == 0)
+		return bench_start_main(cli, st);
 	if (cli->n_args)
-		return cli_usage(st, "unknown 'bench %s'", cli->args[0]);
+		return unknown_part(cli, st);
 	if (cli_text(cli, AIOS_SECTION_COMMAND, "op"))
 		return bench_op_main(cli, st);
-	return cli_usage(st, "nothing to measure: give --op OP");
+	if (bench_model(cli))
+		return bench_engine_main(cli, st);
+	return cli_usage(st, "nothing to measure: give --op OP, --shape NAME or -m DIR");
 }

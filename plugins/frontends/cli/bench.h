@@ -68,6 +68,12 @@ int bench_list(const struct cli *cli, const char *key, bool pairs, uint32_t leas
 /* The path that the engine opens for --shape or -m, or NULL when neither is given. Valid until the next call. */
 const char *bench_model(const struct cli *cli);
 
+/* Set a key of [engine] unless the user did. */
+int bench_engine_default(struct cli *cli, const char *key, uint64_t value, struct aios_status *st);
+
+/* Facts about an engine that is open: its plan, how long loading took. */
+void bench_plan_facts(struct aios_engine *engine, struct report *report);
+
 /* A bench with the options of the command line. */
 int bench_open(struct cli *cli, struct aios_bench **out, struct aios_status *st);
 
@@ -78,8 +84,48 @@ int bench_rates(const struct cli *cli, struct aios_bench *bench, uint32_t profil
 /* Facts about the device and the run. */
 void bench_facts(struct aios_bench *bench, uint32_t profile, struct report *report);
 
+/* ---- loads (bench_load.c) ---------------------------------------------------------- */
+
+/* Requests that are submitted together. */
+struct load {
+	uint32_t n;
+	int32_t **ids;     /* [n]: prompts */
+	uint32_t *prompt;  /* [n]: their lengths */
+	uint32_t *output;  /* [n]: tokens to generate, exactly */
+	uint32_t mark;     /* the time of this token of each request is kept, counted from 1 */
+	float temperature; /* 0: greedy */
+};
+
+/* What became of them. Times: clock_ns(). */
+struct flight {
+	uint64_t began, ended;
+	uint64_t *first;    /* [n]: of each request's first token */
+	uint64_t *marked;   /* [n]: of its token number `mark` */
+	uint64_t first_end; /* of the first request that ended */
+	uint64_t prompt_tokens, output_tokens, cached_tokens, preemptions;
+	uint32_t pages_peak, pages_total;
+	double pages_mean; /* of samples at each hundredth token */
+	uint64_t steps;
+};
+
+/* Arrays for `n` requests; prompts are filled by the caller. */
+int load_init(struct load *l, uint32_t n, struct aios_status *st);
+void load_finish(struct load *l); /* takes a zeroed load */
+
+/* `n` requests of one length with random ids below `vocab`. */
+int load_even(struct load *l, uint32_t n, uint32_t prompt, uint32_t output, uint32_t vocab,
+	      uint64_t seed, struct aios_status *st);
+
+/* Submit all and wait until all have ended. flight_finish() takes a zeroed flight. */
+int load_fly(const struct load *l, struct aios_engine *engine, struct flight *out,
+	     struct aios_status *st);
+void flight_finish(struct flight *f);
+
 /* ---- the parts -------------------------------------------------------------------- */
 
 int bench_op_main(struct cli *cli, struct aios_status *st);
+int bench_engine_main(struct cli *cli, struct aios_status *st);
+int bench_offline_main(struct cli *cli, struct aios_status *st);
+int bench_start_main(struct cli *cli, struct aios_status *st);
 
 #endif /* CLI_BENCH_H */

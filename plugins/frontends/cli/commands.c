@@ -93,9 +93,20 @@ const struct command commands[] = {
 	{
 		.name = "bench",
 		.summary = "measure ops and models, beside what the device can do",
-		.synopsis = "bench --op OP [--m LIST] [--n N] [--k N] [OPTION ...]\n"
+		.synopsis = "bench --shape NAME|-m DIR [--pp LIST] [--tg LIST] [--batch LIST] "
+			    "[--depth LIST]\n"
+			    "bench offline --shape NAME|-m DIR [--requests N] [--shared N]\n"
+			    "bench start --shape NAME|-m DIR [--repeat N]\n"
+			    "bench --op OP [--m LIST] [--n N] [--k N] [OPTION ...]\n"
 			    "bench --op OP|all --shape NAME|-m DIR [--m LIST] [OPTION ...]",
 		.details =
+			"With a model: pp512 is the processing of a prompt of 512 tokens, tg128 the "
+			"generation of 128 tokens for each sequence of the batch after a prompt of "
+			"--depth tokens, both through the calls that every front end makes. "
+			"--shape takes a known model's shape with random weights and needs no "
+			"files. 'offline' runs many requests of mixed lengths that are all there "
+			"at once; 'start' measures the time from the start of the program to the "
+			"first token.\n\n"
 			"--op runs one op through the driver as the engine would: weights in the "
 			"driver's layout, random operands that take turns so that no cache holds "
 			"them, launches from a captured graph, timed by the device's clock, the "
@@ -106,9 +117,12 @@ const struct command commands[] = {
 			"in the same run by what the driver itself does best (--read-rate and "
 			"--matmul-rate put better knowledge in their place).\n\n"
 			"The output is a Markdown table; --csv and --json are for programs.",
-		.examples = "aios bench --driver cuda --op matmul --m 1,64 --n 4096 --k 4096\n"
+		.examples = "aios bench --shape qwen3-8b --pp 512,64x128 --tg 128 --batch 1,8,64\n"
+			    "aios bench offline --shape qwen3-0.6b --json\n"
+			    "aios bench --driver cuda --op matmul --m 1,64 --n 4096 --k 4096\n"
 			    "aios bench --op attention --seqs 64 --kv 4096 --profile fma32\n"
 			    "aios bench --op all --shape qwen3-8b --m 1,64 --json",
+		.operands = "offline start",
 		.bit = AIOS_CMD_BENCH,
 		.max_args = 1,
 		.run = bench_main,
