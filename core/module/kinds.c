@@ -179,10 +179,13 @@ static const struct kind_slot scheduler_mandatory[] = {
 static const struct aios_cache_ops cache_stubs = { .size = sizeof(cache_stubs) };
 
 static const struct kind_slot cache_mandatory[] = {
-	SLOT(aios_cache_ops, open),      SLOT(aios_cache_ops, close), SLOT(aios_cache_ops, space),
-	SLOT(aios_cache_ops, share),     SLOT(aios_cache_ops, match), SLOT(aios_cache_ops, peek),
-	SLOT(aios_cache_ops, insert),    SLOT(aios_cache_ops, unpin), SLOT(aios_cache_ops, evict),
-	SLOT(aios_cache_ops, evictable), SLOT(aios_cache_ops, room),  SLOT(aios_cache_ops, stats),
+	SLOT(aios_cache_ops, open),      SLOT(aios_cache_ops, close),
+	SLOT(aios_cache_ops, space),     SLOT(aios_cache_ops, space_put),
+	SLOT(aios_cache_ops, share),     SLOT(aios_cache_ops, match),
+	SLOT(aios_cache_ops, peek),      SLOT(aios_cache_ops, insert),
+	SLOT(aios_cache_ops, unpin),     SLOT(aios_cache_ops, evict),
+	SLOT(aios_cache_ops, evictable), SLOT(aios_cache_ops, room),
+	SLOT(aios_cache_ops, stats),
 };
 
 /* ---- hooks ----------------------------------------------------------------- */

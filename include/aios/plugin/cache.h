@@ -4,8 +4,8 @@
  * beginning of a sequence that was computed before, and which to give up first.
  * It deals in page numbers; memory and reference counts of pages are the caller's.
  *
- * A page number that insert() took is the cache's until evict() or clear() hands
- * it back: the caller holds one reference for it meanwhile. Pages on the way to a
+ * A page number that insert() took is the cache's until evict() hands it
+ * back: the caller holds one reference for it meanwhile. Pages on the way to a
  * pin are never handed back.
  *
  * Sequences are told apart by space first: an exact byte string in which the caller
@@ -79,9 +79,13 @@ struct aios_cache_ops {
 	/*
 	 * Mandatory. The number of a space, made when it is new: `len` bytes that are compared
 	 * exactly, and the tenant who is charged for its pages. -EINVAL: it is another tenant's.
+	 * The number is valid until space_put(), one for each space(); a space that nobody has
+	 * and that holds no page is forgotten.
 	 */
 	int (*space)(void *cache, const void *name, size_t len, uint32_t tenant, uint32_t *space,
 		     struct aios_status *st);
+
+	void (*space_put)(void *cache, uint32_t space); /* mandatory */
 
 	/* Mandatory. Pages that a tenant's spaces may hold together; UINT32_MAX (as in the beginning): all. */
 	int (*share)(void *cache, uint32_t tenant, uint32_t max_pages, struct aios_status *st);
@@ -93,10 +97,7 @@ struct aios_cache_ops {
 	void (*match)(void *cache, uint32_t space, const int32_t *tokens, uint32_t n,
 		      int32_t *pages, struct aios_cache_hit *hit);
 
-	/*
-	 * Mandatory. The same without any effect: no use, no pin, no counters; for planning.
-	 * pages may be NULL.
-	 */
+	/* Mandatory. The same without any effect: no use, no pin, no counters; for planning. */
 	void (*peek)(void *cache, uint32_t space, const int32_t *tokens, uint32_t n,
 		     struct aios_cache_hit *hit);
 

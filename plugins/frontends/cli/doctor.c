@@ -203,7 +203,8 @@ static const struct {
 } needed[] = {
 	{ AIOS_KIND_DRIVER, "drivers" },   { AIOS_KIND_FORMAT, "formats" },
 	{ AIOS_KIND_MODEL, "models" },     { AIOS_KIND_TOKENIZER, "tokenizers" },
-	{ AIOS_KIND_SAMPLER, "samplers" },
+	{ AIOS_KIND_SAMPLER, "samplers" }, { AIOS_KIND_SCHEDULER, "schedulers" },
+	{ AIOS_KIND_CACHE, "caches" },
 };
 
 /* "null, cpu-ref", and how many. */
