@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fake.h - how a test steers the fake libcuda. One process, one fake; the test
- * that opened the library finds `fake_cuda` with dlsym().
+ * fake.h - how a test steers a fake libcuda or libamdhip64. One process, one fake of each; the
+ * test that opened the library finds `fake_gpu` in it with dlsym().
  */
-#ifndef FAKE_CUDA_H
-#define FAKE_CUDA_H
+#ifndef FAKE_FAKE_H
+#define FAKE_FAKE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FAKE_CUDA_IMAGE "fake cuda image"
-#define FAKE_CUDA_IMAGE_SM90 "fake cuda image, sm_90a"
-
-struct fake_cuda {
+struct fake_gpu {
 	/* Set by the test. */
-	int version;      /* 13000 */
-	int init_result;  /* of cuInit */
-	int devices;      /* 1 */
-	int major, minor; /* 9, 0 */
-	uint64_t memory;  /* bytes of a device */
-	bool hold;        /* streams do nothing */
+	int version;         /* 13000 */
+	int init_result;     /* of cuInit, hipInit */
+	int devices;         /* 1 */
+	int major, minor;    /* 9, 0 */
+	int wave;            /* 32 or 64, HIP alone */
+	unsigned int units;  /* multiprocessors */
+	uint32_t shared_max; /* bytes of a block */
+	uint64_t memory;     /* bytes of a device */
+	int order;           /* of threads, enum shim_order; HIP alone */
+	uint64_t seed;
+	bool hold; /* streams do nothing */
 	/* The fail_nth call from now on (1: the next) that can fail returns fail_result. */
 	uint64_t fail_nth;
 	int fail_result;
@@ -37,4 +39,4 @@ struct fake_cuda {
 	int broken; /* the sticky result in force */
 };
 
-#endif /* FAKE_CUDA_H */
+#endif /* FAKE_FAKE_H */

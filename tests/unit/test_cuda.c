@@ -16,7 +16,7 @@
 
 #define MIB ((uint64_t)1 << 20)
 
-static struct fake_cuda *fake;
+static struct fake_gpu *fake;
 static const struct aios_driver_ops *ops;
 
 static void cu_log(void *ctx, int level, const char *message)
@@ -56,7 +56,7 @@ static void cu_setup(void)
 	const struct aios_module *module;
 
 	if (!fake) { /* first the library, then the driver that looks for it */
-		fake = dlsym(cu_open_library("fake-libcuda.so"), "fake_cuda");
+		fake = dlsym(cu_open_library("fake-libcuda.so"), "fake_gpu");
 		module = dlsym(cu_open_library("cuda.so"), "aios_module");
 		ck_assert(fake && module);
 		ops = module->ops;
@@ -65,6 +65,8 @@ static void cu_setup(void)
 	fake->version = 13000;
 	fake->devices = 1;
 	fake->major = 9;
+	fake->units = 132;
+	fake->shared_max = 232448;
 	fake->memory = 64 * MIB;
 }
 

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cuda.h - the fake as libcuda: what the driver looks for, and the image that it takes. */
+#include "api.h"
+
+#define FAKE_SYMBOLS(X) CUDA_SYMBOLS(X)
+#define FAKE_IMAGE "fake cuda image"
+#define FAKE_IMAGE_SM90 "fake cuda image, sm_90a"
+#define FAKE_IMAGES                                                                                \
+	{                                                                                          \
+		{ FAKE_IMAGE_SM90, GPU_SHARED_KERNELS, GPU_KERNEL_COUNT, 9 },                      \
+			{ FAKE_IMAGE, 0, GPU_SHARED_KERNELS, 0 }, { 0 },                           \
+	}

@@ -1,0 +1,690 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * gpu.c - the part of a vendor's library that cuda and hip call alike (drivers/gpu/host/api.h),
+ * over host memory, under the names of either vendor's symbols.h. A stream is a list of things to
+ * do that is worked off at once, or when `hold` ends; a graph is such a list recorded.
+ *
+ * One lock around everything; nothing here is fast.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "args.h"
+#include "gpu.h"
+
+struct fake_gpu fake_gpu = {
+	.version = 13000, .devices = 1, .major = 9, .wave = 32, .memory = (uint64_t)1 << 30
+};
+
+static pthread_mutex_t fake_lock = PTHREAD_MUTEX_INITIALIZER;
+
+enum fake_what {
+	FAKE_COPY,
+	FAKE_FILL,
+	FAKE_CALL,
+	FAKE_KERNEL,
+	FAKE_RECORD,
+	FAKE_WAIT
+};
+
+struct fake_event {
+	uint64_t recorded, done; /* ready when equal */
+	uint64_t when;           /* a clock that ticks with each record made */
+};
+
+struct fake_task {
+	struct fake_task *next;
+	enum fake_what what;
+	uint64_t dst, src, bytes;
+	unsigned char value;
+	void (*call)(void *);
+	void *arg;
+	struct fake_event *event;
+	uint64_t ticket;
+	struct gpu_launch *launch; /* the task's own */
+};
+
+struct fake_list {
+	struct fake_task *head, **tail;
+};
+
+struct fake_stream {
+	struct fake_stream *next;
+	struct fake_list todo;
+	struct fake_list *capture; /* a graph being recorded, or NULL */
+};
+
+static struct fake_stream *fake_streams;
+static uint64_t fake_clock;
+
+/* What lives in the context, so that a reset can take it all away. */
+enum fake_kind {
+	FAKE_MEMORY,
+	FAKE_EVENT,
+	FAKE_STREAM,
+	FAKE_LIST
+};
+struct fake_owned {
+	struct fake_owned *next;
+	enum fake_kind kind;
+	void *p;
+};
+static struct fake_owned *fake_all;
+
+static void *own(enum fake_kind kind, void *p)
+{
+	struct fake_owned *o = malloc(sizeof(*o));
+
+	o->next = fake_all;
+	o->kind = kind;
+	o->p = p;
+	fake_all = o;
+	return p;
+}
+
+static void disown(const void *p)
+{
+	struct fake_owned **at = &fake_all, *o;
+
+	while ((*at)->p != p)
+		at = &(*at)->next;
+	o = *at;
+	*at = o->next;
+	free(o);
+}
+
+/* A call that may fail begins here; the lock is held until fake_end(). */
+int fake_begin(void)
+{
+	pthread_mutex_lock(&fake_lock);
+	fake_gpu.calls++;
+	if (fake_gpu.broken)
+		return fake_gpu.broken;
+	if (fake_gpu.fail_nth && --fake_gpu.fail_nth == 0) {
+		if (fake_gpu.sticky)
+			fake_gpu.broken = fake_gpu.fail_result;
+		return fake_gpu.fail_result;
+	}
+	return GPU_OK;
+}
+
+/* What gives back or only looks never fails by itself. */
+int fake_begin_sure(void)
+{
+	pthread_mutex_lock(&fake_lock);
+	return fake_gpu.broken;
+}
+
+int fake_end(int result)
+{
+	pthread_mutex_unlock(&fake_lock);
+	return result;
+}
+
+/* --- streams ----------------------------------------------------------------- */
+
+static void list_init(struct fake_list *list)
+{
+	list->head = NULL;
+	list->tail = &list->head;
+}
+
+static void list_add(struct fake_list *list, const struct fake_task *task)
+{
+	struct fake_task *copy = malloc(sizeof(*copy));
+
+	*copy = *task;
+	copy->next = NULL;
+	if (task->launch) {
+		copy->launch = malloc(sizeof(*copy->launch));
+		*copy->launch = *task->launch;
+	}
+	*list->tail = copy;
+	list->tail = &copy->next;
+}
+
+static void task_free(struct fake_task *task)
+{
+	free(task->launch);
+	free(task);
+}
+
+static void list_clear(struct fake_list *list)
+{
+	struct fake_task *next;
+
+	for (; list->head; list->head = next) {
+		next = list->head->next;
+		task_free(list->head);
+	}
+	list_init(list);
+}
+
+/* False: it has to wait for an event. */
+static bool task_run(const struct fake_task *t)
+{
+	switch (t->what) {
+	case FAKE_COPY:
+		memmove((void *)(uintptr_t)t->dst, (const void *)(uintptr_t)t->src, t->bytes);
+		return true;
+	case FAKE_FILL:
+		memset((void *)(uintptr_t)t->dst, t->value, t->bytes);
+		return true;
+	case FAKE_CALL:
+		t->call(t->arg);
+		return true;
+	case FAKE_KERNEL:
+		fake_run(t->launch);
+		return true;
+	case FAKE_RECORD:
+		t->event->done = t->ticket;
+		t->event->when = ++fake_clock;
+		return true;
+	default:
+		return t->event->done >= t->ticket;
+	}
+}
+
+/* Work off all streams as far as they go. */
+static void streams_run(void)
+{
+	struct fake_stream *s;
+	struct fake_task *t;
+	bool moved = !fake_gpu.hold;
+
+	while (moved) {
+		moved = false;
+		for (s = fake_streams; s; s = s->next) {
+			while (s->todo.head && task_run(s->todo.head)) {
+				t = s->todo.head;
+				s->todo.head = t->next;
+				if (!t->next)
+					s->todo.tail = &s->todo.head;
+				task_free(t);
+				moved = true;
+			}
+		}
+	}
+}
+
+/* The lock is held. */
+static void stream_enqueue(void *stream, const struct fake_task *task)
+{
+	struct fake_stream *s = stream;
+
+	list_add(s->capture ? s->capture : &s->todo, task);
+	streams_run();
+}
+
+static int stream_add(void *stream, const struct fake_task *task)
+{
+	int result = fake_begin();
+
+	if (result == GPU_OK)
+		stream_enqueue(stream, task);
+	return fake_end(result);
+}
+
+int fake_stream_create(void **stream, unsigned int flags)
+{
+	struct fake_stream *s;
+	int result = fake_begin();
+
+	(void)flags;
+	if (result == GPU_OK) {
+		s = own(FAKE_STREAM, calloc(1, sizeof(*s)));
+		list_init(&s->todo);
+		s->next = fake_streams;
+		fake_streams = s;
+		fake_gpu.streams++;
+		*stream = s;
+	}
+	return fake_end(result);
+}
+
+static void stream_free(struct fake_stream *s)
+{
+	struct fake_stream **p;
+
+	for (p = &fake_streams; *p != s; p = &(*p)->next)
+		;
+	*p = s->next;
+	list_clear(&s->todo);
+	if (s->capture)
+		list_clear(s->capture);
+	free(s->capture);
+	free(s);
+	fake_gpu.streams--;
+}
+
+int fake_stream_destroy(void *stream)
+{
+	fake_begin_sure();
+	disown(stream);
+	stream_free(stream);
+	return fake_end(GPU_OK);
+}
+
+int fake_stream_query(void *stream)
+{
+	const struct fake_stream *s = stream;
+	int result = fake_begin();
+
+	streams_run();
+	if (result == GPU_OK && s->todo.head)
+		result = GPU_NOT_READY;
+	return fake_end(result);
+}
+
+int fake_copy(uint64_t dst, uint64_t src, size_t bytes, void *stream)
+{
+	struct fake_task t = { .what = FAKE_COPY, .dst = dst, .src = src, .bytes = bytes };
+
+	return stream_add(stream, &t);
+}
+
+int fake_copy_in(uint64_t dst, const void *src, size_t bytes, void *stream)
+{
+	return fake_copy(dst, (uint64_t)(uintptr_t)src, bytes, stream);
+}
+
+int fake_copy_out(void *dst, uint64_t src, size_t bytes, void *stream)
+{
+	return fake_copy((uint64_t)(uintptr_t)dst, src, bytes, stream);
+}
+
+int fake_fill(uint64_t dst, unsigned char value, size_t bytes, void *stream)
+{
+	struct fake_task t = { .what = FAKE_FILL, .dst = dst, .value = value, .bytes = bytes };
+
+	return stream_add(stream, &t);
+}
+
+int fake_host_call(void *stream, void (*call)(void *), void *arg)
+{
+	struct fake_task t = { .what = FAKE_CALL, .call = call, .arg = arg };
+
+	return stream_add(stream, &t);
+}
+
+/* --- events ------------------------------------------------------------------ */
+
+int fake_event_create(void **event, unsigned int flags)
+{
+	int result = fake_begin();
+
+	(void)flags;
+	if (result == GPU_OK) {
+		*event = own(FAKE_EVENT, calloc(1, sizeof(struct fake_event)));
+		fake_gpu.events++;
+	}
+	return fake_end(result);
+}
+
+int fake_event_destroy(void *event)
+{
+	fake_begin_sure();
+	disown(event);
+	free(event);
+	fake_gpu.events--;
+	return fake_end(GPU_OK);
+}
+
+int fake_event_record(void *event, void *stream)
+{
+	struct fake_event *e = event;
+	struct fake_task t = { .what = FAKE_RECORD, .event = e };
+
+	pthread_mutex_lock(&fake_lock);
+	t.ticket = ++e->recorded;
+	pthread_mutex_unlock(&fake_lock);
+	return stream_add(stream, &t);
+}
+
+int fake_event_query(void *event)
+{
+	const struct fake_event *e = event;
+	int result = fake_begin();
+
+	streams_run();
+	if (result == GPU_OK && e->done < e->recorded)
+		result = GPU_NOT_READY;
+	return fake_end(result);
+}
+
+/* Not ready is an error here too; a millisecond lies between records. */
+int fake_event_elapsed(float *ms, void *from, void *to)
+{
+	const struct fake_event *a = from, *b = to;
+	int result = fake_begin();
+
+	if (result == GPU_OK && (a->done < a->recorded || b->done < b->recorded))
+		result = GPU_NOT_READY;
+	*ms = result == GPU_OK ? (float)((double)b->when - (double)a->when) : 0;
+	return fake_end(result);
+}
+
+int fake_stream_wait(void *stream, void *event, unsigned int flags)
+{
+	struct fake_event *e = event;
+	struct fake_task t = { .what = FAKE_WAIT, .event = e, .ticket = e->recorded };
+
+	(void)flags;
+	return stream_add(stream, &t);
+}
+
+/* --- graphs ------------------------------------------------------------------ */
+
+int fake_capture_begin(void *stream, int mode)
+{
+	struct fake_stream *s = stream;
+	int result = fake_begin();
+
+	(void)mode;
+	if (result == GPU_OK) {
+		s->capture = malloc(sizeof(*s->capture));
+		list_init(s->capture);
+	}
+	return fake_end(result);
+}
+
+int fake_capture_end(void *stream, void **graph)
+{
+	struct fake_stream *s = stream;
+	int result = fake_begin();
+
+	if (result == GPU_OK) {
+		*graph = s->capture;
+		fake_gpu.graphs++;
+	} else {
+		list_clear(s->capture);
+		free(s->capture);
+	}
+	s->capture = NULL;
+	return fake_end(result);
+}
+
+int fake_graph_instantiate(void **exec, void *graph, unsigned long long flags)
+{
+	struct fake_list *list;
+	const struct fake_task *t;
+	int result = fake_begin();
+
+	(void)flags;
+	if (result == GPU_OK) {
+		list = own(FAKE_LIST, malloc(sizeof(*list)));
+		list_init(list);
+		for (t = ((struct fake_list *)graph)->head; t; t = t->next)
+			list_add(list, t);
+		fake_gpu.execs++;
+		*exec = list;
+	}
+	return fake_end(result);
+}
+
+int fake_graph_launch(void *exec, void *stream)
+{
+	struct fake_stream *s = stream;
+	const struct fake_task *t;
+	int result = fake_begin();
+
+	if (result == GPU_OK) {
+		for (t = ((struct fake_list *)exec)->head; t; t = t->next)
+			list_add(&s->todo, t);
+		streams_run();
+	}
+	return fake_end(result);
+}
+
+int fake_graph_destroy(void *graph)
+{
+	fake_begin_sure();
+	list_clear(graph);
+	free(graph);
+	fake_gpu.graphs--;
+	return fake_end(GPU_OK);
+}
+
+int fake_graph_exec_destroy(void *exec)
+{
+	fake_begin_sure();
+	disown(exec);
+	list_clear(exec);
+	free(exec);
+	fake_gpu.execs--;
+	return fake_end(GPU_OK);
+}
+
+/* --- the library, devices, contexts ------------------------------------------ */
+
+int fake_device_count(int *n)
+{
+	*n = fake_gpu.devices;
+	return fake_end(fake_begin());
+}
+
+int fake_device_get(int *dev, int index)
+{
+	*dev = index;
+	return fake_end(fake_begin());
+}
+
+int fake_device_name(char *name, int cap, int dev)
+{
+	snprintf(name, (size_t)cap, "Fake GPU %d", dev);
+	return fake_end(fake_begin());
+}
+
+int fake_device_bus_id(char *id, int cap, int dev)
+{
+	snprintf(id, (size_t)cap, "0000:%02X:00.0", 0x3b + dev);
+	return GPU_OK;
+}
+
+int fake_device_memory(size_t *bytes, int dev)
+{
+	(void)dev;
+	*bytes = fake_gpu.memory;
+	return fake_end(fake_begin());
+}
+
+/* --- memory: before each allocation lies its size ----------------------------- */
+
+#define FAKE_ALIGN 256
+#define FAKE_POISON 0xcd /* what new memory holds */
+
+static int memory_get(void **out, size_t bytes)
+{
+	size_t whole = (bytes + 2 * FAKE_ALIGN - 1) / FAKE_ALIGN * FAKE_ALIGN;
+	char *base = aligned_alloc(FAKE_ALIGN, whole);
+
+	if (!base)
+		return GPU_OUT_OF_MEMORY;
+	memset(base, FAKE_POISON, whole);
+	memcpy(base, &bytes, sizeof(bytes));
+	*out = own(FAKE_MEMORY, base + FAKE_ALIGN);
+	fake_gpu.allocations++;
+	return GPU_OK;
+}
+
+static size_t memory_put(void *p)
+{
+	char *base = (char *)p - FAKE_ALIGN;
+	size_t bytes;
+
+	memcpy(&bytes, base, sizeof(bytes));
+	free(base);
+	fake_gpu.allocations--;
+	return bytes;
+}
+
+int fake_mem_info(size_t *free_bytes, size_t *total)
+{
+	int result = fake_begin();
+
+	*total = fake_gpu.memory;
+	*free_bytes = fake_gpu.memory - fake_gpu.allocated;
+	return fake_end(result);
+}
+
+int fake_mem_alloc(uint64_t *addr, size_t bytes)
+{
+	void *p = NULL;
+	int result = fake_begin();
+
+	if (result == GPU_OK && bytes > fake_gpu.memory - fake_gpu.allocated)
+		result = GPU_OUT_OF_MEMORY;
+	if (result == GPU_OK)
+		result = memory_get(&p, bytes);
+	if (result == GPU_OK) {
+		fake_gpu.allocated += bytes;
+		*addr = (uint64_t)(uintptr_t)p;
+	}
+	return fake_end(result);
+}
+
+int fake_mem_free(uint64_t addr)
+{
+	fake_begin_sure();
+	disown((void *)(uintptr_t)addr);
+	fake_gpu.allocated -= memory_put((void *)(uintptr_t)addr);
+	return fake_end(GPU_OK);
+}
+
+int fake_host_alloc(void **host, size_t bytes, unsigned int flags)
+{
+	int result = fake_begin();
+
+	(void)flags;
+	if (result == GPU_OK)
+		result = memory_get(host, bytes);
+	return fake_end(result);
+}
+
+int fake_host_free(void *host)
+{
+	fake_begin_sure();
+	disown(host);
+	memory_put(host);
+	return fake_end(GPU_OK);
+}
+
+int fake_host_addr(uint64_t *addr, void *host, unsigned int flags)
+{
+	(void)flags;
+	*addr = (uint64_t)(uintptr_t)host;
+	return fake_end(fake_begin());
+}
+
+void fake_context_clear(void)
+{
+	struct fake_owned *o;
+
+	while (fake_all) {
+		o = fake_all;
+		fake_all = o->next;
+		if (o->kind == FAKE_MEMORY) {
+			memory_put(o->p);
+		} else if (o->kind == FAKE_STREAM) {
+			stream_free(o->p);
+		} else {
+			if (o->kind == FAKE_LIST)
+				list_clear(o->p);
+			free(o->p);
+		}
+		free(o);
+	}
+	if (!fake_gpu.forever)
+		fake_gpu.broken = 0;
+	fake_gpu.modules = fake_gpu.events = fake_gpu.execs = 0;
+	fake_gpu.allocated = 0;
+}
+
+/* --- kernels ----------------------------------------------------------------- */
+
+#define FAKE_NAME(name, args, threads) [GPU_K_##name] = "gpu_" #name,
+#define FAKE_ARGS(name, args, threads) [GPU_K_##name] = sizeof(struct args),
+#define FAKE_THREADS(name, args, threads) [GPU_K_##name] = (threads),
+static const char *const fake_names[] = { GPU_KERNELS(FAKE_NAME) GPU_SM90_KERNELS(FAKE_NAME) };
+static const size_t fake_args[] = { GPU_KERNELS(FAKE_ARGS) GPU_SM90_KERNELS(FAKE_ARGS) };
+static const unsigned int fake_threads[] = { GPU_KERNELS(FAKE_THREADS)
+						     GPU_SM90_KERNELS(FAKE_THREADS) };
+
+static const struct fake_image fake_images[] = FAKE_IMAGES;
+
+int fake_module_load(void **module, const void *image)
+{
+	const struct fake_image *i = fake_images;
+	int result = fake_begin();
+
+	while (i->begins && strncmp(image, i->begins, strlen(i->begins)) != 0)
+		i++;
+	if (result == GPU_OK && (!i->begins || (i->major && i->major != fake_gpu.major)))
+		result = GPU_NO_BINARY_FOR_GPU;
+	if (result == GPU_OK) {
+		fake_gpu.modules++;
+		*module = (void *)(uintptr_t)i;
+	}
+	return fake_end(result);
+}
+
+int fake_module_unload(void *module)
+{
+	(void)module;
+	fake_begin_sure();
+	fake_gpu.modules--;
+	return fake_end(GPU_OK);
+}
+
+int fake_module_function(void **function, void *module, const char *name)
+{
+	const struct fake_image *image = module;
+	int result = fake_begin();
+	uint32_t i;
+
+	*function = NULL;
+	for (i = image->first; i < image->end; i++)
+		if (strcmp(fake_names[i], name) == 0)
+			*function = (void *)(uintptr_t)&fake_names[i];
+	return fake_end(result == GPU_OK && !*function ? GPU_NOT_FOUND : result);
+}
+
+/* What no GPU would take. */
+static bool launch_wrong(const struct gpu_launch *l, void **params, void **extra)
+{
+	const uint32_t *g = l->grid, *b = l->block;
+
+	return !g[0] || !g[1] || !g[2] || g[0] > 0x7fffffffu || g[1] > 65535 || g[2] > 65535 ||
+	       !b[0] || b[1] != 1 || b[2] != 1 || b[0] > fake_threads[l->kernel] ||
+	       l->shared > fake_gpu.shared_max || !params || !params[0] || extra;
+}
+
+int fake_launch(void *function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
+		unsigned int block_x, unsigned int block_y, unsigned int block_z,
+		unsigned int shared, void *stream, void **params, void **extra)
+{
+	struct gpu_launch l = { .grid = { grid_x, grid_y, grid_z },
+				.block = { block_x, block_y, block_z },
+				.shared = shared };
+	struct fake_task t = { .what = FAKE_KERNEL, .launch = &l };
+	int result = fake_begin();
+
+	if (function)
+		l.kernel = (uint32_t)((const char *const *)function - fake_names);
+	if (result == GPU_OK && (!function || launch_wrong(&l, params, extra)))
+		result = GPU_INVALID_VALUE;
+	l.args_bytes = (uint32_t)fake_args[l.kernel];
+	if (result == GPU_OK) {
+		memcpy(l.args.bytes, params[0], l.args_bytes);
+		fake_gpu.launches++;
+		snprintf(fake_gpu.last_kernel, sizeof(fake_gpu.last_kernel), "%s",
+			 fake_names[l.kernel]);
+		memcpy(fake_gpu.last_grid, l.grid, sizeof(l.grid));
+		memcpy(fake_gpu.last_block, l.block, sizeof(l.block));
+		fake_gpu.last_shared = shared;
+		stream_enqueue(stream, &t);
+	}
+	return fake_end(result);
+}

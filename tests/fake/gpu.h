@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gpu.h - what the two fakes share: gpu.c, compiled for each of them with cuda.h or hip.h in
+ * front, which define FAKE_SYMBOLS and FAKE_IMAGES.
+ */
+#ifndef FAKE_GPU_H
+#define FAKE_GPU_H
+
+#include "fake.h"
+#include "plan.h"
+
+#define FAKE_API __attribute__((visibility("default")))
+
+extern struct fake_gpu fake_gpu FAKE_API;
+
+/* The prototypes of the shared calls under the vendor's names for them. */
+#define FAKE_PROTO(member, symbol, ...)                                                            \
+	__typeof__(*((struct gpu_api *)NULL)->member) fake_##member __asm__(symbol) FAKE_API;
+FAKE_SYMBOLS(FAKE_PROTO)
+
+/* How a device image begins, the kernels in it, and the major number that it is for; 0: any. */
+struct fake_image {
+	const char *begins; /* NULL: the end of FAKE_IMAGES */
+	uint32_t first, end;
+	int major;
+};
+
+/* A call that may fail begins here; the lock is held until fake_end(). */
+int fake_begin(void);
+/* What gives back or only looks never fails by itself. */
+int fake_begin_sure(void);
+int fake_end(int result);
+
+/* Everything in the context goes; the lock is held. */
+void fake_context_clear(void);
+
+/* The vendor's: a kernel's turn has come; the lock is held. */
+void fake_run(const struct gpu_launch *launch);
+
+#endif /* FAKE_GPU_H */
