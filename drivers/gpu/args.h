@@ -46,6 +46,51 @@ struct gpu_matmul_args {
 	uint32_t reserved;
 };
 
+/*
+ * Many rows with weights in panels (matmul_wgmma.cuh): rows of x in a stage, bytes of k; how many
+ * stages of bn weight rows there are; registers of a thread that fetches, that multiplies.
+ */
+#define GPU_WGMMA_THREADS 384
+#define GPU_WGMMA_ROWS 128
+#define GPU_WGMMA_K 128
+#define GPU_WGMMA_STAGES(bn) ((bn) == 256 ? 4u : (bn) == 192 ? 5u : (bn) == 128 ? 6u : 8u)
+#define GPU_WGMMA_REGS_FETCH 40
+#define GPU_WGMMA_REGS_MULTIPLY 232
+
+/* Shared memory: the stages from a multiple of 1,024 on, two barriers for each. */
+#define GPU_WGMMA_SHARED(bn)                                                                       \
+	(1024 + GPU_WGMMA_STAGES(bn) * ((GPU_WGMMA_ROWS + (bn)) * GPU_WGMMA_K + 16))
+
+struct gpu_wgmma_args {
+	struct aios_op_matmul op;
+	uint32_t tiles_t, tiles_n; /* tiles of the output: along rows, along columns */
+	uint32_t band;             /* tiles along rows that are walked together */
+	uint32_t k_bytes;          /* of a row of x */
+};
+
+/*
+ * Few rows of x, weights in panels (matmul_stream.cuh). An item is the 8 outputs of a panel, or
+ * with act of a panel of gates and one of ups.
+ */
+#define GPU_STREAM_THREADS 384      /* at most; one warp fetches, the others multiply */
+#define GPU_STREAM_WIDE_THREADS 256 /* where they need more registers */
+#define GPU_STREAM_STAGES 32
+#define GPU_STREAM_BARS 512 /* bytes of barriers before the rest of shared memory */
+
+struct gpu_stream_args {
+	struct aios_op_matmul op;
+	uint32_t items;  /* of the output */
+	uint32_t warps;  /* that multiply */
+	uint32_t panels; /* of a warp at a time */
+	uint32_t slice;  /* bytes of a row in a stage, a power of two, 128 or more */
+	uint32_t shift;  /* log2(slice / 16) */
+	uint32_t stages;
+	uint32_t rows;     /* of x that a block takes */
+	uint32_t whole;    /* bytes of x in shared memory when all of it lies there, else 0 */
+	uint32_t blocks16; /* with segments: blocks of 16 elements in one */
+	uint32_t reserved;
+};
+
 /* --- attention --------------------------------------------------------------- */
 
 #define GPU_ATTN_THREADS 256
@@ -62,7 +107,41 @@ struct gpu_attention_args {
 	uint32_t heads;    /* heads of a block, all of one KV head; rows * heads <= 16 */
 	uint32_t groups;   /* head groups of one KV head */
 	uint32_t n_chunks; /* 0: a block walks all chunks; else one block for each, merged later */
+
+	/* attention_decode: keys in shared memory at once, and where what begins there, in bytes. */
+	uint32_t span;  /* a multiple of 64 */
+	uint32_t pitch; /* of a key or value; an odd multiple of 16, so that rows hit all banks */
+	uint32_t q_pitch, p_pitch;
+	uint32_t at_q, at_p, at_rows, at_own, at_k, at_v;
 };
+
+/* attention_decode: a block's threads and heads; blocks of keys, widest head when it rotates. */
+#define GPU_DECODE_THREADS 256
+#define GPU_DECODE_QUERIES 8
+#define GPU_DECODE_BLOCKS 8
+#define GPU_DECODE_ROPE_DIM 128
+
+/* What struct aios_op_rope_kv says about a head. */
+struct gpu_rope {
+	aios_addr qkv;
+	uint64_t row_bytes;
+	uint32_t dtype, rot_dim;
+	aios_addr cos, sin;
+	aios_addr q_norm, k_norm;
+	uint32_t norm_dtype;
+	float eps, weight_offset;
+	uint32_t reserved;
+};
+
+/* rope_kv and attention as one. */
+struct gpu_rope_attention_args {
+	struct gpu_attention_args attention;
+	struct gpu_rope rope;
+};
+
+/* rope_kv: threads of a block, 32 for each of its heads. */
+#define GPU_ROPE_THREADS 128
+#define GPU_ROPE_HEADS (GPU_ROPE_THREADS / 32)
 
 /* --- the others: the descriptor is all ---------------------------------------- */
 
@@ -122,8 +201,7 @@ struct gpu_row_shared {
 };
 
 struct gpu_rope_shared {
-	float head[GPU_MAX_HEAD_DIM];
-	float lanes[256];
+	float heads[GPU_ROPE_HEADS][GPU_MAX_HEAD_DIM];
 };
 
 struct gpu_argmax_shared {
@@ -159,6 +237,16 @@ struct gpu_attention_shared {
 	float p[GPU_ATTN_QUERIES][64];
 	float m[GPU_ATTN_QUERIES], l[GPU_ATTN_QUERIES], alpha[GPU_ATTN_QUERIES];
 	uint32_t position[GPU_ATTN_QUERIES], first[GPU_ATTN_QUERIES];
+};
+
+/* The beginning of it; then what the arguments say. [block of the span][query] */
+struct gpu_decode_shared {
+	float max[GPU_DECODE_BLOCKS][GPU_DECODE_QUERIES];
+	float alpha[GPU_DECODE_BLOCKS][GPU_DECODE_QUERIES];
+	float sum[GPU_DECODE_BLOCKS][GPU_DECODE_QUERIES];
+	float m[GPU_DECODE_QUERIES], l[GPU_DECODE_QUERIES]; /* of the chunk */
+	float total_m[GPU_DECODE_QUERIES], total_l[GPU_DECODE_QUERIES];
+	float e_total[GPU_DECODE_QUERIES], e_chunk[GPU_DECODE_QUERIES];
 };
 
 #endif /* GPU_ARGS_H */

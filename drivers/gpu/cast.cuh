@@ -38,8 +38,7 @@ GPU_KERNEL(256) gpu_cast_panels(const struct gpu_cast_args a)
 			uint64_t k = (uint64_t)unit * 8 + e;
 			bool there = row < op.in.rows && k < op.in.cols;
 
-			gpu_store(v, op.out.dtype, e,
-				  there ? gpu_load(in, op.in.dtype, k) : 0.0f);
+			gpu_store(v, op.out.dtype, e, there ? gpu_load(in, op.in.dtype, k) : 0.0f);
 		}
 		*(struct gpu_vec *)(out + (uint64_t)unit * GPU_PANEL_UNIT_BYTES) = {
 			{ v[0] | (uint32_t)v[1] << 16, v[2] | (uint32_t)v[3] << 16,

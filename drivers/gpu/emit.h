@@ -33,6 +33,36 @@ static inline uint64_t div_up(uint64_t a, uint64_t b)
 int gpu_plan_matmul(struct plan *p, const struct aios_op_matmul *m);
 int gpu_plan_attention(struct plan *p, const struct aios_op_attention *op);
 
+/*
+ * rope_kv and then attention in one kernel: the same memory after as from both. 1: planned; 0: they
+ * are no such pair, or of shapes there is no kernel for (more than one row a sequence, heads of
+ * other than 64 or 128 elements, a part of the head that is not turned). Both have been checked.
+ */
+int gpu_plan_rope_attention(struct plan *p, const struct aios_op_rope_kv *r,
+			    const struct aios_op_attention *op);
+
+/* Does matmul_wgmma take it, and is it meant to? gpu_plan_wgmma() plans what it takes. */
+bool gpu_wgmma_takes(const struct gpu_caps *caps, const struct aios_op_matmul *m);
+int gpu_plan_wgmma(struct plan *p, const struct aios_op_matmul *m);
+
+/*
+ * How matmul_stream works on an op whose `items` (and, with act, pairs of panels) are all there:
+ * fills everything but op and items. What is 0 here is chosen by the shape.
+ */
+struct gpu_stream_tune {
+	uint32_t warps;  /* the most that multiply */
+	uint32_t panels; /* of a warp at a time: 1 or 2 */
+	uint32_t slice;
+	uint32_t budget; /* bytes of shared memory */
+	uint32_t whole;  /* 1: x whole, 2: x in the ring */
+	uint32_t grid;
+};
+
+/* The kernel, its argument struct, and its launch's grid and block; false: no such kernel. */
+bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *m,
+		      const struct gpu_stream_tune *tune, struct gpu_stream_args *a,
+		      struct gpu_launch *l);
+
 /* Scratch that the op's descriptor must bring. */
 uint64_t gpu_attention_scratch(const struct gpu_caps *caps, const struct aios_op_attention *op);
 

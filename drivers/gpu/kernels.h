@@ -25,6 +25,16 @@
 	X(attention_256, gpu_attention_args, 256)                                                  \
 	X(attention_512, gpu_attention_args, 256)                                                  \
 	X(attention_merge, gpu_attention_args, 64)                                                 \
+	X(attention_decode_bf16_64, gpu_attention_args, 256)                                       \
+	X(attention_decode_bf16_128, gpu_attention_args, 256)                                      \
+	X(attention_decode_bf16_any, gpu_attention_args, 256)                                      \
+	X(attention_decode_f16_64, gpu_attention_args, 256)                                        \
+	X(attention_decode_f16_128, gpu_attention_args, 256)                                       \
+	X(attention_decode_f16_any, gpu_attention_args, 256)                                       \
+	X(rope_attention_bf16_64, gpu_rope_attention_args, 256)                                    \
+	X(rope_attention_bf16_128, gpu_rope_attention_args, 256)                                   \
+	X(rope_attention_f16_64, gpu_rope_attention_args, 256)                                     \
+	X(rope_attention_f16_128, gpu_rope_attention_args, 256)                                    \
 	X(glu, gpu_glu_args, 256)                                                                  \
 	X(add, gpu_add_args, 256)                                                                  \
 	X(gather_rows, gpu_gather_rows_args, 128)                                                  \
@@ -47,8 +57,48 @@
  * second device image holds them; a device without them never gets a plan that launches one.
  */
 #define GPU_SM90_KERNELS(X)                                                                        \
+	X(matmul_wgmma_bf16_256, gpu_wgmma_args, 384)                                              \
+	X(matmul_wgmma_bf16_192, gpu_wgmma_args, 384)                                              \
+	X(matmul_wgmma_bf16_128, gpu_wgmma_args, 384)                                              \
+	X(matmul_wgmma_bf16_64, gpu_wgmma_args, 384)                                               \
+	X(matmul_wgmma_bf16_seg, gpu_wgmma_args, 384)                                              \
+	X(matmul_wgmma_f16_256, gpu_wgmma_args, 384)                                               \
+	X(matmul_wgmma_f16_192, gpu_wgmma_args, 384)                                               \
+	X(matmul_wgmma_f16_128, gpu_wgmma_args, 384)                                               \
+	X(matmul_wgmma_f16_64, gpu_wgmma_args, 384)                                                \
+	X(matmul_wgmma_f16_seg, gpu_wgmma_args, 384)                                               \
+	X(matmul_wgmma_i8_256, gpu_wgmma_args, 384)                                                \
+	X(matmul_wgmma_i8_192, gpu_wgmma_args, 384)                                                \
+	X(matmul_wgmma_i8_128, gpu_wgmma_args, 384)                                                \
+	X(matmul_wgmma_i8_64, gpu_wgmma_args, 384)                                                 \
+	X(matmul_wgmma_i8x2_256, gpu_wgmma_args, 384)                                              \
+	X(matmul_wgmma_i8x2_128, gpu_wgmma_args, 384)                                              \
 	X(matmul_any_bf16, gpu_matmul_args, 128)                                                   \
-	X(matmul_any_f16, gpu_matmul_args, 128)
+	X(matmul_any_f16, gpu_matmul_args, 128)                                                    \
+	X(matmul_stream_bf16_8_1, gpu_stream_args, 384)                                            \
+	X(matmul_stream_bf16_8_2, gpu_stream_args, 384)                                            \
+	X(matmul_stream_bf16_16_1, gpu_stream_args, 384)                                           \
+	X(matmul_stream_bf16_16_2, gpu_stream_args, 384)                                           \
+	X(matmul_stream_bf16_32_2, gpu_stream_args, 384)                                           \
+	X(matmul_stream_bf16_64_2, gpu_stream_args, 256)                                           \
+	X(matmul_stream_f16_8_1, gpu_stream_args, 384)                                             \
+	X(matmul_stream_f16_8_2, gpu_stream_args, 384)                                             \
+	X(matmul_stream_f16_16_1, gpu_stream_args, 384)                                            \
+	X(matmul_stream_f16_16_2, gpu_stream_args, 384)                                            \
+	X(matmul_stream_f16_32_2, gpu_stream_args, 384)                                            \
+	X(matmul_stream_f16_64_2, gpu_stream_args, 256)                                            \
+	X(matmul_stream_i8_8_1, gpu_stream_args, 384)                                              \
+	X(matmul_stream_i8_8_2, gpu_stream_args, 384)                                              \
+	X(matmul_stream_i8_16_1, gpu_stream_args, 384)                                             \
+	X(matmul_stream_i8_16_2, gpu_stream_args, 384)                                             \
+	X(matmul_stream_i8_32_2, gpu_stream_args, 384)                                             \
+	X(matmul_stream_i8_64_2, gpu_stream_args, 256)                                             \
+	X(matmul_stream_i8x2_8_1, gpu_stream_args, 384)                                            \
+	X(matmul_stream_i8x2_8_2, gpu_stream_args, 384)                                            \
+	X(matmul_stream_i8x2_16_2, gpu_stream_args, 384)                                           \
+	X(matmul_stream_i8x2_32_2, gpu_stream_args, 256)                                           \
+	X(matmul_stream_seg_bf16, gpu_stream_args, 384)                                            \
+	X(matmul_stream_seg_f16, gpu_stream_args, 384)
 
 #define GPU_KERNEL_ENUM(name, args, threads) GPU_K_##name,
 enum gpu_kernel {

@@ -10,8 +10,7 @@
 #include "matmul_finish.cuh"
 #include "matrix.h"
 
-template <bool F16>
-GPU_FN void any_mma(float d[4], const uint32_t a[4], const uint32_t b[2])
+template <bool F16> GPU_FN void any_mma(float d[4], const uint32_t a[4], const uint32_t b[2])
 {
 	if (F16)
 		gpu_mma_f16(d, a, b);

@@ -48,18 +48,24 @@ GPU_FN void matmul_store(const struct aios_op_matmul &op, uint32_t t, uint32_t n
 	gpu_store(gpu_row(&op.out, t), op.out.dtype, n, v);
 }
 
+/* What becomes of gate and up, both with their bias. */
+GPU_FN float matmul_act(const struct aios_op_matmul &op, float gate, float up)
+{
+	float v = aios_round_to(gate, op.mid_type);
+
+	up = aios_round_to(up, op.mid_type);
+	v = op.act == AIOS_ACT_SILU_MUL ? aios_silu(v) : aios_gelu_tanh(v);
+	return aios_mul(v, up);
+}
+
 /* Output n of row t from the accumulators of its weight row; with act, of gate and up. */
 GPU_FN void matmul_finish(const struct aios_op_matmul &op, uint32_t t, uint32_t n, float acc,
 			  float up)
 {
 	float v = matmul_dot(op, t, n, acc);
 
-	if (op.act) {
-		up = aios_round_to(matmul_dot(op, t, op.out.cols + n, up), op.mid_type);
-		v = aios_round_to(v, op.mid_type);
-		v = op.act == AIOS_ACT_SILU_MUL ? aios_silu(v) : aios_gelu_tanh(v);
-		v = aios_mul(v, up);
-	}
+	if (op.act)
+		v = matmul_act(op, v, matmul_dot(op, t, op.out.cols + n, up));
 	matmul_store(op, t, n, v);
 }
 

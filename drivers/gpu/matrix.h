@@ -129,10 +129,10 @@ GPU_FN void gpu_mbar_fence_init(void)
 /* Arrive, and expect that many bytes more in this phase. */
 GPU_FN void gpu_mbar_expect(uint64_t *bar, uint32_t bytes)
 {
-	asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(
-			     gpu_shared_at(bar)),
-		     "r"(bytes)
-		     : "memory");
+	asm volatile(
+		"mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(gpu_shared_at(bar)),
+		"r"(bytes)
+		: "memory");
 }
 
 GPU_FN void gpu_mbar_arrive(uint64_t *bar)
@@ -192,9 +192,9 @@ GPU_FN void gpu_async_copy_zero(void *shared, const void *global, uint32_t valid
 /* Arrive when all of this thread's gpu_async_copy() so far have come; counts as an arrival. */
 GPU_FN void gpu_async_arrive(uint64_t *bar)
 {
-	asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(
-			     gpu_shared_at(bar))
-		     : "memory");
+	asm volatile(
+		"cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(gpu_shared_at(bar))
+		: "memory");
 }
 
 /* Between this thread's ordinary accesses to shared memory and those of bulk copies and wgmma. */

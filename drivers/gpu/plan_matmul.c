@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* plan_matmul.c - which matmul kernel for which shape. */
+#include <string.h>
+
 #include <aios/numerics.h>
 
 #include "emit.h"
@@ -67,10 +69,172 @@ static int plan_any(struct plan *p, const struct aios_op_matmul *m)
 			div_up(m->out.cols, m->act ? 32 : 64), div_up(m->x.rows, 32), 1, 0);
 }
 
+/* --- matmul_stream ---------------------------------------------------------------- */
+
+/* Kernels by the most rows of x, without and with a second panel a warp. */
+struct stream_kernels {
+	uint32_t rows, one, two; /* GPU_KERNEL_COUNT: there is none */
+};
+
+#define STREAM_ROWS(kind)                                                                          \
+	{                                                                                          \
+		{ 8, GPU_K_matmul_stream_##kind##_8_1, GPU_K_matmul_stream_##kind##_8_2 },         \
+			{ 16, GPU_K_matmul_stream_##kind##_16_1,                                   \
+			  GPU_K_matmul_stream_##kind##_16_2 },                                     \
+			{ 32, GPU_KERNEL_COUNT, GPU_K_matmul_stream_##kind##_32_2 },               \
+			{ 64, GPU_KERNEL_COUNT, GPU_K_matmul_stream_##kind##_64_2 },               \
+	}
+
+static const struct stream_kernels stream_bf16[4] = STREAM_ROWS(bf16);
+static const struct stream_kernels stream_f16[4] = STREAM_ROWS(f16);
+static const struct stream_kernels stream_i8[4] = STREAM_ROWS(i8);
+static const struct stream_kernels stream_i8x2[4] = {
+	{ 8, GPU_K_matmul_stream_i8x2_8_1, GPU_K_matmul_stream_i8x2_8_2 },
+	{ 16, GPU_KERNEL_COUNT, GPU_K_matmul_stream_i8x2_16_2 },
+	{ 32, GPU_KERNEL_COUNT, GPU_K_matmul_stream_i8x2_32_2 },
+	{ 32, GPU_KERNEL_COUNT, GPU_K_matmul_stream_i8x2_32_2 },
+};
+static const struct stream_kernels stream_seg_bf16 = { 16, GPU_K_matmul_stream_seg_bf16,
+						       GPU_KERNEL_COUNT };
+static const struct stream_kernels stream_seg_f16 = { 16, GPU_K_matmul_stream_seg_f16,
+						      GPU_KERNEL_COUNT };
+
+static const struct stream_kernels *stream_kernels(const struct aios_op_matmul *m)
+{
+	const struct stream_kernels *k = m->x.dtype == AIOS_BF16 ? stream_bf16 : stream_f16;
+	uint32_t i = 0;
+
+	if (m->segments > 1 && !aios_dtype_scaled(m->x.dtype))
+		return m->x.dtype == AIOS_BF16 ? &stream_seg_bf16 : &stream_seg_f16;
+	if (aios_dtype_scaled(m->x.dtype))
+		k = m->x.dtype == AIOS_I8 ? stream_i8 : stream_i8x2;
+	while (i < 3 && k[i].rows < m->x.rows)
+		i++;
+	return &k[i];
+}
+
+#define STREAM_BUDGET (96u << 10) /* two blocks fit: the next launch's begins beside this one's */
+
+/* Panels of a warp and warps: all items of a block at once where that is possible. */
+static bool stream_split(const struct aios_op_matmul *m, const struct stream_kernels *k,
+			 const struct gpu_stream_tune *tune, uint32_t grid,
+			 struct gpu_stream_args *a)
+{
+	uint32_t kernel = k->two == GPU_KERNEL_COUNT ? k->one : k->two, per, warps;
+	uint32_t most = gpu_kernel_threads(kernel) / 32 - 1;
+	uint32_t share = (uint32_t)div_up(a->items, grid);
+
+	if (tune->warps && tune->warps < most)
+		most = tune->warps;
+	a->panels = tune->panels ? tune->panels : share > most ? 2 : 1;
+	if (m->act || k->one == GPU_KERNEL_COUNT)
+		a->panels = 2;
+	else if (k->two == GPU_KERNEL_COUNT)
+		a->panels = 1;
+	if ((a->panels == 1 ? k->one : k->two) == GPU_KERNEL_COUNT)
+		return false;
+	per = m->act ? a->panels / 2 : a->panels;
+	warps = (uint32_t)div_up(share, per);
+	a->warps = (uint32_t)div_up(warps, div_up(warps, most));
+	return true;
+}
+
+/* The slice and the stages: large copies, but enough of them on their way. */
+static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul *m,
+			const struct gpu_stream_tune *tune, struct gpu_stream_args *a)
+{
+	uint32_t budget = tune->budget ? tune->budget : STREAM_BUDGET, row, x_rows = a->rows;
+	uint64_t whole;
+
+	if (m->x.dtype == AIOS_I8X2)
+		x_rows *= 2;
+	if (budget > caps->shared_max)
+		budget = caps->shared_max;
+	whole = x_rows * m->w.row_bytes;
+	a->whole = tune->whole == 1 && whole <= budget / 2 ? (uint32_t)whole : 0;
+	row = a->warps * a->panels * GPU_PANEL_ROWS + (a->whole ? 0 : x_rows);
+	budget -= GPU_STREAM_BARS + a->whole;
+	for (a->slice = tune->slice ? tune->slice : 512; a->slice > 128; a->slice /= 2)
+		if (a->slice <= m->w.row_bytes && row * a->slice * 6 <= budget)
+			break;
+	for (a->shift = 0; 16u << a->shift < a->slice;)
+		a->shift++;
+	a->stages = budget / (row * a->slice);
+	if (a->stages > GPU_STREAM_STAGES)
+		a->stages = GPU_STREAM_STAGES;
+	return a->stages >= 2;
+}
+
+bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *m,
+		      const struct gpu_stream_tune *tune, struct gpu_stream_args *a,
+		      struct gpu_launch *l)
+{
+	const struct stream_kernels *k = stream_kernels(m);
+	uint32_t grid = tune->grid ? tune->grid : caps->units, x_rows;
+
+	memset(a, 0, sizeof(*a));
+	a->op = *m;
+	a->items = (uint32_t)div_up(m->out.cols, GPU_PANEL_ROWS);
+	a->rows = m->x.rows < k->rows ? m->x.rows : k->rows;
+	a->blocks16 = m->x.cols / m->segments / 16;
+	grid = grid < a->items ? grid : a->items;
+	if (!stream_split(m, k, tune, grid, a) || !stream_ring(caps, m, tune, a))
+		return false;
+	x_rows = a->whole ? 0 : m->x.dtype == AIOS_I8X2 ? 2 * a->rows : a->rows;
+	l->kernel = a->panels == 1 ? k->one : k->two;
+	l->grid[0] = grid;
+	l->grid[1] = (uint32_t)div_up(m->x.rows, a->rows);
+	l->block[0] = 32 * (a->warps + 1);
+	l->shared = GPU_STREAM_BARS + a->whole +
+		    a->stages * a->slice * (a->warps * a->panels * GPU_PANEL_ROWS + x_rows);
+	return true;
+}
+
+/* Is it one for matmul_stream? Whole slices of k; with act gates and ups in panels of their own. */
+static bool stream_takes(const struct aios_op_matmul *m)
+{
+	uint64_t k_bytes = (uint64_t)m->x.cols * aios_dtype_bytes(m->x.dtype);
+
+	if (m->w.layout != GPU_LAYOUT_PANELS || k_bytes != m->w.row_bytes)
+		return false;
+	if (m->act && m->out.cols % GPU_PANEL_ROWS)
+		return false;
+	return !(m->act && m->segments > 1 && m->profile == AIOS_PROFILE_TC_SM90);
+}
+
+/* Rows of x up to which it is the best there is. */
+#define STREAM_ROWS_MAX 64
+
+/* 1: planned, 0: not one for it, or -errno. */
+static int plan_stream(struct plan *p, const struct aios_op_matmul *m)
+{
+	struct gpu_stream_tune tune = { 0 };
+	struct gpu_stream_args a;
+	struct gpu_launch l;
+	int ret;
+
+	if (!stream_takes(m) || !gpu_stream_shape(p->caps, m, &tune, &a, &l))
+		return 0;
+	ret = gpu_emit(p, l.kernel, &a, l.grid[0], l.grid[1], 1, l.shared);
+	if (ret)
+		return ret;
+	p->launches[p->n - 1].block[0] = l.block[0];
+	return 1;
+}
+
 int gpu_plan_matmul(struct plan *p, const struct aios_op_matmul *m)
 {
+	int ret;
+
 	if (m->x.rows == 0)
 		return 0;
+	if (m->x.rows <= STREAM_ROWS_MAX || m->segments > 1) {
+		ret = plan_stream(p, m);
+		if (ret)
+			return ret < 0 ? ret : 0;
+	}
+	if (gpu_wgmma_takes(p->caps, m))
+		return gpu_plan_wgmma(p, m);
 	if (m->profile == AIOS_PROFILE_TC_SM90)
 		return plan_any(p, m);
 	if (m->profile != AIOS_PROFILE_FMA32)

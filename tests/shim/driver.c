@@ -90,6 +90,7 @@ static int shim_open(const struct aios_host *host, uint32_t index, void **out,
 	dev->caps.units = shim_number(host, "units", "SHIM_UNITS");
 	dev->caps.shared_max = dev->config.wave == 64 ? 65536 : 232448;
 	dev->caps.arch = dev->config.wave == 64 ? 0 : shim_number(host, "arch", "SHIM_ARCH");
+	dev->caps.wgmma_rows = shim_number(host, "wgmma_rows", "SHIM_WGMMA_ROWS");
 	*out = dev;
 	return 0;
 }
@@ -289,6 +290,12 @@ static const struct aios_param shim_params[] = {
 	  .max = 200,
 	  .help = "CUDA's compute capability times ten that plans are made for; 90 has the "
 		  "matrix units, in waves of 32" },
+	{ .name = "wgmma_rows",
+	  .type = AIOS_PARAM_INT,
+	  .default_text = "0",
+	  .min = 0,
+	  .max = 1 << 30,
+	  .help = "from how many rows matmul_wgmma runs; 0: as the plan has it" },
 	{ .name = "units",
 	  .type = AIOS_PARAM_INT,
 	  .default_text = "4",

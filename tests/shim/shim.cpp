@@ -45,6 +45,7 @@ struct shim_fiber {
 	enum shim_state state;
 	uint32_t n_copies, group;
 	struct shim_copy copies[SHIM_MAX_COPIES];
+	struct shim_steps steps; /* of wgmma */
 };
 
 struct shim_wave {
@@ -296,6 +297,7 @@ void shim_async_wait(uint32_t n)
 }
 
 #include "shim_matrix.inc"
+#include "shim_wgmma.inc"
 
 /* --- blocks ------------------------------------------------------------------------- */
 
@@ -348,10 +350,11 @@ static void shim_block(void)
 	for (i = 0; i < n; i++) {
 		shim->fibers[i].state = SHIM_READY;
 		shim->fibers[i].n_copies = 0;
+		shim->fibers[i].steps.n = 0;
 		shim->order[i] = shim->config->order == SHIM_REVERSE ? n - 1 - i : i;
 	}
 	for (; shim->live;) {
-		if (!ran)
+		if (!ran && !shim_land_oldest())
 			shim_die("deadlock: threads wait in different places");
 		ran = false;
 		if (shim->config->order == SHIM_RANDOM)

@@ -14,21 +14,25 @@ Suite *test_gpu_shim_suite(void);
 struct shim_case {
 	const char *wave, *order, *units, *seed;
 	const char *filter;
+	const char *arch; /* CUDA's; null: none */
 };
 
 static const struct shim_case shim_cases[] = {
-	{ "32", "forward", "4", "0", "l2/*/fma32/*" },
-	{ "32", "reverse", "132", "1", "l2/*/i8x2/*" },
-	{ "64", "random", "4", "2", "l2/*/i8/*" },
-	{ "64", "reverse", "1", "3", "l2/*/fma32/*" },
-	{ "32", "random", "132", "4", "l2/r*" },
-	{ "64", "random", "4", "5", "l2/a*/any/*" },
-	{ "32", "forward", "132", "6", "l2/[ceg]*" },
-	{ "64", "reverse", "4", "7", "l2/[lq]*" },
-	{ "32", "random", "4", "8", "l2/sample/any/1*" },
-	{ "64", "forward", "132", "9", "l2/sample/any/2*" },
-	{ "32", "forward", "4", "10", "l[01]/*" },
-	{ "64", "random", "4", "11", "l4/rows*" },
+	{ "32", "forward", "4", "0", "l2/*/fma32/*", NULL },
+	{ "32", "reverse", "132", "1", "l2/*/i8x2/*", NULL },
+	{ "64", "random", "4", "2", "l2/*/i8/*", NULL },
+	{ "64", "reverse", "1", "3", "l2/*/fma32/*", NULL },
+	{ "32", "random", "132", "4", "l2/r*", NULL },
+	{ "64", "random", "4", "5", "l2/a*/any/*", NULL },
+	{ "32", "forward", "132", "6", "l2/[ceg]*", NULL },
+	{ "64", "reverse", "4", "7", "l2/[lq]*", NULL },
+	{ "32", "random", "4", "8", "l2/sample/any/1*", NULL },
+	{ "64", "forward", "132", "9", "l2/sample/any/2*", NULL },
+	{ "32", "forward", "4", "10", "l[01]/*", NULL },
+	{ "64", "random", "4", "11", "l4/rows*", NULL },
+	{ "32", "random", "4", "12", "l2/*/tc-sm90/*", "90" },
+	{ "32", "forward", "132", "13", "l2/[mwcq]*/*", "90" },
+	{ "32", "reverse", "7", "14", "l4/rows*", "90" },
 };
 
 /* Run one configuration; what it printed goes to the log when it fails. */
@@ -41,10 +45,11 @@ static int shim_conform(const struct shim_case *c)
 
 	build = build && *build ? build : "build";
 	snprintf(command, sizeof(command),
-		 "SHIM_WAVE=%s SHIM_ORDER=%s SHIM_UNITS=%s '%s/aios' conform --quick "
+		 "SHIM_ARCH=%s SHIM_WAVE=%s SHIM_ORDER=%s SHIM_UNITS=%s '%s/aios' conform --quick "
 		 "--progress=never "
 		 "--driver '%s/tests/modules/gpu-shim.so' --seed %s --filter '%s' 2>&1",
-		 c->wave, c->order, c->units, build, build, c->seed, c->filter);
+		 c->arch ? c->arch : "0", c->wave, c->order, c->units, build, build, c->seed,
+		 c->filter);
 	f = popen(command, "r");
 	ck_assert_ptr_nonnull(f);
 	while (fgets(line, sizeof(line), f)) {

@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * matmul_stream.cuh - few rows of x: weights in panels flow through shared memory at the speed of
+ * device memory. One warp of a block fetches: bulk copies of a slice along k of all panels that
+ * the block works on fill a stage of the ring, and the first stages are on their way before the
+ * launch ahead has ended. Each other warp walks all of k for its own panels, so that no chain is
+ * ever cut: the weights are the N side of the mma (8 rows, a panel), rows of x the M side.
+ *
+ * x lies in the ring beside the weights, slice by slice, or whole in shared memory. Its 16-byte
+ * units are permuted inside each 128 bytes of a row (unit ^ row % 8), so that the 8 rows that
+ * ldmatrix reads together hit different banks.
+ */
+#ifndef GPU_MATMUL_STREAM_CUH
+#define GPU_MATMUL_STREAM_CUH
+
+#include "matmul_finish.cuh"
+#include "matrix.h"
+
+/* What is multiplied. */
+enum stream_kind {
+	STREAM_BF16,
+	STREAM_F16,
+	STREAM_I8,
+	STREAM_I8X2 /* rows 0-7 of a tile of x are the hi plane, rows 8-15 the lo plane */
+};
+
+template <int KIND> struct stream_type {
+	typedef float acc;
+};
+template <> struct stream_type<STREAM_I8> {
+	typedef int32_t acc;
+};
+template <> struct stream_type<STREAM_I8X2> {
+	typedef int32_t acc;
+};
+
+GPU_FN void stream_mma(float d[4], const uint32_t a[4], const uint32_t b[2], bool f16)
+{
+	if (f16)
+		gpu_mma_f16(d, a, b);
+	else
+		gpu_mma_bf16(d, a, b);
+}
+
+GPU_FN void stream_mma(int32_t d[4], const uint32_t a[4], const uint32_t b[2], bool f16)
+{
+	(void)f16;
+	gpu_mma_s8(d, a, b);
+}
+
+/* --- where things are ------------------------------------------------------------- */
+
+/* A block's share of the op, the same in all its threads. */
+struct stream_job {
+	uint32_t first, end;   /* items */
+	uint32_t pass, passes; /* items at a time */
+	uint32_t row_bytes;    /* of a weight row, and of a row of x in shared memory */
+	uint32_t slices;       /* of a pass */
+	uint32_t panels;       /* of a stage */
+	uint32_t t0, rows;     /* rows of x */
+	uint32_t x_rows;       /* in shared memory: twice as many with two planes */
+	uint32_t stage_bytes;
+	uint64_t *full, *empty;  /* barriers of the stages */
+	unsigned char *x, *ring; /* x: when it lies whole */
+};
+
+GPU_FN struct stream_job stream_job_of(const struct gpu_stream_args &a)
+{
+	const uint32_t blocks = gpu_grid_x(), b = gpu_bx(), left = a.op.x.rows - gpu_by() * a.rows;
+	unsigned char *shared = gpu_shared();
+	struct stream_job j;
+
+	j.first = (uint32_t)((uint64_t)a.items * b / blocks);
+	j.end = (uint32_t)((uint64_t)a.items * (b + 1) / blocks);
+	j.panels = a.warps * a.panels;
+	j.pass = a.op.act ? j.panels / 2 : j.panels;
+	j.passes = (j.end - j.first + j.pass - 1) / j.pass;
+	j.row_bytes = (uint32_t)a.op.w.row_bytes;
+	j.slices = (j.row_bytes + a.slice - 1) / a.slice;
+	j.t0 = gpu_by() * a.rows;
+	j.rows = left < a.rows ? left : a.rows;
+	j.x_rows = a.op.x.dtype == AIOS_I8X2 ? 2 * j.rows : j.rows;
+	j.stage_bytes = (j.panels * GPU_PANEL_ROWS + (a.whole ? 0 : j.x_rows)) * a.slice;
+	j.full = (uint64_t *)shared;
+	j.empty = j.full + a.stages;
+	j.x = shared + GPU_STREAM_BARS;
+	j.ring = j.x + a.whole;
+	return j;
+}
+
+/* Row r of x in shared memory: its global address. The lo plane's rows follow the hi plane's. */
+GPU_FN const unsigned char *stream_x_row(const struct gpu_stream_args &a,
+					 const struct stream_job &j, uint32_t r)
+{
+	if (r < j.rows)
+		return gpu_row(&a.op.x, j.t0 + r);
+	return gpu_row(&a.op.x, j.t0 + r - j.rows) + a.op.x.plane_bytes;
+}
+
+/* The stage's slice of x, or x from slice `slice` on; and the distance of its rows. */
+GPU_FN unsigned char *stream_x_at(const struct gpu_stream_args &a, const struct stream_job &j,
+				  uint32_t stage, uint32_t slice)
+{
+	if (a.whole)
+		return j.x + slice * a.slice;
+	return j.ring + stage * j.stage_bytes + j.panels * GPU_PANEL_ROWS * a.slice;
+}
+
+/* Offset of unit u of row r, both in shared memory. */
+GPU_FN uint32_t stream_unit(uint32_t r, uint32_t u, uint32_t pitch)
+{
+	return r * pitch + u / 8 * 128 + ((u ^ r) % 8) * 16;
+}
+
+/* --- the warp that fetches ----------------------------------------------------------- */
+
+/* Panel p of the pass: its global address; null: there is none. */
+GPU_FN const unsigned char *stream_panel(const struct gpu_stream_args &a,
+					 const struct stream_job &j, uint32_t pass, uint32_t p)
+{
+	uint32_t item = j.first + pass * j.pass + (a.op.act ? p / 2 : p), panel = item;
+
+	if (item >= j.end)
+		return nullptr;
+	if (a.op.act && p % 2)
+		panel += a.op.out.cols / GPU_PANEL_ROWS;
+	return gpu_ptr(a.op.w.data) + (uint64_t)panel * GPU_PANEL_ROWS * j.row_bytes;
+}
+
+/* What the fetching warp is about to fill. */
+struct stream_cursor {
+	uint32_t stage, round; /* round: how often the ring has been gone through */
+	uint32_t pass, slice;
+};
+
+GPU_FN void stream_next(const struct gpu_stream_args &a, const struct stream_job &j,
+			struct stream_cursor *c)
+{
+	if (++c->slice == j.slices) {
+		c->slice = 0;
+		c->pass++;
+	}
+	if (++c->stage == a.stages) {
+		c->stage = 0;
+		c->round++;
+	}
+}
+
+/* Bytes of a row in a slice; the last may be shorter. */
+GPU_FN uint32_t stream_bytes(const struct gpu_stream_args &a, const struct stream_job &j,
+			     uint32_t slice)
+{
+	uint32_t left = j.row_bytes - slice * a.slice;
+
+	return left < a.slice ? left : a.slice;
+}
+
+/* A lane copies the panels lane, lane + 32, ... of the stage. */
+GPU_FN void stream_fetch_w(const struct gpu_stream_args &a, const struct stream_job &j,
+			   const struct stream_cursor &c)
+{
+	const uint32_t lane = gpu_tid() % 32, bytes = stream_bytes(a, j, c.slice) * GPU_PANEL_ROWS;
+	unsigned char *stage = j.ring + c.stage * j.stage_bytes;
+	uint32_t items = j.end - j.first - c.pass * j.pass;
+
+	items = items < j.pass ? items : j.pass;
+	if (lane == 0)
+		gpu_mbar_expect(&j.full[c.stage], (a.op.act ? 2 * items : items) * bytes);
+	gpu_wave_sync();
+	for (uint32_t p = lane; p < j.panels; p += 32) {
+		const unsigned char *w = stream_panel(a, j, c.pass, p);
+
+		if (w)
+			gpu_bulk_copy_once(stage + p * GPU_PANEL_ROWS * a.slice,
+					   w + (uint64_t)c.slice * a.slice * GPU_PANEL_ROWS, bytes,
+					   &j.full[c.stage]);
+	}
+}
+
+/* x beside it, by 16 bytes; each lane arrives when its copies have come. */
+GPU_FN void stream_fetch_x(const struct gpu_stream_args &a, const struct stream_job &j,
+			   const struct stream_cursor &c)
+{
+	const uint32_t units = stream_bytes(a, j, c.slice) / 16;
+	unsigned char *x = stream_x_at(a, j, c.stage, c.slice);
+
+	if (a.whole)
+		return;
+	for (uint32_t i = gpu_tid() % 32; i < j.x_rows * (a.slice / 16); i += 32) {
+		uint32_t r = i >> a.shift, u = i & (a.slice / 16 - 1);
+
+		if (u >= units)
+			continue;
+		gpu_async_copy(x + stream_unit(r, u, a.slice),
+			       stream_x_row(a, j, r) + c.slice * a.slice + u * 16);
+	}
+	gpu_async_arrive(&j.full[c.stage]);
+}
+
+GPU_FN void stream_fetch(const struct gpu_stream_args &a, const struct stream_job &j)
+{
+	const uint32_t total = j.passes * j.slices, ahead = total < a.stages ? total : a.stages;
+	struct stream_cursor c = { 0, 0, 0, 0 }, x = c;
+
+	for (uint32_t i = 0; i < ahead; i++, stream_next(a, j, &c))
+		stream_fetch_w(a, j, c);
+	gpu_grid_wait();
+	for (uint32_t i = 0; i < ahead; i++, stream_next(a, j, &x))
+		stream_fetch_x(a, j, x);
+	for (uint32_t i = ahead; i < total; i++, stream_next(a, j, &c)) {
+		gpu_mbar_wait(&j.empty[c.stage], (c.round - 1) & 1);
+		stream_fetch_w(a, j, c);
+		stream_fetch_x(a, j, c);
+	}
+}
+
+/* --- the warps that multiply ----------------------------------------------------------- */
+
+/*
+ * The fragments of 64 bytes along k, two blocks. w: a panel's. x: a tile's; HALF tiles have 8
+ * rows, the two words of a block that are rows 8-15 are zeros and not kept.
+ */
+template <int MT, bool HALF, int P> struct stream_step {
+	uint32_t w[P][4];
+	uint32_t x[MT][HALF ? 4 : 8];
+};
+
+/* A warp's walk along k: the addresses its lanes read from next, and what is left of the stage. */
+template <int MT> struct stream_walk {
+	uint32_t stage, parity;
+	const unsigned char *w, *x; /* of this lane */
+	uint32_t x_at[MT];          /* its row in each tile of x */
+	uint32_t x_pitch, x_way;    /* the same for the pitch that x has; x's permutation */
+};
+
+/* Row of x, in shared memory, that this lane addresses in tile i; a row that is there anyway when
+ * there is none, as outputs of such rows are not stored. */
+template <int KIND, bool HALF>
+GPU_FN uint32_t stream_lane_row(const struct stream_job &j, uint32_t i)
+{
+	const uint32_t lane = gpu_tid() % 32, q = lane % 8, upper = lane / 8 % 2;
+	uint32_t t = HALF || KIND == STREAM_I8X2 ? 8 * i + q : 16 * i + 8 * upper + q;
+
+	t = t < j.rows ? t : 0;
+	return KIND == STREAM_I8X2 && upper ? j.rows + t : t;
+}
+
+/* Half a pair: block pair `half` (0 or 1) of the 128 bytes at the walk's place. */
+template <int KIND, int MT, bool HALF, int P>
+GPU_FN void stream_load(const struct gpu_stream_args &a, const struct stream_walk<MT> &walk,
+			uint32_t half, struct stream_step<MT, HALF, P> *s)
+{
+	GPU_UNROLL
+	for (int p = 0; p < P; p++)
+		gpu_ldmatrix_x4(s->w[p],
+				walk.w + (uint32_t)p * GPU_PANEL_ROWS * a.slice + half * 512);
+	GPU_UNROLL
+	for (int i = 0; i < MT; i++) {
+		gpu_ldmatrix_x4(s->x[i], walk.x + (walk.x_at[i] ^ half * 64));
+		if (!HALF)
+			gpu_ldmatrix_x4(s->x[i] + (HALF ? 0 : 4),
+					walk.x + (walk.x_at[i] ^ half * 64 ^ 32));
+	}
+}
+
+/* The chain goes on by block b of the step. */
+template <int KIND, int MT, bool HALF, int P>
+GPU_FN void stream_block(const struct stream_step<MT, HALF, P> &s, uint32_t b,
+			 typename stream_type<KIND>::acc acc[P][MT][4])
+{
+	GPU_UNROLL
+	for (int p = 0; p < P; p++) {
+		const uint32_t w[2] = { s.w[p][2 * b], s.w[p][2 * b + 1] };
+
+		GPU_UNROLL
+		for (int i = 0; i < MT; i++) {
+			uint32_t x[4];
+
+			if (HALF) {
+				x[0] = s.x[i][2 * b];
+				x[2] = s.x[i][2 * b + 1];
+				x[1] = x[3] = 0;
+			} else {
+				x[0] = s.x[i][(HALF ? 0 : 4) * b];
+				x[1] = s.x[i][(HALF ? 0 : 4) * b + 1];
+				x[2] = s.x[i][(HALF ? 0 : 4) * b + 2];
+				x[3] = s.x[i][(HALF ? 0 : 4) * b + 3];
+			}
+			stream_mma(acc[p][i], x, w, KIND == STREAM_F16);
+		}
+	}
+}
+
+/* Segments: blocks left in the current one, those before, and what waits in the tree. */
+template <bool SEG, int MT, int P> struct stream_tree {
+	uint32_t left, done;
+	float part[SEG ? P : 1][SEG ? MT : 1][4][4];
+};
+
+template <bool SEG, int MT, int P, typename T>
+GPU_FN void stream_join(const struct gpu_stream_args &a, struct stream_tree<SEG, MT, P> *tree,
+			T acc[P][MT][4])
+{
+	if (!SEG || --tree->left)
+		return;
+	GPU_UNROLL
+	for (int p = 0; p < P; p++) {
+		GPU_UNROLL
+		for (int i = 0; i < MT; i++) {
+			GPU_UNROLL
+			for (int e = 0; e < 4; e++) {
+				acc[p][i][e] =
+					(T)matmul_join(tree->part[SEG ? p : 0][SEG ? i : 0][e],
+						       tree->done, (float)acc[p][i][e]);
+				if (tree->done + 1 < a.op.segments)
+					acc[p][i][e] = 0;
+			}
+		}
+	}
+	tree->left = a.blocks16;
+	tree->done++;
+}
+
+/* Set the walk to the beginning of a slice whose stage is filled. */
+template <int MT>
+GPU_FN void stream_enter(const struct gpu_stream_args &a, const struct stream_job &j,
+			 uint32_t panel, uint32_t slice, struct stream_walk<MT> *walk)
+{
+	const uint32_t lane = gpu_tid() % 32;
+
+	gpu_mbar_wait(&j.full[walk->stage], walk->parity);
+	walk->w =
+		j.ring + walk->stage * j.stage_bytes + panel * GPU_PANEL_ROWS * a.slice + lane * 16;
+	walk->x = stream_x_at(a, j, walk->stage, slice);
+}
+
+/* All of the stage is in registers: it may be filled again. */
+template <int MT>
+GPU_FN void stream_leave(const struct gpu_stream_args &a, const struct stream_job &j,
+			 struct stream_walk<MT> *walk)
+{
+	gpu_wave_sync();
+	if (gpu_tid() % 32 == 0)
+		gpu_mbar_arrive(&j.empty[walk->stage]);
+	if (++walk->stage == a.stages) {
+		walk->stage = 0;
+		walk->parity ^= 1;
+	}
+}
+
+/* The dots of a pass: all of k, with the next fragments on their way while these are used. */
+template <int KIND, int MT, bool HALF, int P, bool SEG>
+GPU_FN void stream_pass(const struct gpu_stream_args &a, const struct stream_job &j, uint32_t panel,
+			struct stream_walk<MT> *walk, typename stream_type<KIND>::acc acc[P][MT][4])
+{
+	struct stream_step<MT, HALF, P> even, odd;
+	struct stream_tree<SEG, MT, P> tree;
+	uint32_t slice = 0, pairs = stream_bytes(a, j, 0) / 128;
+
+	tree.left = a.blocks16;
+	tree.done = 0;
+	stream_enter<MT>(a, j, panel, 0, walk);
+	stream_load<KIND, MT, HALF, P>(a, *walk, 0, &even);
+	for (;;) {
+		stream_load<KIND, MT, HALF, P>(a, *walk, 1, &odd);
+		stream_block<KIND, MT, HALF, P>(even, 0, acc);
+		stream_join<SEG, MT, P>(a, &tree, acc);
+		stream_block<KIND, MT, HALF, P>(even, 1, acc);
+		stream_join<SEG, MT, P>(a, &tree, acc);
+		walk->w += 1024;
+		walk->x += 128;
+		if (--pairs == 0) {
+			stream_leave<MT>(a, j, walk);
+			if (++slice == j.slices)
+				break;
+			stream_enter<MT>(a, j, panel, slice, walk);
+			pairs = stream_bytes(a, j, slice) / 128;
+		}
+		stream_load<KIND, MT, HALF, P>(a, *walk, 0, &even);
+		stream_block<KIND, MT, HALF, P>(odd, 0, acc);
+		stream_join<SEG, MT, P>(a, &tree, acc);
+		stream_block<KIND, MT, HALF, P>(odd, 1, acc);
+		stream_join<SEG, MT, P>(a, &tree, acc);
+	}
+	stream_block<KIND, MT, HALF, P>(odd, 0, acc);
+	stream_join<SEG, MT, P>(a, &tree, acc);
+	stream_block<KIND, MT, HALF, P>(odd, 1, acc);
+	stream_join<SEG, MT, P>(a, &tree, acc);
+}
+
+/* --- the epilogue ------------------------------------------------------------------------ */
+
+/*
+ * What the epilogue reads, fetched before the walk so that no one waits for it after: of the two
+ * weight rows of this lane in each panel, and the residuals of its outputs.
+ */
+template <int MT, int P> struct stream_extra {
+	float scale[P][2], bias[P][2];
+	float residual[MT == 1 ? P : 1][4];
+};
+
+/* Row of x of element e (0 to 3) of tile i in this lane. */
+template <int KIND, bool HALF>
+GPU_FN uint32_t stream_row(const struct stream_job &j, uint32_t i, uint32_t e)
+{
+	const uint32_t g = gpu_tid() % 32 / 4;
+	uint32_t t = HALF || KIND == STREAM_I8X2 ? 8 * i + g : 16 * i + 8 * (e / 2) + g;
+
+	if (t >= j.rows || ((HALF || KIND == STREAM_I8X2) && e >= 2))
+		return UINT32_MAX;
+	return j.t0 + t;
+}
+
+/* First output of the warp's panel p in this lane; with act of gate and up alike. */
+GPU_FN uint32_t stream_output(const struct gpu_stream_args &a, uint32_t item, uint32_t p)
+{
+	return (item + (a.op.act ? p / 2 : p)) * GPU_PANEL_ROWS + gpu_tid() % 4 * 2;
+}
+
+template <int KIND, int MT, bool HALF, int P>
+GPU_FN void stream_prepare(const struct gpu_stream_args &a, const struct stream_job &j,
+			   uint32_t item, struct stream_extra<MT, P> *x)
+{
+	const struct aios_op_matmul &op = a.op;
+
+	GPU_UNROLL
+	for (uint32_t p = 0; p < P; p++) {
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 2; e++) {
+			uint32_t n = stream_output(a, item, p) + e;
+			uint32_t w = op.act && p % 2 ? op.out.cols + n : n;
+
+			x->scale[p][e] = x->bias[p][e] = 0.0f;
+			if (n >= op.out.cols)
+				continue;
+			if (KIND == STREAM_I8 || KIND == STREAM_I8X2)
+				x->scale[p][e] = ((const float *)gpu_ptr(op.w.scale))[w];
+			if (op.bias)
+				x->bias[p][e] = gpu_load(gpu_ptr(op.bias), op.bias_dtype, w);
+		}
+		if (MT > 1)
+			continue;
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 4; e++) {
+			uint32_t n = stream_output(a, item, p) + e % 2;
+			uint32_t t = stream_row<KIND, HALF>(j, 0, e);
+
+			if (op.residual.data && t != UINT32_MAX && n < op.out.cols)
+				x->residual[MT == 1 ? p : 0][e] =
+					((const float *)gpu_row(&op.residual, t))[n];
+		}
+	}
+}
+
+/* Element e of tile i and panel p with scales and bias. */
+template <int KIND, int MT, int P>
+GPU_FN float stream_dot(const struct aios_op_matmul &op, const struct stream_extra<MT, P> &x,
+			uint32_t p, uint32_t e, uint32_t t,
+			const typename stream_type<KIND>::acc acc[4])
+{
+	float v;
+
+	if (KIND == STREAM_I8)
+		v = aios_i8_acc((int32_t)acc[e]);
+	else if (KIND == STREAM_I8X2)
+		v = aios_i8x2_acc((int32_t)acc[e & 1], (int32_t)acc[e | 2]);
+	else
+		v = (float)acc[e];
+	if (KIND == STREAM_I8 || KIND == STREAM_I8X2)
+		v = aios_dequant(v, ((const float *)gpu_ptr(op.x.scale))[t], x.scale[p][e % 2]);
+	if (op.bias)
+		v = aios_add(v, x.bias[p][e % 2]);
+	return v;
+}
+
+template <int KIND, int MT, bool HALF, int P>
+GPU_FN void stream_finish(const struct gpu_stream_args &a, const struct stream_job &j,
+			  uint32_t item, const struct stream_extra<MT, P> &x,
+			  const typename stream_type<KIND>::acc acc[P][MT][4])
+{
+	const struct aios_op_matmul &op = a.op;
+
+	GPU_UNROLL
+	for (uint32_t p = 0; p < P; p++) {
+		if (op.act && p % 2)
+			continue;
+		GPU_UNROLL
+		for (uint32_t k = 0; k < 4 * MT; k++) {
+			const uint32_t i = k / 4, e = k % 4, n = stream_output(a, item, p) + e % 2;
+			const uint32_t t = stream_row<KIND, HALF>(j, i, e);
+			float v;
+
+			if (item + (op.act ? p / 2 : p) >= j.end || t == UINT32_MAX ||
+			    n >= op.out.cols)
+				continue;
+			v = stream_dot<KIND, MT, P>(op, x, p, e, t, acc[p][i]);
+			if (P > 1 && op.act)
+				v = matmul_act(op, v,
+					       stream_dot<KIND, MT, P>(op, x, (p + 1) % P, e, t,
+								       acc[(p + 1) % P][i]));
+			if (op.residual.data)
+				v = aios_add(MT == 1 ? x.residual[MT == 1 ? p : 0][e] :
+						       ((const float *)gpu_row(&op.residual, t))[n],
+					     v);
+			gpu_store(gpu_row(&op.out, t), op.out.dtype, n, v);
+		}
+	}
+}
+
+/* --- blocks ------------------------------------------------------------------------------- */
+
+/* x whole, by the warps that multiply. */
+GPU_FN void stream_copy_x(const struct gpu_stream_args &a, const struct stream_job &j)
+{
+	const uint32_t units = j.row_bytes / 16, threads = a.warps * 32;
+
+	for (uint32_t i = gpu_tid() - 32; i < j.x_rows * units; i += threads) {
+		uint32_t r = i / units, u = i % units;
+
+		*(struct gpu_vec *)(j.x + stream_unit(r, u, j.row_bytes)) =
+			gpu_load16(stream_x_row(a, j, r) + u * 16);
+	}
+	gpu_barrier_some(1, threads);
+}
+
+template <int KIND, int MT, bool HALF, int P, bool SEG>
+GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream_job &j)
+{
+	const uint32_t warp = gpu_tid() / 32 - 1, lane = gpu_tid() % 32;
+	const uint32_t items = a.op.act ? P / 2 : P;
+	typename stream_type<KIND>::acc acc[P][MT][4];
+	struct stream_walk<MT> walk;
+	struct stream_extra<MT, P> extra;
+
+	gpu_grid_wait();
+	if (a.whole)
+		stream_copy_x(a, j);
+	walk.stage = walk.parity = 0;
+	GPU_UNROLL
+	for (uint32_t i = 0; i < MT; i++)
+		walk.x_at[i] = stream_unit(stream_lane_row<KIND, HALF>(j, i),
+					   HALF ? lane / 8 : lane / 16,
+					   a.whole ? j.row_bytes : a.slice);
+	for (uint32_t pass = 0; pass < j.passes; pass++) {
+		uint32_t item = j.first + pass * j.pass + warp * items;
+
+		stream_prepare<KIND, MT, HALF, P>(a, j, item, &extra);
+		GPU_UNROLL
+		for (int p = 0; p < P; p++) {
+			GPU_UNROLL
+			for (int i = 0; i < MT; i++)
+				acc[p][i][0] = acc[p][i][1] = acc[p][i][2] = acc[p][i][3] = 0;
+		}
+		stream_pass<KIND, MT, HALF, P, SEG>(a, j, warp * P, &walk, acc);
+		stream_finish<KIND, MT, HALF, P>(a, j, item, extra, acc);
+	}
+}
+
+/* Grid: shares of the items, groups of rows of x. Warp 0 fetches. */
+template <int KIND, int MT, bool HALF, int P, bool SEG>
+GPU_FN void stream_kernel(const struct gpu_stream_args &a)
+{
+	const struct stream_job j = stream_job_of(a);
+
+	gpu_grid_go();
+	if (gpu_tid() == 0) {
+		for (uint32_t s = 0; s < a.stages; s++) {
+			gpu_mbar_init(&j.full[s], a.whole ? 1 : 33);
+			gpu_mbar_init(&j.empty[s], a.warps);
+		}
+		gpu_mbar_fence_init();
+	}
+	gpu_barrier();
+	if (gpu_tid() < 32)
+		stream_fetch(a, j);
+	else
+		stream_multiply<KIND, MT, HALF, P, SEG>(a, j);
+}
+
+#define STREAM(kind, name, mt, half, panels)                                                       \
+	GPU_KERNEL(GPU_STREAM_THREADS)                                                             \
+	gpu_matmul_stream_##name(const struct gpu_stream_args a)                                   \
+	{                                                                                          \
+		stream_kernel<kind, mt, half, panels, false>(a);                                   \
+	}
+
+#define STREAM_WIDE(kind, name, mt, half, panels)                                                  \
+	GPU_KERNEL_WIDE(GPU_STREAM_WIDE_THREADS)                                                   \
+	gpu_matmul_stream_##name(const struct gpu_stream_args a)                                   \
+	{                                                                                          \
+		stream_kernel<kind, mt, half, panels, false>(a);                                   \
+	}
+
+/* By the most rows of x and the panels of a warp. */
+STREAM(STREAM_BF16, bf16_8_1, 1, true, 1)
+STREAM(STREAM_BF16, bf16_8_2, 1, true, 2)
+STREAM(STREAM_BF16, bf16_16_1, 1, false, 1)
+STREAM(STREAM_BF16, bf16_16_2, 1, false, 2)
+STREAM(STREAM_BF16, bf16_32_2, 2, false, 2)
+STREAM_WIDE(STREAM_BF16, bf16_64_2, 4, false, 2)
+STREAM(STREAM_F16, f16_8_1, 1, true, 1)
+STREAM(STREAM_F16, f16_8_2, 1, true, 2)
+STREAM(STREAM_F16, f16_16_1, 1, false, 1)
+STREAM(STREAM_F16, f16_16_2, 1, false, 2)
+STREAM(STREAM_F16, f16_32_2, 2, false, 2)
+STREAM_WIDE(STREAM_F16, f16_64_2, 4, false, 2)
+STREAM(STREAM_I8, i8_8_1, 1, true, 1)
+STREAM(STREAM_I8, i8_8_2, 1, true, 2)
+STREAM(STREAM_I8, i8_16_1, 1, false, 1)
+STREAM(STREAM_I8, i8_16_2, 1, false, 2)
+STREAM(STREAM_I8, i8_32_2, 2, false, 2)
+STREAM_WIDE(STREAM_I8, i8_64_2, 4, false, 2)
+STREAM(STREAM_I8X2, i8x2_8_1, 1, false, 1)
+STREAM(STREAM_I8X2, i8x2_8_2, 1, false, 2)
+STREAM(STREAM_I8X2, i8x2_16_2, 2, false, 2)
+STREAM_WIDE(STREAM_I8X2, i8x2_32_2, 4, false, 2)
+
+/* With segments: up to 16 rows. */
+GPU_KERNEL(GPU_STREAM_THREADS) gpu_matmul_stream_seg_bf16(const struct gpu_stream_args a)
+{
+	stream_kernel<STREAM_BF16, 1, false, 1, true>(a);
+}
+
+GPU_KERNEL(GPU_STREAM_THREADS) gpu_matmul_stream_seg_f16(const struct gpu_stream_args a)
+{
+	stream_kernel<STREAM_F16, 1, false, 1, true>(a);
+}
+
+#endif /* GPU_MATMUL_STREAM_CUH */
