@@ -2,13 +2,14 @@
 /*
  * attention.cuh - causal grouped-query attention over pages with the fma32 unit.
  *
+ * Where no sequence has two rows: attention_decode, see attention_decode.cuh. Else:
+ *
  * A "query" is one row and one head. A block takes up to 16 queries of one KV head and of adjacent
  * rows, because they share keys and values; each keeps a state of its own, so what shares a block
  * cannot matter. Blocks either walk all chunks, or there is one for each chunk and
  * attention_merge joins the states that they leave in the scratch.
  */
-#include "args.h"
-#include "keys.cuh"
+#include "attention_decode.cuh"
 
 #define ATTN_SLOTS (GPU_ATTN_THREADS / 64)       /* threads of a key, or of an element */
 #define ATTN_OWN (GPU_ATTN_QUERIES / ATTN_SLOTS) /* queries of a thread */
@@ -20,27 +21,6 @@ struct attn_job {
 	uint32_t n_q;                           /* queries, those of other rows included */
 	uint32_t first, last;                   /* keys that any query sees lie in [first, last] */
 };
-
-/* The scratch of one chunk of one query: GPU_ATTN_STATE words, then the outputs. */
-GPU_FN float *attn_part(const struct gpu_attention_args &a, uint32_t row, uint32_t head,
-			uint32_t chunk)
-{
-	uint64_t at = ((uint64_t)row * a.op.n_heads + head) * a.n_chunks + chunk;
-
-	return (float *)gpu_ptr(a.op.scratch.data) + at * (a.op.kv.head_dim + GPU_ATTN_STATE);
-}
-
-/* Where the outputs go: rows of the tensor, or F32 in the scratch before they are quantised. */
-GPU_FN unsigned char *attn_out(const struct gpu_attention_args &a, uint32_t row)
-{
-	return gpu_row(&a.op.out, row);
-}
-
-/* The first key that a row at `position` sees. */
-GPU_FN uint32_t attn_first(const struct aios_op_attention &op, uint32_t position)
-{
-	return op.window && position >= op.window ? position - op.window + 1 : 0;
-}
 
 /* Slots [lo, hi) of the block at `start` that query q sees; empty when lo >= hi. */
 GPU_FN void attn_visible(const struct gpu_attention_shared *s, uint32_t q, uint32_t start,
@@ -162,10 +142,7 @@ GPU_FN void attn_scores(const struct gpu_attention_args &a, const struct attn_jo
 	}
 	GPU_UNROLL
 	for (int i = 0; i < ATTN_OWN; i++)
-		s->p[slot + ATTN_SLOTS * (uint32_t)i][j] =
-			a.op.softcap != 0.0f ?
-				aios_attn_score_capped(dot[i], a.op.scale, a.op.softcap) :
-				aios_attn_score(dot[i], a.op.scale_log2);
+		s->p[slot + ATTN_SLOTS * (uint32_t)i][j] = attn_score(a.op, dot[i]);
 }
 
 /*
@@ -422,6 +399,7 @@ template <int DI> GPU_FN void attn_block(const struct gpu_attention_args &a)
 	uint32_t last = gpu_bx() * a.rows + a.rows, group = a.op.n_heads / a.op.kv.n_kv_heads;
 	struct attn_job job;
 
+	gpu_grid_enter();
 	last = last < b.n_tokens ? last : b.n_tokens;
 	job.kv_head = gpu_by() / a.groups;
 	job.head0 = job.kv_head * group + gpu_by() % a.groups * a.heads;
@@ -470,11 +448,13 @@ GPU_KERNEL(64) gpu_attention_merge(const struct gpu_attention_args a)
 {
 	const struct aios_op_attention &op = a.op;
 	uint32_t row = gpu_bx(), head = gpu_by(), dim = op.kv.head_dim;
-	int32_t position = keys_position(op.batch, row);
 	struct aios_attn_state total = { 0.0f, 0.0f };
 	float sum[GPU_MAX_HEAD_DIM / 64], e_total, e_chunk, inv;
 	uint32_t c, last;
+	int32_t position;
 
+	gpu_grid_enter();
+	position = keys_position(op.batch, row);
 	GPU_UNROLL
 	for (int i = 0; i < GPU_MAX_HEAD_DIM / 64; i++)
 		sum[i] = 0.0f;
@@ -511,3 +491,322 @@ GPU_KERNEL(64) gpu_attention_merge(const struct gpu_attention_args a)
 				  aios_mul(sum[i], inv));
 	}
 }
+
+/* --- one row, all of a KV head's queries ------------------------------------------- */
+
+/*
+ * The fma32 unit of attention_decode. Scores: 32 threads take a block of keys and two queries, two
+ * keys a thread. Values: a thread takes two elements of the head for one query.
+ */
+#define FMA_ITEMS (GPU_DECODE_BLOCKS * GPU_DECODE_QUERIES / 2 / (GPU_DECODE_THREADS / 32))
+
+template <bool F16, int D> struct fma_unit {
+	static const int DIM = D;
+	static const int PAIRS =
+		((D ? D : GPU_MAX_HEAD_DIM) / 2 * GPU_DECODE_QUERIES + GPU_DECODE_THREADS - 1) /
+		GPU_DECODE_THREADS;
+
+	float s[FMA_ITEMS][2][2]; /* scores, then p: [query][key, key + 32] */
+	float acc[PAIRS][2], total[PAIRS][2];
+
+	GPU_FN float *q_at(const struct gpu_attention_args &a, uint32_t q)
+	{
+		return (float *)(gpu_shared() + a.at_q + q * a.q_pitch);
+	}
+
+	GPU_FN float *p_at(const struct gpu_attention_args &a, uint32_t q)
+	{
+		return (float *)(gpu_shared() + a.at_p + q * a.p_pitch);
+	}
+
+	GPU_FN void put_q1(const struct gpu_attention_args &a, uint32_t q, uint32_t d, uint16_t h)
+	{
+		q_at(a, q)[d] = gpu_half<F16>(h);
+	}
+
+	GPU_FN void put_q(const struct gpu_attention_args &a, uint32_t q, uint32_t d,
+			  const struct gpu_vec &v)
+	{
+		gpu_halves<F16>(v, q_at(a, q) + d);
+	}
+
+	GPU_FN void begin(struct fma_unit &u, const struct gpu_attention_args &a)
+	{
+		(void)u;
+		(void)a;
+	}
+
+	/* Item i of this group of 32 threads: a block of keys and the first of its two queries. */
+	GPU_FN bool item(const struct decode_job &job, const struct decode_span &s, uint32_t i,
+			 uint32_t *b, uint32_t *q)
+	{
+		uint32_t pairs = (job.n_q + 1) / 2, first = (s.lo - s.start) / AIOS_ATTN_BLOCK;
+		uint32_t n = ((s.end - s.start) / AIOS_ATTN_BLOCK - first) * pairs;
+		uint32_t at = gpu_tid() / 32 + i * (GPU_DECODE_THREADS / 32);
+		bool there = at < n;
+
+		at = there ? at : n - 1;
+		*b = first + at / pairs;
+		*q = at % pairs * 2;
+		return there;
+	}
+
+	/* Are there items in round i? The same answer for all threads. */
+	GPU_FN bool round(const struct decode_job &job, const struct decode_span &s, uint32_t i)
+	{
+		uint32_t blocks =
+			(s.end - s.start) / AIOS_ATTN_BLOCK - (s.lo - s.start) / AIOS_ATTN_BLOCK;
+
+		return i * (GPU_DECODE_THREADS / 32) < blocks * ((job.n_q + 1) / 2);
+	}
+
+	/* q, q + 1 times the two keys. */
+	GPU_FN void dots(const struct gpu_attention_args &a, uint32_t b, uint32_t q,
+			 float dot[2][2])
+	{
+		const unsigned char *k0 =
+			decode_k(a) + (b * AIOS_ATTN_BLOCK + gpu_tid() % 32) * a.pitch;
+		const unsigned char *k1 = k0 + 32 * a.pitch;
+		const float *q0 = q_at(a, q), *q1 = q_at(a, q + 1);
+
+		for (uint32_t d = 0; d < decode_dim<D>(a); d += 8) {
+			float x0[8], x1[8];
+
+			gpu_halves<F16>(gpu_load16(k0 + d * 2), x0);
+			gpu_halves<F16>(gpu_load16(k1 + d * 2), x1);
+			GPU_UNROLL
+			for (uint32_t e = 0; e < 8; e++) {
+				dot[0][0] = aios_fma(q0[d + e], x0[e], dot[0][0]);
+				dot[0][1] = aios_fma(q0[d + e], x1[e], dot[0][1]);
+				dot[1][0] = aios_fma(q1[d + e], x0[e], dot[1][0]);
+				dot[1][1] = aios_fma(q1[d + e], x1[e], dot[1][1]);
+			}
+		}
+	}
+
+	/* Is the thread's first or second key of block b seen? */
+	GPU_FN bool sees(const struct decode_span &s, uint32_t b, uint32_t second)
+	{
+		uint32_t key = s.start + b * AIOS_ATTN_BLOCK + gpu_tid() % 32 + 32 * second;
+
+		return key >= s.lo && key < s.hi;
+	}
+
+	GPU_FN void scores(struct fma_unit &u, const struct gpu_attention_args &a,
+			   const struct decode_job &job, const struct decode_span &s,
+			   struct gpu_decode_shared *sh)
+	{
+		GPU_UNROLL
+		for (uint32_t i = 0; i < FMA_ITEMS; i++) {
+			float dot[2][2] = { { 0.0f, 0.0f }, { 0.0f, 0.0f } }, m[2];
+			uint32_t b, q;
+			bool there;
+
+			if (!round(job, s, i))
+				break;
+			there = item(job, s, i, &b, &q);
+			dots(a, b, q, dot);
+			GPU_UNROLL
+			for (uint32_t j = 0; j < 2; j++) {
+				m[j] = -aios_inf();
+				GPU_UNROLL
+				for (uint32_t k = 0; k < 2; k++) {
+					u.s[i][j][k] = attn_score(a.op, dot[j][k]);
+					if (sees(s, b, k))
+						m[j] = aios_max_step(m[j], u.s[i][j][k]);
+				}
+			}
+			for (uint32_t h = 16; h > 0; h /= 2) {
+				m[0] = aios_max_step(m[0], gpu_shfl_xor_f32(m[0], h));
+				m[1] = aios_max_step(m[1], gpu_shfl_xor_f32(m[1], h));
+			}
+			if (there && gpu_tid() % 32 < 2)
+				sh->max[b][q + gpu_tid() % 32] = gpu_tid() % 32 ? m[1] : m[0];
+		}
+	}
+
+	GPU_FN void weights(struct fma_unit &u, const struct gpu_attention_args &a,
+			    const struct decode_job &job, const struct decode_span &s,
+			    struct gpu_decode_shared *sh)
+	{
+		GPU_UNROLL
+		for (uint32_t i = 0; i < FMA_ITEMS; i++) {
+			uint32_t b, q, c, lane = gpu_tid() % 32;
+			float m, m_new, sum[2], alpha[2];
+			bool there;
+
+			if (!round(job, s, i))
+				break;
+			there = item(job, s, i, &b, &q);
+			GPU_UNROLL
+			for (uint32_t j = 0; j < 2; j++) {
+				m = sh->m[q + j];
+				for (c = (s.lo - s.start) / AIOS_ATTN_BLOCK; c < b; c++)
+					m = aios_max_step(m, sh->max[c][q + j]);
+				m_new = aios_max_step(m, sh->max[b][q + j]);
+				alpha[j] = aios_attn_rescale(m, m_new);
+				GPU_UNROLL
+				for (uint32_t k = 0; k < 2; k++) {
+					float p = aios_attn_p(u.s[i][j][k], m_new, a.op.kv.dtype);
+
+					u.s[i][j][k] = sees(s, b, k) ? p : 0.0f;
+					if (there)
+						p_at(a,
+						     q + j)[b * AIOS_ATTN_BLOCK + lane + 32 * k] =
+							u.s[i][j][k];
+				}
+				sum[j] = aios_add(u.s[i][j][0], u.s[i][j][1]);
+			}
+			for (uint32_t h = 16; h > 0; h /= 2) {
+				sum[0] = aios_add(sum[0], gpu_shfl_xor_f32(sum[0], h));
+				sum[1] = aios_add(sum[1], gpu_shfl_xor_f32(sum[1], h));
+			}
+			if (there && lane < 2) {
+				sh->alpha[b][q + lane] = lane ? alpha[1] : alpha[0];
+				sh->sum[b][q + lane] = lane ? sum[1] : sum[0];
+			}
+		}
+	}
+
+	/* Pair i of the thread: its query, and the first of its two elements of the head. */
+	GPU_FN bool pair(const struct gpu_attention_args &a, const struct decode_job &job,
+			 uint32_t i, uint32_t *q, uint32_t *d)
+	{
+		uint32_t at = gpu_tid() + i * GPU_DECODE_THREADS, half = decode_dim<D>(a) / 2;
+
+		*q = at / half;
+		*d = at % half * 2;
+		return *q < job.n_q;
+	}
+
+	GPU_FN void value(uint32_t two, float p, float acc[2])
+	{
+		acc[0] = aios_fma(p, gpu_half<F16>(two & 0xffffu), acc[0]);
+		acc[1] = aios_fma(p, gpu_half<F16>(two >> 16), acc[1]);
+	}
+
+	/* p . V over keys [j, end) of the span. */
+	GPU_FN void keys(const struct gpu_attention_args &a, const float *p, uint32_t j,
+			 uint32_t end, uint32_t d, float acc[2])
+	{
+		const unsigned char *v = decode_v(a) + d * 2;
+
+		for (; j < end && j % 4; j++)
+			value(*(const uint32_t *)(v + j * a.pitch), p[j], acc);
+		for (; j + 4 <= end; j += 4) {
+			struct gpu_vec four = gpu_load16(p + j);
+			uint32_t two[4];
+
+			GPU_UNROLL
+			for (uint32_t i = 0; i < 4; i++)
+				two[i] = *(const uint32_t *)(v + (j + i) * a.pitch);
+			GPU_UNROLL
+			for (uint32_t i = 0; i < 4; i++)
+				value(two[i], aios_float(four.w[i]), acc);
+		}
+		for (; j < end; j++)
+			value(*(const uint32_t *)(v + j * a.pitch), p[j], acc);
+	}
+
+	GPU_FN void values(struct fma_unit &u, const struct gpu_attention_args &a,
+			   const struct decode_job &job, const struct decode_span &s,
+			   const struct gpu_decode_shared *sh)
+	{
+		uint32_t lo = s.lo - s.start, hi = s.hi - s.start;
+
+		GPU_UNROLL
+		for (uint32_t i = 0; i < PAIRS; i++) {
+			uint32_t q, d, b, from, to;
+			bool there = pair(a, job, i, &q, &d);
+
+			if (s.begins)
+				u.acc[i][0] = u.acc[i][1] = 0.0f;
+			for (b = lo / AIOS_ATTN_BLOCK; there && b * AIOS_ATTN_BLOCK < hi; b++) {
+				from = b * AIOS_ATTN_BLOCK;
+				to = from + AIOS_ATTN_BLOCK;
+				u.acc[i][0] = aios_mul(u.acc[i][0], sh->alpha[b][q]);
+				u.acc[i][1] = aios_mul(u.acc[i][1], sh->alpha[b][q]);
+				keys(a, p_at(a, q), from > lo ? from : lo, to < hi ? to : hi, d,
+				     u.acc[i]);
+			}
+		}
+	}
+
+	GPU_FN void join(struct fma_unit &u, const struct gpu_attention_args &a,
+			 const struct decode_job &job, const struct gpu_decode_shared *sh,
+			 bool first)
+	{
+		GPU_UNROLL
+		for (uint32_t i = 0; i < PAIRS; i++) {
+			uint32_t q, d;
+
+			if (!pair(a, job, i, &q, &d))
+				continue;
+			GPU_UNROLL
+			for (uint32_t e = 0; e < 2; e++)
+				u.total[i][e] =
+					first ? u.acc[i][e] :
+						aios_attn_merge_acc(u.total[i][e], sh->e_total[q],
+								    u.acc[i][e], sh->e_chunk[q]);
+		}
+	}
+
+	GPU_FN void store(const struct fma_unit &u, const struct gpu_attention_args &a,
+			  const struct decode_job &job, const struct gpu_decode_shared *sh)
+	{
+		GPU_UNROLL
+		for (uint32_t i = 0; i < PAIRS; i++) {
+			uint64_t at;
+			uint32_t q, d;
+			float inv;
+
+			if (!pair(a, job, i, &q, &d))
+				continue;
+			inv = aios_attn_final(sh->total_l[q]);
+			at = (uint64_t)(job.head0 + q) * decode_dim<D>(a) + d;
+			GPU_UNROLL
+			for (uint32_t e = 0; e < 2; e++)
+				gpu_store(attn_out(a, job.row), a.op.out.dtype, at + e,
+					  aios_mul(u.total[i][e], inv));
+		}
+	}
+
+	GPU_FN void leave(const struct fma_unit &u, const struct gpu_attention_args &a,
+			  const struct decode_job &job)
+	{
+		GPU_UNROLL
+		for (uint32_t i = 0; i < PAIRS; i++) {
+			float *part;
+			uint32_t q, d;
+
+			if (!pair(a, job, i, &q, &d))
+				continue;
+			part = attn_part(a, job.row, job.head0 + q, gpu_bz()) + GPU_ATTN_STATE;
+			part[d] = u.acc[i][0];
+			part[d + 1] = u.acc[i][1];
+		}
+	}
+};
+
+#define ATTN_DECODE(name, f16, dim)                                                                \
+	GPU_KERNEL_WIDE(GPU_DECODE_THREADS) name(const struct gpu_attention_args a)                \
+	{                                                                                          \
+		decode_block<struct fma_unit<f16, dim>>(a);                                        \
+	}
+
+#define ATTN_ROPE(name, f16, dim)                                                                  \
+	GPU_KERNEL_WIDE(GPU_DECODE_THREADS) name(const struct gpu_rope_attention_args a)           \
+	{                                                                                          \
+		decode_block_rope<struct fma_unit<f16, dim>>(a);                                   \
+	}
+
+ATTN_DECODE(gpu_attention_decode_bf16_64, false, 64)
+ATTN_DECODE(gpu_attention_decode_bf16_128, false, 128)
+ATTN_DECODE(gpu_attention_decode_bf16_any, false, 0)
+ATTN_DECODE(gpu_attention_decode_f16_64, true, 64)
+ATTN_DECODE(gpu_attention_decode_f16_128, true, 128)
+ATTN_DECODE(gpu_attention_decode_f16_any, true, 0)
+ATTN_ROPE(gpu_rope_attention_bf16_64, false, 64)
+ATTN_ROPE(gpu_rope_attention_bf16_128, false, 128)
+ATTN_ROPE(gpu_rope_attention_f16_64, true, 64)
+ATTN_ROPE(gpu_rope_attention_f16_128, true, 128)

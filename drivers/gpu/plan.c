@@ -108,8 +108,9 @@ static int plan_logits(struct plan *p, const struct aios_op_logits *op)
 static int plan_rope_kv(struct plan *p, const struct aios_op_rope_kv *op)
 {
 	return gpu_emit(p, GPU_K_rope_kv, op, op->batch.n_tokens,
-			(uint64_t)op->n_heads + 2 * (uint64_t)op->kv.n_kv_heads, 1,
-			sizeof(struct gpu_rope_shared));
+			div_up((uint64_t)op->n_heads + 2 * (uint64_t)op->kv.n_kv_heads,
+			       GPU_ROPE_HEADS),
+			1, sizeof(struct gpu_rope_shared));
 }
 
 /* A part has enough to keep its block's loads in flight. */

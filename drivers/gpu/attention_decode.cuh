@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attention_decode.cuh - attention of one row and one KV head by one block, whatever the dot unit.
+ *
+ * Up to 8 heads of a KV head see the same keys. Keys are taken in spans: whole blocks of 64 of one
+ * chunk, as many as fit in shared memory; while a span's keys are multiplied its values are on
+ * their way, and the next span's follow as soon as there is room. A UNIT (fma_unit, tc_unit) has
+ * the registers and does the arithmetic, in three steps between barriers:
+ *
+ *	scores   q . k, softened and scaled, with each block's maxima in shared->max
+ *	weights  the maxima of all blocks so far are known: p, alpha and the sums of p
+ *	values   p . V
+ *
+ * So the blocks of a span are worked on side by side, though m, l and the outputs go on from one
+ * to the next; `values` resets the outputs where a chunk begins. A block of threads either walks all chunks, or there is one for each chunk and
+ * attention_merge joins what they leave in the scratch.
+ */
+#ifndef GPU_ATTENTION_DECODE_CUH
+#define GPU_ATTENTION_DECODE_CUH
+
+#include "args.h"
+#include "keys.cuh"
+#include "rope_kv.cuh"
+
+#define DECODE_THREADS GPU_DECODE_THREADS
+#define DECODE_BLOCKS GPU_DECODE_BLOCKS
+#define DECODE_QUERIES GPU_DECODE_QUERIES
+
+/* What a block of threads works on. */
+struct decode_job {
+	uint32_t row, seq, kv_head, head0, n_q; /* heads head0 .. head0 + n_q - 1 */
+	uint32_t position;                      /* the row's */
+	uint32_t first, last;                   /* keys to visit: those seen, of one chunk or all */
+	bool chunk_only;                        /* the state goes to the scratch */
+};
+
+/* Whole blocks of one chunk. */
+struct decode_span {
+	uint32_t start, end; /* keys */
+	uint32_t lo, hi;     /* keys that are seen lie in [lo, hi) */
+	bool begins, ends;   /* is it the chunk's first, last? */
+};
+
+/* The scratch of one chunk of one query: GPU_ATTN_STATE words, then the outputs. */
+GPU_FN float *attn_part(const struct gpu_attention_args &a, uint32_t row, uint32_t head,
+			uint32_t chunk)
+{
+	uint64_t at = ((uint64_t)row * a.op.n_heads + head) * a.n_chunks + chunk;
+
+	return (float *)gpu_ptr(a.op.scratch.data) + at * (a.op.kv.head_dim + GPU_ATTN_STATE);
+}
+
+/* Where the outputs go: rows of the tensor, or F32 in the scratch before they are quantised. */
+GPU_FN unsigned char *attn_out(const struct gpu_attention_args &a, uint32_t row)
+{
+	return gpu_row(&a.op.out, row);
+}
+
+/* The first key that a row at `position` sees. */
+GPU_FN uint32_t attn_first(const struct aios_op_attention &op, uint32_t position)
+{
+	return op.window && position >= op.window ? position - op.window + 1 : 0;
+}
+
+/* dot as a score. */
+GPU_FN float attn_score(const struct aios_op_attention &op, float dot)
+{
+	return op.softcap != 0.0f ? aios_attn_score_capped(dot, op.scale, op.softcap) :
+				    aios_attn_score(dot, op.scale_log2);
+}
+
+/* The head dimension: known when compiled, or 0 and the descriptor's. */
+template <int D> GPU_FN uint32_t decode_dim(const struct gpu_attention_args &a)
+{
+	return D ? (uint32_t)D : a.op.kv.head_dim;
+}
+
+GPU_FN unsigned char *decode_k(const struct gpu_attention_args &a)
+{
+	return gpu_shared() + a.at_k;
+}
+
+GPU_FN unsigned char *decode_v(const struct gpu_attention_args &a)
+{
+	return gpu_shared() + a.at_v;
+}
+
+/* Offsets in k and v, in bytes, of the keys of a span. */
+GPU_FN uint64_t *decode_rows(const struct gpu_attention_args &a)
+{
+	return (uint64_t *)(gpu_shared() + a.at_rows);
+}
+
+GPU_FN struct decode_span decode_span_at(const struct gpu_attention_args &a,
+					 const struct decode_job &job, uint32_t start)
+{
+	uint32_t chunk = start / a.op.chunk, chunk_end = (chunk + 1) * a.op.chunk;
+	uint32_t last_end = (job.last / AIOS_ATTN_BLOCK + 1) * AIOS_ATTN_BLOCK;
+	struct decode_span s;
+
+	s.start = start;
+	s.end = start + a.span < chunk_end ? start + a.span : chunk_end;
+	s.end = s.end < last_end ? s.end : last_end;
+	s.lo = job.first > start ? job.first : start;
+	s.hi = job.last + 1 < s.end ? job.last + 1 : s.end;
+	s.begins = start <= job.first || start == chunk * a.op.chunk;
+	s.ends = s.end == chunk_end || s.end == last_end;
+	return s;
+}
+
+/* --- keys and values to shared memory ------------------------------------------ */
+
+/* The thread's keys of a span: where they lie. */
+struct decode_rows {
+	uint64_t at[GPU_DECODE_BLOCKS * AIOS_ATTN_BLOCK / GPU_DECODE_THREADS];
+};
+
+GPU_FN void decode_find(const struct gpu_attention_args &a, const struct decode_job &job,
+			const struct decode_span &s, struct decode_rows *r)
+{
+	GPU_UNROLL
+	for (uint32_t i = 0; i < sizeof(r->at) / sizeof(r->at[0]); i++) {
+		uint32_t key = s.start + gpu_tid() + i * DECODE_THREADS;
+
+		if (key >= s.lo && key < s.hi)
+			r->at[i] = 2 * keys_index(a.op.batch, a.op.kv, job.seq, job.kv_head, key);
+	}
+}
+
+GPU_FN void decode_keep(const struct gpu_attention_args &a, const struct decode_span &s,
+			const struct decode_rows &r)
+{
+	GPU_UNROLL
+	for (uint32_t i = 0; i < sizeof(r.at) / sizeof(r.at[0]); i++) {
+		uint32_t j = gpu_tid() + i * DECODE_THREADS;
+
+		if (s.start + j >= s.lo && s.start + j < s.hi)
+			decode_rows(a)[j] = r.at[i];
+	}
+}
+
+/* Keys of the span that lie in memory: all, or all but the row's own, which is on its way there. */
+GPU_FN uint32_t decode_stored(const struct decode_job &job, const struct decode_span &s, bool own)
+{
+	return own && s.hi == job.position + 1 ? s.hi - 1 : s.hi;
+}
+
+/* Fetch keys; columns that pad the head to 16 are zeros. */
+template <int D>
+GPU_FN void decode_fetch_k(const struct gpu_attention_args &a, const struct decode_job &job,
+			   const struct decode_span &s, bool own)
+{
+	uint32_t units = decode_dim<D>(a) / 8, padded = (units + 1) / 2 * 2;
+	uint32_t from = s.lo - s.start, n = decode_stored(job, s, own) - s.lo;
+
+	for (uint32_t u = gpu_tid(); u < n * padded; u += DECODE_THREADS) {
+		uint32_t j = from + u / padded, at = u % padded;
+		unsigned char *to = decode_k(a) + j * a.pitch + at * 16;
+
+		if (at < units)
+			gpu_async_copy(to, gpu_ptr(a.op.kv.k) + decode_rows(a)[j] + at * 16);
+		else
+			*(struct gpu_vec *)to = gpu_vec{ { 0, 0, 0, 0 } };
+	}
+	gpu_async_commit();
+}
+
+/* Fetch values; of groups of 16 that are seen in part, the others are zeros. */
+template <int D>
+GPU_FN void decode_fetch_v(const struct gpu_attention_args &a, const struct decode_job &job,
+			   const struct decode_span &s, bool own)
+{
+	uint32_t units = decode_dim<D>(a) / 8, from = (s.lo - s.start) / 16 * 16;
+	uint32_t n = (s.hi - s.start + 15) / 16 * 16 - from, stored = decode_stored(job, s, own);
+
+	for (uint32_t u = gpu_tid(); u < n * units; u += DECODE_THREADS) {
+		uint32_t j = from + u / units, at = u % units;
+		unsigned char *to = decode_v(a) + j * a.pitch + at * 16;
+
+		if (s.start + j >= s.lo && s.start + j < stored)
+			gpu_async_copy(to, gpu_ptr(a.op.kv.v) + decode_rows(a)[j] + at * 16);
+		else if (s.start + j < s.lo || s.start + j >= s.hi)
+			*(struct gpu_vec *)to = gpu_vec{ { 0, 0, 0, 0 } };
+	}
+	gpu_async_commit();
+}
+
+/* --- rotation ahead of it ------------------------------------------------------- */
+
+/* A row's own key and value, rounded, where the fused kernel leaves them. */
+struct decode_own {
+	uint16_t k[GPU_DECODE_ROPE_DIM], v[GPU_DECODE_ROPE_DIM];
+};
+
+GPU_FN struct decode_own *decode_own_at(const struct gpu_attention_args &a)
+{
+	return (struct decode_own *)(gpu_shared() + a.at_own);
+}
+
+/* The own key or value into its slot of the span that has it. */
+template <int D>
+GPU_FN void decode_put_own(const struct gpu_attention_args &a, const struct decode_job &job,
+			   const struct decode_span &s, unsigned char *base, const uint16_t *own)
+{
+	uint32_t u = gpu_tid();
+
+	if (s.hi == job.position + 1 && u < decode_dim<D>(a) / 8)
+		*(struct gpu_vec *)(base + (job.position - s.start) * a.pitch + u * 16) =
+			*(const struct gpu_vec *)(own + u * 8);
+}
+
+/* --- the walk ---------------------------------------------------------------------- */
+
+/* Queries as the unit wants them, zeros in the place of those that are not there. */
+template <class UNIT>
+GPU_FN void decode_load_q(const struct gpu_attention_args &a, const struct decode_job &job)
+{
+	uint32_t units = decode_dim<UNIT::DIM>(a) / 8, padded = (units + 1) / 2 * 2;
+	const unsigned char *row = gpu_row(&a.op.q, job.row) + (uint64_t)job.head0 * units * 16;
+
+	for (uint32_t u = gpu_tid(); u < DECODE_QUERIES * padded; u += DECODE_THREADS) {
+		uint32_t q = u / padded, at = u % padded;
+		struct gpu_vec v = gpu_vec{ { 0, 0, 0, 0 } };
+
+		if (q < job.n_q && at < units)
+			v = gpu_load16(row + (q * units + at) * 16);
+		UNIT::put_q(a, q, at * 8, v);
+	}
+}
+
+/* Zeros in the place of the queries that are not there. */
+template <class UNIT>
+GPU_FN void decode_zero_q(const struct gpu_attention_args &a, const struct decode_job &job)
+{
+	uint32_t units = decode_dim<UNIT::DIM>(a) / 8;
+
+	for (uint32_t u = job.n_q * units + gpu_tid(); u < DECODE_QUERIES * units;
+	     u += DECODE_THREADS)
+		UNIT::put_q(a, u / units, u % units * 8, gpu_vec{ { 0, 0, 0, 0 } });
+}
+
+/* After `values`: m and l of the chunk so far. Threads 0 to 7, a query each. */
+GPU_FN void decode_advance(const struct gpu_attention_args &a, struct gpu_decode_shared *sh,
+			   const struct decode_span &s)
+{
+	uint32_t q = gpu_tid(), b = (s.lo - s.start) / AIOS_ATTN_BLOCK;
+	float m = sh->m[q], l = sh->l[q];
+
+	(void)a;
+	for (; b < (s.end - s.start) / AIOS_ATTN_BLOCK; b++) {
+		m = aios_max_step(m, sh->max[b][q]);
+		l = aios_attn_l(l, sh->alpha[b][q], sh->sum[b][q]);
+	}
+	sh->m[q] = m;
+	sh->l[q] = l;
+}
+
+/* A chunk is complete: bring the total forward. The same threads. */
+GPU_FN void decode_total(struct gpu_decode_shared *sh, bool first)
+{
+	struct aios_attn_state total;
+	uint32_t q = gpu_tid();
+
+	if (first) {
+		sh->total_m[q] = sh->m[q];
+		sh->total_l[q] = sh->l[q];
+	} else {
+		total.m = sh->total_m[q];
+		total.l = sh->total_l[q];
+		aios_attn_merge(&total, sh->m[q], sh->l[q], &sh->e_total[q], &sh->e_chunk[q]);
+		sh->total_m[q] = total.m;
+		sh->total_l[q] = total.l;
+	}
+}
+
+/*
+ * All spans of the job. Before: decode_rows() of the first span are kept, its keys and values
+ * (two groups) are being fetched, the queries are there; all of this by threads that have not
+ * passed a barrier since.
+ */
+template <class UNIT>
+GPU_FN void decode_walk(const struct gpu_attention_args &a, const struct decode_job &job,
+			struct decode_span s, bool own, UNIT *unit)
+{
+	struct gpu_decode_shared *sh = (struct gpu_decode_shared *)gpu_shared();
+	bool first = true, more = true;
+	struct decode_rows rows;
+	struct decode_span next;
+
+	for (; more; s = next) {
+		if (gpu_tid() < DECODE_QUERIES && s.begins) {
+			sh->m[gpu_tid()] = -aios_inf();
+			sh->l[gpu_tid()] = 0.0f;
+		}
+		more = s.end <= job.last;
+		next = s;
+		if (more)
+			next = decode_span_at(a, job, s.end);
+		gpu_async_wait(1);
+		gpu_barrier(); /* the keys are there */
+		if (more)
+			decode_find(a, job, next, &rows);
+		UNIT::scores(*unit, a, job, s, sh);
+		if (more)
+			decode_keep(a, next, rows);
+		gpu_barrier(); /* maxima are there, keys have been read */
+		if (more) {
+			decode_fetch_k<UNIT::DIM>(a, job, next, own);
+			if (own)
+				decode_put_own<UNIT::DIM>(a, job, next, decode_k(a),
+							  decode_own_at(a)->k);
+		} else {
+			gpu_async_commit();
+		}
+		UNIT::weights(*unit, a, job, s, sh);
+		gpu_async_wait(1);
+		gpu_barrier(); /* weights and values are there */
+		UNIT::values(*unit, a, job, s, sh);
+		if (gpu_tid() < DECODE_QUERIES)
+			decode_advance(a, sh, s);
+		gpu_barrier(); /* m and l are there, values have been read */
+		if (more) {
+			decode_fetch_v<UNIT::DIM>(a, job, next, own);
+			if (own)
+				decode_put_own<UNIT::DIM>(a, job, next, decode_v(a),
+							  decode_own_at(a)->v);
+		}
+		if (!s.ends || job.chunk_only)
+			continue;
+		if (gpu_tid() < DECODE_QUERIES)
+			decode_total(sh, first);
+		gpu_barrier();
+		UNIT::join(*unit, a, job, sh, first);
+		first = false;
+	}
+}
+
+/* A padding row: zeros in the job's heads. */
+GPU_FN void decode_zero(const struct gpu_attention_args &a, const struct decode_job &job)
+{
+	uint32_t dim = a.op.kv.head_dim;
+
+	for (uint32_t i = gpu_tid(); i < job.n_q * dim; i += DECODE_THREADS)
+		gpu_store(attn_out(a, job.row), a.op.out.dtype, (uint64_t)job.head0 * dim + i,
+			  0.0f);
+}
+
+/* The job of this block of threads, but for the keys. */
+GPU_FN void decode_place(const struct gpu_attention_args &a, struct decode_job *job)
+{
+	uint32_t group = a.op.n_heads / a.op.kv.n_kv_heads, rest;
+
+	job->row = gpu_bx();
+	job->kv_head = gpu_by() / a.groups;
+	rest = gpu_by() % a.groups * a.heads;
+	job->head0 = job->kv_head * group + rest;
+	job->n_q = group - rest < a.heads ? group - rest : a.heads;
+	job->chunk_only = a.n_chunks != 0;
+}
+
+/* Which keys; false: none for this block of threads. The row is no padding. */
+GPU_FN bool decode_keys(const struct gpu_attention_args &a, struct decode_job *job)
+{
+	uint32_t begin, end;
+
+	job->first = attn_first(a.op, job->position);
+	job->last = job->position;
+	if (!a.n_chunks)
+		return true;
+	if (gpu_bz() < job->first / a.op.chunk || gpu_bz() > job->last / a.op.chunk)
+		return false;
+	begin = gpu_bz() * a.op.chunk;
+	end = begin + a.op.chunk - 1;
+	job->first = job->first > begin ? job->first : begin;
+	job->last = job->last < end ? job->last : end;
+	return true;
+}
+
+GPU_FN struct decode_span decode_first(const struct gpu_attention_args &a,
+				       const struct decode_job &job)
+{
+	return decode_span_at(a, job, job.first / AIOS_ATTN_BLOCK * AIOS_ATTN_BLOCK);
+}
+
+/* Where the first span's keys lie, and its keys and values on their way. */
+template <int D>
+GPU_FN void decode_start(const struct gpu_attention_args &a, const struct decode_job &job,
+			 const struct decode_span &s, bool own)
+{
+	struct decode_rows rows;
+
+	decode_find(a, job, s, &rows);
+	decode_keep(a, s, rows);
+	gpu_barrier();
+	decode_fetch_k<D>(a, job, s, own);
+	decode_fetch_v<D>(a, job, s, own);
+}
+
+/* The result: a state in the scratch, or the outputs. */
+template <class UNIT>
+GPU_FN void decode_end(const struct gpu_attention_args &a, const struct decode_job &job,
+		       const UNIT &unit)
+{
+	struct gpu_decode_shared *sh = (struct gpu_decode_shared *)gpu_shared();
+
+	if (!job.chunk_only) {
+		UNIT::store(unit, a, job, sh);
+		return;
+	}
+	if (gpu_tid() < job.n_q) {
+		float *part = attn_part(a, job.row, job.head0 + gpu_tid(), gpu_bz());
+
+		part[0] = sh->m[gpu_tid()];
+		part[1] = sh->l[gpu_tid()];
+	}
+	UNIT::leave(unit, a, job);
+}
+
+/* Grid: rows; KV heads by groups of their heads; chunks, or 1. */
+template <class UNIT> GPU_FN void decode_block(const struct gpu_attention_args &a)
+{
+	struct decode_job job;
+	struct decode_span s;
+	int32_t position;
+	UNIT unit;
+
+	gpu_grid_go();
+	decode_place(a, &job);
+	gpu_grid_wait();
+	position = keys_position(a.op.batch, job.row);
+	if (position == -1) {
+		if (!job.chunk_only)
+			decode_zero(a, job);
+		return;
+	}
+	job.seq = keys_sequence(a.op.batch, job.row);
+	job.position = (uint32_t)position;
+	if (!decode_keys(a, &job))
+		return;
+	s = decode_first(a, job);
+	decode_load_q<UNIT>(a, job);
+	decode_start<UNIT::DIM>(a, job, s, false);
+	UNIT::begin(unit, a);
+	decode_walk<UNIT>(a, job, s, false, &unit);
+	decode_end<UNIT>(a, job, unit);
+}
+
+/* --- with the rotation, of one row a sequence -------------------------------------- */
+
+/* A rotated, rounded element: to shared memory, and where rope_kv would leave it. */
+template <class UNIT>
+GPU_FN void decode_put(const struct gpu_rope_attention_args &a, const struct decode_job &job,
+		       uint32_t task, uint32_t d, uint16_t h, bool writes, uint64_t key)
+{
+	const struct gpu_attention_args &at = a.attention;
+	bool first = gpu_by() % at.groups == 0; /* of those that have the same own key */
+
+	if (task < job.n_q) {
+		UNIT::put_q1(at, task, d, h);
+		if (writes)
+			((uint16_t *)gpu_row(
+				&at.op.q,
+				job.row))[(uint64_t)(job.head0 + task) * at.op.kv.head_dim + d] = h;
+	} else if (task == job.n_q) {
+		decode_own_at(at)->k[d] = h;
+		if (writes && first)
+			((uint16_t *)gpu_ptr(at.op.kv.k))[key + d] = h;
+	} else {
+		decode_own_at(at)->v[d] = h;
+		if (writes && first)
+			((uint16_t *)gpu_ptr(at.op.kv.v))[key + d] = h;
+	}
+}
+
+/*
+ * Rotate the job's queries and its own key and value, 32 threads a head. They stay in shared
+ * memory; who has the row's own key also writes them to memory.
+ */
+template <class UNIT>
+GPU_FN void decode_rotate(const struct gpu_rope_attention_args &a, const struct decode_job &job,
+			  bool writes)
+{
+	const struct gpu_attention_args &at = a.attention;
+	const uint32_t dim = UNIT::DIM, lane = gpu_tid() % 32;
+	uint64_t key = keys_index(at.op.batch, at.op.kv, job.seq, job.kv_head, job.position);
+
+	for (uint32_t first = 0; first < job.n_q + 2; first += DECODE_THREADS / 32) {
+		uint32_t t = first + gpu_tid() / 32, head = job.head0 + t;
+		enum rope_kind kind = ROPE_Q;
+		float x[UNIT::DIM / 32];
+
+		if (t >= job.n_q) {
+			kind = t == job.n_q ? ROPE_K : ROPE_V;
+			head = at.op.n_heads + job.kv_head;
+			head += t == job.n_q ? 0 : at.op.kv.n_kv_heads;
+		}
+		rope_load<UNIT::DIM / 32>(a.rope, job.row, head, dim, x);
+		rope_norm<UNIT::DIM / 32>(a.rope, kind, dim, x);
+		rope_turn_whole<UNIT::DIM / 32>(a.rope, kind, job.position, x);
+		GPU_UNROLL
+		for (uint32_t i = 0; i < UNIT::DIM / 32; i++)
+			if (t < job.n_q + 2)
+				decode_put<UNIT>(a, job, t, lane + 32 * i,
+						 rope_round(x[i], at.op.kv.dtype), writes, key);
+	}
+}
+
+/* A padding row: what rope_kv and attention leave there. */
+GPU_FN void decode_zero_both(const struct gpu_attention_args &a, const struct decode_job &job)
+{
+	uint16_t *q = (uint16_t *)gpu_row(&a.op.q, job.row);
+
+	if (!job.chunk_only)
+		decode_zero(a, job);
+	for (uint32_t i = gpu_tid(); gpu_bz() == 0 && i < job.n_q * a.op.kv.head_dim;
+	     i += DECODE_THREADS)
+		q[(uint64_t)job.head0 * a.op.kv.head_dim + i] = 0;
+}
+
+/* rope_kv and attention of a step in which no sequence has two rows. Grid as above. */
+template <class UNIT> GPU_FN void decode_block_rope(const struct gpu_rope_attention_args &r)
+{
+	const struct gpu_attention_args &a = r.attention;
+	struct decode_job job;
+	struct decode_span s;
+	int32_t position;
+	UNIT unit;
+	bool own;
+
+	gpu_grid_go();
+	decode_place(a, &job);
+	gpu_grid_wait();
+	position = keys_position(a.op.batch, job.row);
+	if (position == -1) {
+		decode_zero_both(a, job);
+		return;
+	}
+	job.seq = keys_sequence(a.op.batch, job.row);
+	job.position = (uint32_t)position;
+	if (!decode_keys(a, &job))
+		return;
+	own = job.last == job.position;
+	s = decode_first(a, job);
+	decode_zero_q<UNIT>(a, job);
+	decode_start<UNIT::DIM>(a, job, s, own);
+	decode_rotate<UNIT>(r, job, own);
+	gpu_barrier();
+	if (own) {
+		decode_put_own<UNIT::DIM>(a, job, s, decode_k(a), decode_own_at(a)->k);
+		decode_put_own<UNIT::DIM>(a, job, s, decode_v(a), decode_own_at(a)->v);
+	}
+	UNIT::begin(unit, a);
+	decode_walk<UNIT>(a, job, s, own, &unit);
+	decode_end<UNIT>(a, job, unit);
+}
+
+#endif /* GPU_ATTENTION_DECODE_CUH */
