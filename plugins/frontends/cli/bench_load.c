@@ -106,6 +106,7 @@ static int on_end(const struct aios_event *e, struct flight *f, uint64_t now,
 	f->prompt_tokens += e->usage.prompt_tokens;
 	f->output_tokens += e->usage.completion_tokens;
 	f->cached_tokens += e->usage.cached_tokens;
+	f->preemptions += e->usage.preemptions;
 	if (e->reason == AIOS_END_LENGTH)
 		return 0;
 	if (e->reason == AIOS_END_ERROR) {

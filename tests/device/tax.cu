@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * tax.cu - the other half of the exactness tax: how fast a matmul is when nobody asks
+ * for its bits. Times every algorithm that cuBLASLt's heuristic offers (split sums and
+ * all) and prints the best. Not part of AIOS: scripts/exactness-tax builds and runs it
+ * where there is a GPU, nvcc and libcublasLt, which is opened at run time.
+ *
+ *	nvcc -O2 -arch=native tests/device/tax.cu -ldl -o tax
+ *	echo '1 6144 4096 bf16 0' | ./tax
+ *
+ * A line on standard input is M N K TYPE RESIDUAL: out[M][N] (TYPE bf16 or f32) =
+ * x[M][K] w[N][K]^T, bf16, summed in fp32, plus an addend of TYPE f32 when RESIDUAL is
+ * 1. A line on standard output: the same and "us=... algo=... splitk=... of=...".
+ * As `aios bench` measures: weights take turns so that no cache holds them, launches
+ * come from a captured graph, the median of seven samples.
+ */
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <vector>
+
+#include <cublasLt.h>
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+#define ROTATE (256ull << 20)
+#define WORKSPACE (64ull << 20)
+#define ALGOS 64
+#define SAMPLES 7
+#define SAMPLE_US 10000.0
+
+#define LT(X)                                                                                      \
+	X(cublasLtCreate)                                                                          \
+	X(cublasLtMatmul)                                                                          \
+	X(cublasLtMatmulDescCreate)                                                                \
+	X(cublasLtMatmulDescSetAttribute)                                                          \
+	X(cublasLtMatmulDescDestroy)                                                               \
+	X(cublasLtMatrixLayoutCreate)                                                              \
+	X(cublasLtMatrixLayoutDestroy)                                                             \
+	X(cublasLtMatmulPreferenceCreate)                                                          \
+	X(cublasLtMatmulPreferenceSetAttribute)                                                    \
+	X(cublasLtMatmulPreferenceDestroy)                                                         \
+	X(cublasLtMatmulAlgoGetHeuristic)                                                          \
+	X(cublasLtMatmulAlgoConfigGetAttribute)
+
+static struct {
+#define FIELD(name) decltype(&::name) name;
+	LT(FIELD)
+#undef FIELD
+} lt;
+
+static void die(const char *what, int code)
+{
+	fprintf(stderr, "tax: %s (%d)\n", what, code);
+	exit(1);
+}
+
+#define CUDA(call)                                                                                 \
+	do {                                                                                       \
+		cudaError_t error_ = (call);                                                       \
+		if (error_ != cudaSuccess)                                                         \
+			die(cudaGetErrorString(error_), __LINE__);                                 \
+	} while (0)
+
+#define BLAS(call)                                                                                 \
+	do {                                                                                       \
+		int error_ = (int)(call);                                                          \
+		if (error_)                                                                        \
+			die(#call, error_);                                                        \
+	} while (0)
+
+static void open_library()
+{
+	static const char *const names[] = { "libcublasLt.so.13", "libcublasLt.so.12",
+					     "libcublasLt.so" };
+	void *lib = nullptr;
+
+	for (const char *name : names)
+		if (!lib)
+			lib = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	if (!lib)
+		die(dlerror(), 0);
+#define LOAD(name)                                                                                 \
+	lt.name = (decltype(lt.name))dlsym(lib, #name);                                            \
+	if (!lt.name)                                                                              \
+		die("libcublasLt lacks " #name, 0);
+	LT(LOAD)
+#undef LOAD
+}
+
+/* Random bits with small exponents: finite, and no two rows alike. */
+__global__ void fill(__nv_bfloat16 *out, size_t n, uint32_t seed)
+{
+	size_t i = blockIdx.x * (size_t)blockDim.x + threadIdx.x;
+	uint32_t x = (uint32_t)i * 2654435761u ^ seed;
+
+	if (i >= n)
+		return;
+	x ^= x >> 16;
+	x *= 0x85ebca6bu;
+	x ^= x >> 13;
+	out[i] = __float2bfloat16(((int)(x & 0xffff) - 32768) * (0.04f / 65536));
+}
+
+struct problem {
+	int m, n, k;
+	bool f32, residual;
+};
+
+struct bench {
+	problem p;
+	int copies;
+	__nv_bfloat16 *x, *w;
+	void *out, *add, *workspace;
+	cublasLtMatmulDesc_t desc;
+	cublasLtMatrixLayout_t lw, lx, lo;
+	cudaStream_t stream;
+	cublasLtHandle_t handle;
+};
+
+static int launch(bench &b, const cublasLtMatmulAlgo_t &algo, int copy)
+{
+	float one = 1, zero = 0;
+	const __nv_bfloat16 *w = b.w + (size_t)copy * b.p.n * b.p.k;
+
+	return (int)lt.cublasLtMatmul(b.handle, b.desc, &one, w, b.lw, b.x, b.lx,
+				      b.p.residual ? &one : &zero, b.p.residual ? b.add : b.out,
+				      b.lo, b.out, b.lo, &algo, b.workspace, WORKSPACE, b.stream);
+}
+
+/* Median time of a launch in us; negative: the algorithm does not run. */
+static double time_algo(bench &b, const cublasLtMatmulAlgo_t &algo, int samples, double sample_us)
+{
+	cudaGraph_t graph;
+	cudaGraphExec_t exec;
+	cudaEvent_t from, to;
+	std::vector<double> us;
+	int launches = b.copies, repeats = 1;
+	float ms;
+
+	if (launch(b, algo, 0) || cudaStreamSynchronize(b.stream) != cudaSuccess) {
+		cudaGetLastError();
+		return -1;
+	}
+	while (launches < 32)
+		launches += b.copies;
+	CUDA(cudaStreamBeginCapture(b.stream, cudaStreamCaptureModeThreadLocal));
+	for (int i = 0; i < launches; i++)
+		launch(b, algo, i % b.copies);
+	CUDA(cudaStreamEndCapture(b.stream, &graph));
+	CUDA(cudaGraphInstantiate(&exec, graph, 0));
+	CUDA(cudaEventCreate(&from));
+	CUDA(cudaEventCreate(&to));
+	for (int i = 0; i < samples + 2; i++) {
+		CUDA(cudaEventRecord(from, b.stream));
+		for (int r = 0; r < repeats; r++)
+			CUDA(cudaGraphLaunch(exec, b.stream));
+		CUDA(cudaEventRecord(to, b.stream));
+		CUDA(cudaEventSynchronize(to));
+		CUDA(cudaEventElapsedTime(&ms, from, to));
+		if (i >= 2)
+			us.push_back(ms * 1e3 / launches / repeats);
+		else if (ms * 1e3 * 2 < sample_us)
+			repeats = (int)(sample_us / (ms * 1e3 / repeats)) + 1;
+	}
+	cudaEventDestroy(from);
+	cudaEventDestroy(to);
+	cudaGraphExecDestroy(exec);
+	cudaGraphDestroy(graph);
+	std::sort(us.begin(), us.end());
+	return us[us.size() / 2];
+}
+
+static int attribute(const cublasLtMatmulAlgo_t &algo, cublasLtMatmulAlgoConfigAttributes_t which)
+{
+	int value = 0;
+
+	lt.cublasLtMatmulAlgoConfigGetAttribute(&algo, which, &value, sizeof(value), nullptr);
+	return value;
+}
+
+static void prepare(bench &b)
+{
+	const problem &p = b.p;
+	size_t x = (size_t)p.m * p.k, w = (size_t)p.n * p.k, o = (size_t)p.m * p.n;
+	cudaDataType_t type = p.f32 ? CUDA_R_32F : CUDA_R_16BF;
+	cublasOperation_t transposed = CUBLAS_OP_T;
+
+	b.copies = (int)(ROTATE / (w * 2)) + 1;
+	CUDA(cudaMalloc(&b.x, x * 2));
+	CUDA(cudaMalloc(&b.w, w * 2 * b.copies));
+	CUDA(cudaMalloc(&b.out, o * 4));
+	CUDA(cudaMalloc(&b.add, o * 4));
+	CUDA(cudaMemset(b.add, 0, o * 4));
+	fill<<<(unsigned)((x + 255) / 256), 256>>>(b.x, x, 1);
+	fill<<<(unsigned)((w * b.copies + 255) / 256), 256>>>(b.w, w * b.copies, 77);
+	BLAS(lt.cublasLtMatmulDescCreate(&b.desc, CUBLAS_COMPUTE_32F, CUDA_R_32F));
+	BLAS(lt.cublasLtMatmulDescSetAttribute(b.desc, CUBLASLT_MATMUL_DESC_TRANSA, &transposed,
+					       sizeof(transposed)));
+	BLAS(lt.cublasLtMatrixLayoutCreate(&b.lw, CUDA_R_16BF, p.k, p.n, p.k));
+	BLAS(lt.cublasLtMatrixLayoutCreate(&b.lx, CUDA_R_16BF, p.k, p.m, p.k));
+	BLAS(lt.cublasLtMatrixLayoutCreate(&b.lo, type, p.n, p.m, p.n));
+	CUDA(cudaDeviceSynchronize());
+}
+
+static void release(bench &b)
+{
+	cudaFree(b.x);
+	cudaFree(b.w);
+	cudaFree(b.out);
+	cudaFree(b.add);
+	lt.cublasLtMatmulDescDestroy(b.desc);
+	lt.cublasLtMatrixLayoutDestroy(b.lw);
+	lt.cublasLtMatrixLayoutDestroy(b.lx);
+	lt.cublasLtMatrixLayoutDestroy(b.lo);
+}
+
+static void measure(bench &b)
+{
+	cublasLtMatmulHeuristicResult_t found[ALGOS];
+	cublasLtMatmulPreference_t preference;
+	size_t workspace = WORKSPACE;
+	double best = 1e30, us;
+	int n = 0, at = -1;
+
+	prepare(b);
+	BLAS(lt.cublasLtMatmulPreferenceCreate(&preference));
+	BLAS(lt.cublasLtMatmulPreferenceSetAttribute(preference,
+						     CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+						     &workspace, sizeof(workspace)));
+	BLAS(lt.cublasLtMatmulAlgoGetHeuristic(b.handle, b.desc, b.lw, b.lx, b.lo, b.lo,
+					       preference, ALGOS, found, &n));
+	for (int i = 0; i < n; i++) {
+		us = time_algo(b, found[i].algo, 1, 1000);
+		if (us > 0 && us < best) {
+			best = us;
+			at = i;
+		}
+	}
+	if (at < 0)
+		die("no algorithm runs", n);
+	us = time_algo(b, found[at].algo, SAMPLES, SAMPLE_US);
+	printf("%d %d %d %s %d us=%.3f algo=%d splitk=%d of=%d\n", b.p.m, b.p.n, b.p.k,
+	       b.p.f32 ? "f32" : "bf16", b.p.residual, us,
+	       attribute(found[at].algo, CUBLASLT_ALGO_CONFIG_ID),
+	       attribute(found[at].algo, CUBLASLT_ALGO_CONFIG_SPLITK_NUM), n);
+	fflush(stdout);
+	lt.cublasLtMatmulPreferenceDestroy(preference);
+	release(b);
+}
+
+int main()
+{
+	char line[256], type[16];
+	bench b = {};
+	int residual;
+
+	open_library();
+	BLAS(lt.cublasLtCreate(&b.handle));
+	CUDA(cudaStreamCreate(&b.stream));
+	CUDA(cudaMalloc(&b.workspace, WORKSPACE));
+	while (fgets(line, sizeof(line), stdin)) {
+		if (sscanf(line, "%d %d %d %15s %d", &b.p.m, &b.p.n, &b.p.k, type, &residual) != 5)
+			die("expected lines of M N K TYPE RESIDUAL", 0);
+		b.p.f32 = strcmp(type, "f32") == 0;
+		b.p.residual = residual != 0;
+		measure(b);
+	}
+	return 0;
+}
