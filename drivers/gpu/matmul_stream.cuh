@@ -294,31 +294,27 @@ GPU_FN void stream_block(const struct stream_step<MT, HALF, P> &s, uint32_t b,
 /* Segments: blocks left in the current one, those before, and what waits in the tree. */
 template <bool SEG, int MT, int P> struct stream_tree {
 	uint32_t left, done;
-	float part[SEG ? P : 1][SEG ? MT : 1][4][4];
+	float part[SEG ? P * MT * 4 : 1][4];
 };
 
 template <bool SEG, int MT, int P, typename T>
 GPU_FN void stream_join(const struct gpu_stream_args &a, struct stream_tree<SEG, MT, P> *tree,
 			T acc[P][MT][4])
 {
-	if (!SEG || --tree->left)
-		return;
-	GPU_UNROLL
-	for (int p = 0; p < P; p++) {
+	if constexpr (SEG) {
+		if (--tree->left)
+			return;
 		GPU_UNROLL
-		for (int i = 0; i < MT; i++) {
-			GPU_UNROLL
-			for (int e = 0; e < 4; e++) {
-				acc[p][i][e] =
-					(T)matmul_join(tree->part[SEG ? p : 0][SEG ? i : 0][e],
-						       tree->done, (float)acc[p][i][e]);
-				if (tree->done + 1 < a.op.segments)
-					acc[p][i][e] = 0;
-			}
+		for (int i = 0; i < P * MT * 4; i++) {
+			T *v = &acc[i / (4 * MT)][i / 4 % MT][i % 4];
+
+			*v = matmul_join(tree->part[i], tree->done, *v);
+			if (tree->done + 1 < a.op.segments)
+				*v = 0;
 		}
+		tree->left = a.blocks16;
+		tree->done++;
 	}
-	tree->left = a.blocks16;
-	tree->done++;
 }
 
 /* Set the walk to the beginning of a slice whose stage is filled. */
@@ -438,16 +434,16 @@ GPU_FN void stream_prepare(const struct gpu_stream_args &a, const struct stream_
 			if (op.bias)
 				x->bias[p][e] = gpu_load(gpu_ptr(op.bias), op.bias_dtype, w);
 		}
-		if (MT > 1)
-			continue;
-		GPU_UNROLL
-		for (uint32_t e = 0; e < 4; e++) {
-			uint32_t n = stream_output(a, item, p) + e % 2;
-			uint32_t t = stream_row<KIND, HALF>(j, 0, e);
+		if constexpr (MT == 1) {
+			GPU_UNROLL
+			for (uint32_t e = 0; e < 4; e++) {
+				uint32_t n = stream_output(a, item, p) + e % 2;
+				uint32_t t = stream_row<KIND, HALF>(j, 0, e);
 
-			if (op.residual.data && t != UINT32_MAX && n < op.out.cols)
-				x->residual[MT == 1 ? p : 0][e] =
-					((const float *)gpu_row(&op.residual, t))[n];
+				if (op.residual.data && t != UINT32_MAX && n < op.out.cols)
+					x->residual[p][e] =
+						((const float *)gpu_row(&op.residual, t))[n];
+			}
 		}
 	}
 }
