@@ -85,7 +85,7 @@ const struct aios_option config_core_options[] = {
 		    "hook wants to see every launch. Results do not depend on it."),
 	ROW("engine", "scheduler", STRING, "fcfs", 0, 0, NULL, "scheduler", 0, "NAME", "Engine", ENGINE,
 	    "Scheduler plugin: who computes next, who has to wait. Results do not depend on it."),
-	ROW("engine", "cache", STRING, "off", 0, 0, NULL, "cache", 0, "NAME", "Engine", ENGINE,
+	ROW("engine", "cache", STRING, "radix", 0, 0, NULL, "cache", 0, "NAME", "Engine", ENGINE,
 	    "Prefix cache plugin, which keeps KV of prompts for others that begin alike; off: none. "
 	    "Results do not depend on it."),
 	ROW("engine", "max_queue", INT, "16384", 1, 1048576, NULL, "max-queue", 0, "N", "Engine", ENGINE,

@@ -47,16 +47,15 @@ void prefix_close(struct prefix *p)
 	memset(p, 0, sizeof(*p));
 }
 
-int prefix_space(struct prefix *p, const char *model, const char *numerics, uint32_t tenant,
-		 const char *salt, uint32_t *space, struct aios_status *st)
+int prefix_space(struct prefix *p, const char *model, const char *numerics, struct request *r,
+		 struct aios_status *st)
 {
 	size_t n_model = strlen(model) + 1, n_id = strlen(numerics) + 1;
-	size_t n_salt = salt ? strlen(salt) + 1 : 0;
-	size_t len = n_model + n_id + sizeof(tenant) + n_salt;
+	size_t n_salt = r->salt ? strlen(r->salt) + 1 : 0;
+	size_t len = n_model + n_id + sizeof(r->tenant) + n_salt;
 	char *name;
 	int rc;
 
-	*space = 0;
 	if (!p->cache)
 		return 0;
 	name = malloc(len);
@@ -64,12 +63,20 @@ int prefix_space(struct prefix *p, const char *model, const char *numerics, uint
 		return aios_fail(st, -ENOMEM, "no memory for the name of a cache space");
 	memcpy(name, model, n_model);
 	memcpy(name + n_model, numerics, n_id);
-	memcpy(name + n_model + n_id, &tenant, sizeof(tenant));
-	if (salt)
-		memcpy(name + len - n_salt, salt, n_salt);
-	rc = p->ops->space(p->cache, name, len, tenant, space, st);
+	memcpy(name + n_model + n_id, &r->tenant, sizeof(r->tenant));
+	if (r->salt)
+		memcpy(name + len - n_salt, r->salt, n_salt);
+	rc = p->ops->space(p->cache, name, len, r->tenant, &r->space, st);
+	r->has_space = rc == 0;
 	free(name);
 	return rc;
+}
+
+void prefix_space_put(struct prefix *p, struct request *r)
+{
+	if (r->has_space)
+		p->ops->space_put(p->cache, r->space);
+	r->has_space = false;
 }
 
 static bool usable(const struct prefix *p, const struct request *r)
@@ -87,9 +94,33 @@ static void no_hit(struct aios_cache_hit *hit)
 
 void prefix_peek(const struct prefix *p, const struct request *r, struct aios_cache_hit *hit)
 {
+	struct aios_cache_hit whole;
+
 	no_hit(hit);
-	if (usable(p, r))
-		p->ops->peek(p->cache, r->space, r->tokens, r->n_tokens - 1, hit);
+	if (!usable(p, r))
+		return;
+	p->ops->peek(p->cache, r->space, r->tokens, r->n_tokens - 1, hit);
+	if (hit->partial_tokens == 0)
+		return;
+	p->ops->peek(p->cache, r->space, r->tokens, hit->pages * p->page_size, &whole);
+	hit->fresh = whole.fresh;
+}
+
+/* Pin the first `tokens` tokens of r's pages, in place of what it pinned before. */
+static void insert(struct prefix *p, struct request *r, uint32_t tokens)
+{
+	uint32_t n = (tokens + p->page_size - 1) / p->page_size;
+
+	memset(p->taken, 0, n);
+	if (p->ops->insert(p->cache, r->space, r->tokens, tokens, r->pages, p->taken, &r->pin,
+			   NULL) < 0)
+		return; /* no memory: it is not cached, nothing else is lost */
+	for (uint32_t i = 0; i < n; i++) {
+		if (!p->taken[i])
+			continue;
+		mm_pages_get(p->pages, r->pages[i]);
+		r->shared = true;
+	}
 }
 
 int prefix_match(struct prefix *p, struct request *r, struct aios_cache_hit *hit)
@@ -108,25 +139,18 @@ int prefix_match(struct prefix *p, struct request *r, struct aios_cache_hit *hit
 	r->computed = hit->pages * p->page_size;
 	r->shared = hit->pages > 0;
 	r->pin = hit->pin;
+	/* The pin holds the partial page too, and a small pool may need just that one. */
+	if (hit->partial_tokens > 0 && hit->pages > 0)
+		insert(p, r, r->computed);
+	else if (hit->partial_tokens > 0)
+		prefix_unpin(p, r);
 	return 0;
 }
 
 void prefix_insert(struct prefix *p, struct request *r, uint32_t tokens)
 {
-	uint32_t n = (tokens + p->page_size - 1) / p->page_size;
-
-	if (!p->cache || r->no_cache || tokens == 0 || r->n_gone > 0)
-		return;
-	memset(p->taken, 0, n);
-	if (p->ops->insert(p->cache, r->space, r->tokens, tokens, r->pages, p->taken, &r->pin,
-			   NULL) < 0)
-		return; /* no memory: it is not cached, nothing else is lost */
-	for (uint32_t i = 0; i < n; i++) {
-		if (!p->taken[i])
-			continue;
-		mm_pages_get(p->pages, r->pages[i]);
-		r->shared = true;
-	}
+	if (p->cache && !r->no_cache && tokens > 0 && r->n_gone == 0)
+		insert(p, r, tokens);
 }
 
 void prefix_unpin(struct prefix *p, struct request *r)

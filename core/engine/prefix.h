@@ -29,16 +29,20 @@ int prefix_open(struct prefix *p, struct aios *aios, const char *name, struct mm
 		uint32_t page_size, uint32_t max_tenants, struct aios_status *st);
 void prefix_close(struct prefix *p); /* gives all its pages back; takes a zeroed struct */
 
-/* The space of a model's numerics id, a tenant and a salt (NULL: none). */
-int prefix_space(struct prefix *p, const char *model, const char *numerics, uint32_t tenant,
-		 const char *salt, uint32_t *space, struct aios_status *st);
+/* Give a request the space of the model, its numerics id, the request's tenant and salt. */
+int prefix_space(struct prefix *p, const char *model, const char *numerics, struct request *r,
+		 struct aios_status *st);
+void prefix_space_put(struct prefix *p, struct request *r); /* fine when it has none */
 
-/* What match would find for a request: all of its tokens but the last. */
+/*
+ * What match would find for a request: all of its tokens but the last. hit->fresh counts whole
+ * pages only, for a partial one is copied and not held.
+ */
 void prefix_peek(const struct prefix *p, const struct request *r, struct aios_cache_hit *hit);
 
 /*
- * Share what is there: whole pages into r->pages with a reference each, r->pin.
- * hit->partial_page is the caller's to copy while the pin holds. 0 or -ENOMEM.
+ * Share what is there: whole pages into r->pages with a reference each, r->pin for those.
+ * hit->partial_page is the caller's to copy now: nothing holds it. 0 or -ENOMEM.
  */
 int prefix_match(struct prefix *p, struct request *r, struct aios_cache_hit *hit);
 

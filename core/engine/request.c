@@ -240,6 +240,11 @@ void request_part(struct request *r)
 			r->followers[i]->leader = NULL;
 	}
 	r->n_followers = 0;
+	request_leave(r);
+}
+
+void request_leave(struct request *r)
+{
 	if (!r->leader)
 		return;
 	for (uint32_t i = 0; i < r->leader->n_followers; i++) {

@@ -34,7 +34,8 @@ struct request {
 	uint32_t tenant;
 	int32_t priority;
 	uint64_t deadline_ns;
-	uint32_t space;   /* of the prefix cache */
+	uint32_t space; /* of the prefix cache, when it has one */
+	bool has_space;
 	char *salt;       /* owned; NULL: none */
 	bool no_cache;    /* uses no cached KV and leaves none */
 	uint64_t arrival; /* order in which the scheduler heard of it */
@@ -120,6 +121,9 @@ bool request_has_penalties(const struct request *r);
 
 /* Append an output token: to the tokens and, when needed, the counts. 0 or -ENOMEM. */
 int request_append(struct request *r, int32_t id);
+
+/* A follower forgets its leader, and is forgotten by it. */
+void request_leave(struct request *r);
 
 /* Forget leader and followers, so that neither side keeps a pointer. */
 void request_part(struct request *r);

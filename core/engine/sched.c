@@ -227,7 +227,8 @@ static int match_prefix(struct aios_engine *e, struct request *r)
 		return rc;
 	if (hit.partial_tokens == 0 || blocks_take(e, 1, &page) < 0)
 		return 0;
-	if (blocks_copy(e, hit.partial_page, page) < 0) {
+	/* The cache may have given up the very page, which then is its own copy. */
+	if (page != hit.partial_page && blocks_copy(e, hit.partial_page, page) < 0) {
 		mm_pages_put(&e->kv.pages, page);
 		return 0;
 	}
@@ -271,7 +272,7 @@ static int admit_fresh(struct aios_engine *e, struct request *r)
 		atomic_fetch_sub(&e->queued, 1);
 		histogram_add(&e->stats.queue_ns, r->usage.started - r->usage.submitted);
 	}
-	request_part(r);
+	request_leave(r);
 	return 0;
 }
 

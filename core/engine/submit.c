@@ -212,22 +212,23 @@ static void known(struct aios_engine *e, struct request *r)
 
 int engine_arrive(struct aios_engine *e, struct request *chain, struct aios_status *st)
 {
-	struct request *r = chain, *next;
-	uint32_t space;
-	int rc = prefix_space(&e->prefix, e->plan.model, e->plan.numerics_id, r->tenant, r->salt,
-			      &space, st);
+	struct request *r, *next;
+	int rc = 0;
 
-	r->space = space;
+	for (r = chain; r && rc == 0; r = r->next)
+		rc = prefix_space(&e->prefix, e->plan.model, e->plan.numerics_id, r, st);
 	if (rc == 0)
-		rc = sched_arrive(e, r, st);
-	if (rc < 0)
+		rc = sched_arrive(e, chain, st);
+	if (rc < 0) {
+		for (r = chain; r; r = r->next)
+			prefix_space_put(&e->prefix, r);
 		return rc;
-	next = r->next;
-	r->next = NULL;
-	known(e, r);
+	}
+	next = chain->next;
+	chain->next = NULL;
+	known(e, chain);
 	while ((r = next) != NULL) {
 		next = r->next;
-		r->space = space;
 		r->next = e->held;
 		e->held = r;
 		known(e, r);
@@ -247,22 +248,16 @@ static int submit_chain(struct aios_engine *e, struct request *chain, struct aio
 	return 0;
 }
 
-int aios_submit(struct aios_engine *e, const struct aios_request *req, uint64_t *id,
-		struct aios_status *st)
+static int submit(struct aios_engine *e, const struct aios_request *req, uint32_t n, uint64_t *id,
+		  struct aios_status *st)
 {
 	struct request *chain = NULL;
-	struct aios_status own;
-	uint32_t n;
-	int rc;
+	int rc = engine_check(e, st);
 
-	st = st ? st : &own;
-	rc = engine_check(e, st);
 	if (rc == 0)
 		rc = submit_check(e, req, st);
-	if (rc < 0)
-		return rc;
-	n = req->n ? req->n : 1;
-	rc = create_chain(e, req, &chain, st);
+	if (rc == 0)
+		rc = create_chain(e, req, &chain, st);
 	if (rc < 0)
 		return rc;
 	rc = submit_count(e, n, st);
@@ -277,8 +272,19 @@ int aios_submit(struct aios_engine *e, const struct aios_request *req, uint64_t 
 	atomic_fetch_sub(&e->queued, n);
 
 destroy:
-	atomic_fetch_add(&e->refused, n);
 	destroy_chain(chain);
+	return rc;
+}
+
+int aios_submit(struct aios_engine *e, const struct aios_request *req, uint64_t *id,
+		struct aios_status *st)
+{
+	uint32_t n = req->n ? req->n : 1;
+	struct aios_status own;
+	int rc = submit(e, req, n, id, st ? st : &own);
+
+	if (rc < 0)
+		atomic_fetch_add(&e->refused, n);
 	return rc;
 }
 

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bed.h"
+
+bool bed_full(void)
+{
+	const char *mode = getenv("AIOS_INVARIANCE");
+
+	return mode && strcmp(mode, "full") == 0;
+}
+
+const char *bed_demo(void)
+{
+	static char path[4096];
+	const char *src = getenv("AIOS_TEST_SRC");
+
+	ck_assert_msg(src != NULL, "AIOS_TEST_SRC is not set; run the tests with 'make check'");
+	snprintf(path, sizeof(path), "%s/share/demo", src);
+	return path;
+}
+
+static void set(struct bed *b, const char *text)
+{
+	struct aios_status st;
+
+	ck_assert_msg(aios_config_set_text(b->config, text, &st) == 0, "%s", st.message);
+}
+
+void bed_open(struct bed *b, const char *model, const char *const *settings)
+{
+	struct aios_status st;
+
+	memset(b, 0, sizeof(*b));
+	b->config = aios_config_create();
+	ck_assert_ptr_nonnull(b->config);
+	set(b, "aios.driver=cpu-ref");
+	set(b, "engine.kv_memory=8M");
+	set(b, "engine.context_length=512");
+	for (; settings && *settings; settings++)
+		set(b, *settings);
+	ck_assert_msg(aios_create(b->config, NULL, NULL, &b->aios, &st) == 0, "%s", st.message);
+	ck_assert_msg(aios_engine_open(b->aios, model, NULL, NULL, &b->e, &st) == 0, "%s",
+		      st.message);
+	b->row = malloc(b->e->source.info.vocab_size * sizeof(*b->row));
+	ck_assert_ptr_nonnull(b->row);
+}
+
+void bed_close(struct bed *b)
+{
+	free(b->row);
+	aios_engine_close(b->e);
+	aios_destroy(b->aios);
+	aios_config_destroy(b->config);
+}
+
+uint64_t bed_submit(struct bed *b, struct aios_request *req, struct result *out,
+		    struct aios_status *st)
+{
+	uint64_t id = 0;
+
+	memset(out, 0, (req->n ? req->n : 1) * sizeof(*out));
+	req->user = out;
+	return aios_submit(b->e, req, &id, st) == 0 ? id : 0;
+}
+
+static uint64_t digest(const void *data, size_t n)
+{
+	const unsigned char *p = data;
+	uint64_t h = 14695981039346656037ull;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ p[i]) * 1099511628211ull;
+	return h;
+}
+
+/* The members of the newest step are alive until their events are polled. */
+static void note_logits(struct bed *b)
+{
+	struct aios_engine *e = b->e;
+	uint64_t bytes = e->source.info.vocab_size * sizeof(float);
+	struct aios_status st;
+	struct aios_tensor t;
+
+	forward_logits(&e->source, &e->workspace, &t);
+	for (uint32_t i = 0; i < e->step.n; i++) {
+		const struct member *m = &e->step.members[i];
+		struct result *out = (struct result *)m->r->user + m->r->choice;
+
+		if (m->logits < 0)
+			continue;
+		ck_assert_int_eq(queue_download(&e->queue, b->row,
+						t.data + (uint64_t)m->logits * t.row_bytes, bytes,
+						&st),
+				 0);
+		ck_assert_int_eq(queue_sync(&e->queue, 60000000000ull, &st), 0);
+		out->digests[out->n_digests++] = digest(b->row, bytes);
+	}
+}
+
+void bed_events(struct bed *b)
+{
+	struct queued_event *q;
+
+	while ((q = event_pop(&b->e->events)) != NULL) {
+		const struct aios_event *ev = &q->event;
+		struct result *out = (struct result *)ev->user + ev->choice;
+
+		ck_assert_uint_eq(out->ends, 0);
+		if (ev->type == AIOS_EVENT_TOKEN) {
+			ck_assert_uint_lt(out->n, BED_MAX_TOKENS);
+			out->ids[out->n++] = ev->id;
+			continue;
+		}
+		out->ends++;
+		out->reason = ev->reason;
+		out->usage = ev->usage;
+		out->status = ev->status;
+		out->n_timeline = ev->n_timeline;
+		memcpy(out->timeline, ev->timeline, ev->n_timeline * sizeof(*ev->timeline));
+	}
+}
+
+bool bed_step(struct bed *b)
+{
+	struct aios_status st;
+	uint64_t wake = 0, steps = b->e->stats.steps;
+	int rc;
+
+	engine_take_inbox(b->e);
+	if (b->e->alive == 0) {
+		bed_events(b);
+		return false;
+	}
+	aios_status_clear(&st);
+	rc = engine_step(b->e, &wake, &st);
+	ck_assert_msg(rc != 0 || wake != 0, "%u requests wait and nothing is done", b->e->alive);
+	if (b->digests && rc == 1 && b->e->stats.steps != steps && b->e->step.n > 0)
+		note_logits(b);
+	ck_assert_msg(engine_check_invariants(b->e, &st) == 0, "step %llu: %s",
+		      (unsigned long long)b->e->stats.steps, st.message);
+	bed_events(b);
+	if (b->after_step)
+		b->after_step(b);
+	return true;
+}
+
+void bed_run(struct bed *b)
+{
+	while (bed_step(b))
+		;
+}
+
+void bed_equal(const struct result *want, const struct result *got, const char *what)
+{
+	for (uint32_t i = 0; i < want->n && i < got->n; i++) {
+		ck_assert_msg(want->ids[i] == got->ids[i], "%s: token %u is %d, not %d", what, i,
+			      got->ids[i], want->ids[i]);
+		ck_assert_msg(want->digests[i] == got->digests[i], "%s: logits of token %u differ",
+			      what, i);
+	}
+	ck_assert_msg(want->n == got->n, "%s: %u tokens, not %u", what, got->n, want->n);
+	ck_assert_uint_eq(want->n, want->n_digests);
+	ck_assert_uint_eq(got->n, got->n_digests);
+	ck_assert_msg(want->reason == got->reason, "%s: ended with %s, not %s", what,
+		      aios_end_reason_name(got->reason), aios_end_reason_name(want->reason));
+	ck_assert_uint_eq(got->ends, 1);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bed.h - an engine driven step by step, with the invariant checker after each, and
+ * what every request got: ids, and a digest of the fp32 logits row of each token.
+ */
+#ifndef TESTS_INVARIANCE_BED_H
+#define TESTS_INVARIANCE_BED_H
+
+#include "core/engine/engine.h"
+
+#define BED_MAX_TOKENS 600
+
+struct result {
+	int32_t ids[BED_MAX_TOKENS];
+	uint64_t digests[BED_MAX_TOKENS]; /* of the logits that the id was drawn from */
+	uint32_t n, n_digests, ends;
+	uint32_t reason;
+	struct aios_usage usage;
+	struct aios_status status;
+	struct aios_transition timeline[REQUEST_TIMELINE];
+	uint32_t n_timeline;
+};
+
+struct bed {
+	struct aios_config *config;
+	struct aios *aios;
+	struct aios_engine *e;
+	bool digests; /* download the logits of each step */
+	float *row;
+	void (*after_step)(struct bed *b); /* NULL: nothing */
+	void *ctx;
+};
+
+/* Is the whole grid wanted (make check-invariance)? */
+bool bed_full(void);
+
+/* Settings "section.key=value", NULL-terminated; cpu-ref and a small cache unless they say otherwise. */
+void bed_open(struct bed *b, const char *model, const char *const *settings);
+void bed_close(struct bed *b);
+
+/* "DIR/share/demo". Static. */
+const char *bed_demo(void);
+
+/*
+ * Submit; choice c arrives in out[c] (req->user is set). Returns the id, 0 when refused with the
+ * status in *st.
+ */
+uint64_t bed_submit(struct bed *b, struct aios_request *req, struct result *out,
+		    struct aios_status *st);
+
+/* One step and its events; false: nothing is alive. Fails the test when an invariant does not hold. */
+bool bed_step(struct bed *b);
+void bed_run(struct bed *b); /* until nothing is alive */
+void bed_events(struct bed *b);
+
+/* The same ids and the same bits of logits. */
+void bed_equal(const struct result *want, const struct result *got, const char *what);
+
+#endif /* TESTS_INVARIANCE_BED_H */

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_events.c - random events (submit, cancel, preempt, exhaust, fail) with the invariant
+ * checker after every step; what cannot run; threads; faults at device calls.
+ */
+#include <check.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bed.h"
+
+Suite *test_events_suite(void);
+
+/* A small generator, so that a seed is a test. */
+static uint64_t next_random(uint64_t *state)
+{
+	uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	return z ^ (z >> 31);
+}
+
+static uint32_t below(uint64_t *state, uint32_t n)
+{
+	return (uint32_t)(next_random(state) % n);
+}
+
+enum {
+	MAX_LIVE = 600
+};
+
+struct crowd {
+	struct bed bed;
+	uint64_t random;
+	struct result *results; /* [MAX_LIVE][4] */
+	uint64_t ids[MAX_LIVE];
+	uint32_t n, refused;
+};
+
+static void submit_random(struct crowd *c)
+{
+	static int32_t prompt[200];
+	struct aios_request req = AIOS_REQUEST_INIT;
+	struct aios_status st;
+	uint32_t family = below(&c->random, 4), split = below(&c->random, 120);
+
+	if (c->n == MAX_LIVE)
+		return;
+	for (uint32_t i = 0; i < 200; i++)
+		prompt[i] =
+			(int32_t)((i * 31 + family * 997 + (i > split ? split * 53 : 0)) % 4000);
+	req.ids = prompt;
+	req.n_ids = 1 + below(&c->random, below(&c->random, 4) ? 24 : bed_full() ? 150 : 60);
+	req.max_tokens = 1 + below(&c->random, bed_full() ? 24 : 12);
+	req.sampling.temperature = below(&c->random, 2) ? 1.0f : 0.0f;
+	req.sampling.seed = c->random;
+	req.n = below(&c->random, 5) ? 1 : 1 + below(&c->random, 4);
+	req.tenant = below(&c->random, 3);
+	req.priority = (int32_t)below(&c->random, 5) - 2;
+	req.no_cache = below(&c->random, 8) == 0;
+	req.cache_salt = below(&c->random, 6) ? NULL : "salt";
+	req.top_logprobs = below(&c->random, 9) ? -1 : 3;
+	c->ids[c->n] = bed_submit(&c->bed, &req, &c->results[4 * c->n], &st);
+	if (c->ids[c->n] == 0) {
+		ck_assert_msg(st.code == -AIOS_NOT_NOW || st.code == -ENOSPC || st.code == -E2BIG,
+			      "%d: %s", st.code, st.message);
+		ck_assert_uint_gt(strlen(st.message), 20);
+		c->refused++;
+		return;
+	}
+	c->n++;
+}
+
+static struct request *any_request(struct crowd *c)
+{
+	uint32_t skip = below(&c->random, 16), at = 0;
+	struct request *r = NULL, *found;
+
+	while ((found = engine_next(c->bed.e, &at)) != NULL) {
+		r = found;
+		if (skip-- == 0)
+			break;
+	}
+	return r;
+}
+
+static void random_event(struct crowd *c)
+{
+	struct request *r;
+
+	switch (below(&c->random, 8)) {
+	case 0:
+	case 1:
+	case 2:
+		submit_random(c);
+		break;
+	case 3:
+		if (c->n > 0)
+			ck_assert_int_eq(aios_cancel(c->bed.e, c->ids[below(&c->random, c->n)]), 0);
+		break;
+	case 4:
+		r = any_request(c);
+		if (r)
+			sched_preempt(c->bed.e, r,
+				      below(&c->random, 2) ? AIOS_SCHED_SWAP : AIOS_SCHED_DROP,
+				      true);
+		break;
+	default:
+		bed_step(&c->bed);
+	}
+}
+
+static void make_tenants(struct crowd *c)
+{
+	const struct aios_tenant one = { .weight = 1.0, .max_cached_pages = 20 };
+	const struct aios_tenant two = { .weight = 2.0, .max_running = 3, .max_pages = 60 };
+	struct aios_status st;
+
+	ck_assert_int_eq(aios_engine_tenant(c->bed.e, 1, &one, &st), 0);
+	ck_assert_int_eq(aios_engine_tenant(c->bed.e, 2, &two, &st), 0);
+}
+
+static void crowd_open(struct crowd *c, const char *const *settings, uint64_t seed)
+{
+	memset(c, 0, sizeof(*c));
+	c->random = seed;
+	c->results = calloc(4 * MAX_LIVE, sizeof(*c->results));
+	ck_assert_ptr_nonnull(c->results);
+	bed_open(&c->bed, bed_demo(), settings);
+	make_tenants(c);
+}
+
+/* Every answer ended once, and everything is back. */
+static void crowd_close(struct crowd *c)
+{
+	struct aios_stats stats = { .size = sizeof(stats) };
+
+	for (uint32_t i = 0; i < c->n; i++)
+		ck_assert_uint_eq(c->results[4 * i].ends, 1);
+	ck_assert_int_eq(aios_engine_stats(c->bed.e, &stats), 0);
+	ck_assert_uint_eq(stats.kv_pages_used, 0);
+	ck_assert_uint_eq(stats.swap_pages_used, 0);
+	ck_assert_uint_eq(stats.running + stats.waiting, 0);
+	ck_assert_uint_eq(stats.finished + stats.failed + stats.cancelled, stats.submitted);
+	ck_assert_uint_eq(atomic_load(&c->bed.e->queued), 0);
+	bed_close(&c->bed);
+	free(c->results);
+}
+
+static const char *const worlds[][7] = {
+	{ "engine.kv_memory=512K", "engine.page_size=8", "engine.max_queue=40" },
+	{ "engine.kv_memory=512K", "engine.cache=radix", "engine.max_queue=40" },
+	{ "engine.kv_memory=640K", "engine.cache=radix", "engine.scheduler=fair",
+	  "engine.page_size=8", "engine.max_batch_tokens=24" },
+	{ "engine.kv_memory=512K", "engine.cache=lfu", "engine.scheduler=priority",
+	  "engine.swap_memory=256K" },
+	{ "engine.kv_memory=768K", "engine.cache=radix", "engine.scheduler=deadline",
+	  "engine.swap_memory=0", "engine.page_size=32" },
+};
+
+START_TEST(test_random_events)
+{
+	uint32_t events = bed_full() ? 20000 : 160;
+	struct crowd c;
+
+	crowd_open(&c, worlds[_i], 100 + (uint64_t)_i);
+	for (uint32_t i = 0; i < events; i++) {
+		struct aios_status st;
+
+		random_event(&c);
+		ck_assert_msg(engine_check_invariants(c.bed.e, &st) == 0, "event %u: %s", i,
+			      st.message);
+		if (c.n < MAX_LIVE || c.bed.e->alive > 0)
+			continue;
+		bed_events(&c.bed);
+		c.n = 0;
+	}
+	bed_run(&c.bed);
+	crowd_close(&c);
+}
+END_TEST
+
+/* The n-th call of a slot fails: those in the step end, each once, with what failed; the rest goes on. */
+START_TEST(test_faults)
+{
+	static const struct {
+		const char *hook;
+		bool lost;
+		bool spared; /* it may hit only what can do without */
+	} faults[] = {
+		{ "aios.hook=fault:launch%97=EIO", false, false },
+		{ "aios.hook=fault:copy%23=EIO", false, false },
+		{ "aios.hook=fault:wait%7=EIO", false, false },
+		{ "aios.hook=fault:signal%11=EIO", false, false },
+		{ "aios.hook=fault:alloc%9=ENOMEM", false, true },
+		{ "aios.hook=fault:launch@900=lost", true, false },
+		{ "aios.hook=fault:copy@60=lost", true, false },
+	};
+	const char *settings[] = { faults[_i].hook, "engine.kv_memory=512K", "engine.page_size=8",
+				   "engine.cache=radix", NULL };
+	struct aios_status st;
+	struct aios_event ev;
+	struct crowd c;
+	int rc, failed = 0;
+
+	memset(&c, 0, sizeof(c));
+	c.random = 5;
+	c.results = calloc(4 * MAX_LIVE, sizeof(*c.results));
+	c.bed.config = aios_config_create();
+	aios_config_set_text(c.bed.config, "aios.driver=cpu-ref", &st);
+	aios_config_set_text(c.bed.config, "engine.context_length=512", &st);
+	for (int i = 0; settings[i]; i++)
+		ck_assert_int_eq(aios_config_set_text(c.bed.config, settings[i], &st), 0);
+	ck_assert_int_eq(aios_create(c.bed.config, NULL, NULL, &c.bed.aios, &st), 0);
+	rc = aios_engine_open(c.bed.aios, bed_demo(), NULL, NULL, &c.bed.e, &st);
+	if (rc < 0) { /* the fault came early: an error with a message, and nothing is left */
+		ck_assert_uint_gt(strlen(st.message), 5);
+		goto destroy;
+	}
+	make_tenants(&c);
+	for (int i = 0; i < 14; i++)
+		submit_random(&c);
+	while ((rc = aios_poll(c.bed.e, &ev, 0, &st)) > 0) {
+		struct result *out = (struct result *)ev.user + ev.choice;
+
+		ck_assert_uint_eq(out->ends, 0);
+		if (ev.type != AIOS_EVENT_END)
+			continue;
+		out->ends++;
+		failed += ev.reason == AIOS_END_ERROR;
+		if (ev.reason == AIOS_END_ERROR)
+			ck_assert_uint_gt(strlen(ev.status.message), 5);
+		if (!faults[_i].lost)
+			ck_assert_int_eq(engine_check_invariants(c.bed.e, &st), 0);
+	}
+	ck_assert_int_eq(rc, faults[_i].lost ? -AIOS_DEVICE_LOST : 0);
+	ck_assert(failed > 0 || faults[_i].spared);
+	for (uint32_t i = 0; i < c.n && !faults[_i].lost; i++)
+		ck_assert_uint_eq(c.results[4 * i].ends, 1);
+	aios_engine_close(c.bed.e);
+destroy:
+	aios_destroy(c.bed.aios);
+	aios_config_destroy(c.bed.config);
+	free(c.results);
+}
+END_TEST
+
+/* ---- what cannot run ends at once, each in its own way ------------------------------ */
+
+START_TEST(test_refusals)
+{
+	static const char *const settings[] = { "engine.kv_memory=64K", "engine.max_queue=3",
+						"engine.context_length=100", NULL };
+	static int32_t ids[200];
+	struct aios_request req = AIOS_REQUEST_INIT, bad;
+	static struct result out[8];
+	struct aios_status st;
+	struct bed b;
+
+	bed_open(&b, bed_demo(), settings);
+	req.ids = ids;
+	req.n_ids = 8;
+	req.max_tokens = 4;
+	bad = req;
+	bad.n_ids = 101;
+	ck_assert(!bed_submit(&b, &bad, out, &st) && st.code == -E2BIG);
+	ck_assert_ptr_nonnull(strstr(st.message, "101 tokens"));
+	bad = req;
+	bad.max_tokens = 90;
+	ck_assert_msg(!bed_submit(&b, &bad, out, &st) && st.code == -ENOSPC, "%s", st.message);
+	ck_assert_ptr_nonnull(strstr(st.message, "98 tokens of KV cache"));
+	bad = req;
+	bad.sampling.top_p = 2.0f;
+	ck_assert(!bed_submit(&b, &bad, out, &st) && st.code == -EINVAL);
+	bad = req;
+	bad.tenant = 64;
+	ck_assert(!bed_submit(&b, &bad, out, &st) && st.code == -EINVAL);
+	bad = req;
+	bad.priority = 101;
+	ck_assert(!bed_submit(&b, &bad, out, &st) && st.code == -EINVAL);
+	bad = req;
+	bad.n = 4;
+	ck_assert(!bed_submit(&b, &bad, out, &st) && st.code == -AIOS_NOT_NOW);
+	for (int i = 0; i < 3; i++)
+		ck_assert_uint_ne(bed_submit(&b, &req, &out[i], &st), 0);
+	ck_assert(!bed_submit(&b, &req, &out[3], &st) && st.code == -AIOS_NOT_NOW);
+	ck_assert_ptr_nonnull(strstr(st.message, "engine.max_queue"));
+	bed_run(&b);
+	ck_assert_uint_ne(bed_submit(&b, &req, &out[3], &st), 0);
+	bed_run(&b);
+	ck_assert_uint_eq(b.e->stats.finished, 4);
+	ck_assert_uint_eq(atomic_load(&b.e->refused), 10);
+	bed_close(&b);
+}
+END_TEST
+
+/* ---- the engine's own thread ---------------------------------------------------------- */
+
+struct served {
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	struct result results[48];
+	int ends, tokens;
+};
+
+static void take_event(void *ctx, const struct aios_event *ev)
+{
+	struct served *s = ctx;
+	struct result *out = ev->user;
+
+	pthread_mutex_lock(&s->lock);
+	if (ev->type == AIOS_EVENT_TOKEN) {
+		out->ids[out->n++] = ev->id;
+		s->tokens++;
+	} else {
+		out->ends++;
+		out->reason = ev->reason;
+		s->ends++;
+		pthread_cond_signal(&s->ended);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+struct submitter {
+	struct aios_engine *engine;
+	struct served *served;
+	int first;
+};
+
+static void *submit_some(void *arg)
+{
+	const struct submitter *s = arg;
+	static const int32_t ids[] = { 5, 6, 7, 8, 9, 10, 11 };
+	uint64_t id;
+
+	for (int i = s->first; i < s->first + 12; i++) {
+		struct aios_request req = AIOS_REQUEST_INIT;
+		struct aios_status st;
+
+		req.ids = ids;
+		req.n_ids = 1 + (size_t)i % 7;
+		req.max_tokens = i % 4 == 3 ? 400 : 6;
+		req.ignore_eos = true;
+		req.user = &s->served->results[i];
+		ck_assert_msg(aios_submit(s->engine, &req, &id, &st) == 0, "%s", st.message);
+		if (i % 4 == 3)
+			ck_assert_int_eq(aios_cancel(s->engine, id), 0);
+	}
+	return NULL;
+}
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Four threads submit and cancel at once; idle, the engine's thread costs nothing. */
+START_TEST(test_own_thread)
+{
+	static struct served s = { .lock = PTHREAD_MUTEX_INITIALIZER,
+				   .ended = PTHREAD_COND_INITIALIZER };
+	struct aios_stats stats = { .size = sizeof(stats) };
+	struct submitter submitters[4];
+	struct timespec nap = { .tv_nsec = 200000000 };
+	struct aios_status st;
+	struct aios_event ev;
+	pthread_t threads[4];
+	uint64_t before;
+	struct bed b;
+
+	bed_open(&b, bed_demo(), NULL);
+	ck_assert_int_eq(aios_engine_start(b.e, take_event, &s, &st), 0);
+	ck_assert_int_eq(aios_engine_start(b.e, take_event, &s, &st), -EBUSY);
+	ck_assert_int_eq(aios_poll(b.e, &ev, 0, &st), -EBUSY);
+	for (int i = 0; i < 4; i++) {
+		submitters[i] = (struct submitter){ b.e, &s, 12 * i };
+		pthread_create(&threads[i], NULL, submit_some, &submitters[i]);
+	}
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	pthread_mutex_lock(&s.lock);
+	while (s.ends < 48)
+		pthread_cond_wait(&s.ended, &s.lock);
+	pthread_mutex_unlock(&s.lock);
+	nanosleep(&nap, NULL); /* the last step's other work */
+	before = cpu_ns();
+	nanosleep(&nap, NULL);
+	ck_assert_msg(cpu_ns() - before < 2000000, "idle for 200 ms cost %llu us",
+		      (unsigned long long)(cpu_ns() - before) / 1000);
+	for (int i = 0; i < 48; i++) {
+		ck_assert_uint_eq(s.results[i].ends, 1);
+		ck_assert_uint_eq(s.results[i].reason,
+				  i % 4 == 3 ? AIOS_END_CANCELLED : AIOS_END_LENGTH);
+	}
+	ck_assert_int_eq(aios_engine_stats(b.e, &stats), 0);
+	ck_assert_uint_eq(stats.finished, 36);
+	ck_assert_uint_eq(stats.cancelled, 12);
+	aios_engine_stop(b.e);
+	ck_assert_int_eq(aios_poll(b.e, &ev, 0, &st), 0);
+	bed_close(&b);
+}
+END_TEST
+
+START_TEST(test_histogram)
+{
+	struct aios_histogram h = { 0 };
+
+	ck_assert(aios_histogram_quantile(&h, 0.5) == 0);
+	for (uint64_t v = 1; v <= 1000; v++)
+		histogram_add(&h, v);
+	ck_assert_uint_eq(h.count, 1000);
+	ck_assert_uint_eq(h.sum, 500500);
+	ck_assert(aios_histogram_quantile(&h, 0.5) > 480 && aios_histogram_quantile(&h, 0.5) < 520);
+	ck_assert(aios_histogram_quantile(&h, 0.99) > 900);
+	histogram_add(&h, UINT64_MAX);
+	histogram_add(&h, 0);
+	ck_assert_uint_eq(h.buckets[AIOS_HISTOGRAM_BUCKETS - 1], 1);
+	ck_assert_uint_eq(h.buckets[0], 2);
+}
+END_TEST
+
+Suite *test_events_suite(void)
+{
+	Suite *s = suite_create("events");
+	TCase *tc = tcase_create("events");
+
+	tcase_set_timeout(tc, 600);
+	tcase_add_loop_test(tc, test_random_events, 0, 5);
+	tcase_add_loop_test(tc, test_faults, 0, 7);
+	tcase_add_test(tc, test_refusals);
+	tcase_add_test(tc, test_own_thread);
+	tcase_add_test(tc, test_histogram);
+	suite_add_tcase(s, tc);
+	return s;
+}

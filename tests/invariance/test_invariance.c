@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_invariance.c - no decision of the scheduler, the pages or the caches changes a
+ * bit of an answer: the token ids and the fp32 logits of a request are those it gets
+ * alone. make check runs a part of the grid, make check-invariance all of it.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bed.h"
+
+Suite *test_invariance_suite(void);
+
+#define PROMPT_TOKENS 41u
+
+/* A prompt with a little of everything; `salt` makes another. */
+static void make_prompt(int32_t *ids, uint32_t n, uint32_t salt)
+{
+	for (uint32_t i = 0; i < n; i++)
+		ids[i] = (int32_t)((i * 37 + salt * 1009 + i * i % 11) % 4000 + 3);
+}
+
+static struct aios_request subject(const int32_t *ids, bool sampled, uint32_t tokens)
+{
+	struct aios_request req = AIOS_REQUEST_INIT;
+
+	req.ids = ids;
+	req.n_ids = PROMPT_TOKENS;
+	req.max_tokens = tokens;
+	req.ignore_eos = true;
+	req.sampling.temperature = sampled ? 0.8f : 0.0f;
+	req.sampling.seed = 7;
+	return req;
+}
+
+static uint32_t answer_tokens(void)
+{
+	return bed_full() ? 48 : 20;
+}
+
+/* What the request gets alone, computed once a process for each kind. */
+static const struct result *alone(bool sampled)
+{
+	static struct result results[2];
+	struct result *out = &results[sampled];
+	int32_t ids[PROMPT_TOKENS];
+	struct aios_request req;
+	struct aios_status st;
+	struct bed b;
+
+	if (out->ends)
+		return out;
+	make_prompt(ids, PROMPT_TOKENS, 0);
+	req = subject(ids, sampled, answer_tokens());
+	bed_open(&b, bed_demo(), NULL);
+	b.digests = true;
+	ck_assert_uint_ne(bed_submit(&b, &req, out, &st), 0);
+	bed_run(&b);
+	ck_assert_uint_eq(out->n, answer_tokens());
+	bed_close(&b);
+	return out;
+}
+
+/* The request among `n` neighbours that come before and after it and leave in between. */
+static void run_among(struct bed *b, uint32_t n, bool sampled, struct result *out)
+{
+	struct result *others = calloc(n ? n : 1, sizeof(*others));
+	int32_t ids[PROMPT_TOKENS], other[97];
+	struct aios_request req;
+	struct aios_status st;
+
+	ck_assert_ptr_nonnull(others);
+	make_prompt(ids, PROMPT_TOKENS, 0);
+	for (uint32_t i = 0; i < n; i++) {
+		struct aios_request r = AIOS_REQUEST_INIT;
+
+		if (i == n / 2) {
+			bed_step(b);
+			req = subject(ids, sampled, answer_tokens());
+			ck_assert_uint_ne(bed_submit(b, &req, out, &st), 0);
+		}
+		make_prompt(other, 97, i % 5 + 1);
+		r.ids = other;
+		r.n_ids = 1 + i * 13 % (bed_full() ? 97 : 43);
+		r.max_tokens = 1 + i * 7 % 29;
+		r.sampling.temperature = i % 2 ? 1.0f : 0.0f;
+		r.sampling.seed = i;
+		r.priority = (int32_t)(i % 7) - 3;
+		r.deadline_ns = i % 3 ? 0 : 1;
+		ck_assert_uint_ne(bed_submit(b, &r, &others[i], &st), 0);
+	}
+	if (n == 0) {
+		req = subject(ids, sampled, answer_tokens());
+		ck_assert_uint_ne(bed_submit(b, &req, out, &st), 0);
+	}
+	bed_run(b);
+	for (uint32_t i = 0; i < n; i++)
+		ck_assert_uint_eq(others[i].ends, 1);
+	free(others);
+}
+
+struct setting {
+	const char *what;
+	const char *settings[4];
+	uint32_t neighbours;
+	bool quick; /* part of make check */
+};
+
+static const struct setting settings[] = {
+	{ "one neighbour", { NULL }, 1, false },
+	{ "more neighbours than a batch", { NULL }, 19, true },
+	{ "64 neighbours", { "engine.max_batch_size=40" }, 64, false },
+	{ "256 neighbours", { "engine.max_batch_size=256", "engine.kv_memory=64M" }, 256, false },
+	{ "rows one by one", { "engine.max_batch_size=1", "engine.max_batch_tokens=1" }, 0, true },
+	{ "chunks of 7", { "engine.max_batch_size=3", "engine.max_batch_tokens=7" }, 4, true },
+	{ "chunks of 64", { "engine.max_batch_tokens=64" }, 9, false },
+	{ "chunks of 512", { "engine.max_batch_tokens=512" }, 9, false },
+	{ "pages of 8", { "engine.page_size=8" }, 6, true },
+	{ "pages of 32", { "engine.page_size=32" }, 6, true },
+	{ "pages of 1", { "engine.page_size=1" }, 3, false },
+	{ "one thread", { "aios.threads=1" }, 3, true },
+	{ "two threads", { "aios.threads=2" }, 3, false },
+	{ "no graphs", { "engine.graphs=off" }, 5, false },
+	{ "no prefix cache", { "engine.cache=off" }, 9, false },
+	{ "priority", { "engine.scheduler=priority" }, 12, true },
+	{ "fair", { "engine.scheduler=fair" }, 12, true },
+	{ "deadline", { "engine.scheduler=deadline" }, 12, true },
+	{ "a pool for two, drop", { "engine.kv_memory=512K", "engine.preempt=drop" }, 12, true },
+	{ "a pool for two, swap", { "engine.kv_memory=512K", "engine.preempt=swap" }, 12, true },
+	{ "a pool for two, fair",
+	  { "engine.kv_memory=512K", "engine.scheduler=fair", "engine.page_size=8" },
+	  12,
+	  false },
+	{ "a pool for two, priority",
+	  { "engine.kv_memory=512K", "engine.scheduler=priority" },
+	  12,
+	  false },
+};
+
+START_TEST(test_settings)
+{
+	const struct setting *set = &settings[_i / 2];
+	bool sampled = _i % 2;
+	const char *list[5] = { 0 };
+	struct result got;
+	struct bed b;
+
+	if (!bed_full() && (!set->quick || sampled != (_i / 2 % 2)))
+		return;
+	memcpy(list, set->settings, sizeof(set->settings));
+	bed_open(&b, bed_demo(), list);
+	b.digests = true;
+	run_among(&b, set->neighbours, sampled, &got);
+	bed_close(&b);
+	bed_equal(alone(sampled), &got, set->what);
+}
+END_TEST
+
+/* ---- preemption at every token ---------------------------------------------------- */
+
+struct preempting {
+	uint64_t id;
+	enum aios_sched_how how;
+	uint32_t every, seen;
+};
+
+static void preempt_often(struct bed *b)
+{
+	struct preempting *p = b->ctx;
+	struct request *r = engine_find(b->e, p->id, NULL);
+	struct aios_status st;
+
+	if (!r || !request_running(r) || r->n_tokens == p->seen)
+		return;
+	p->seen = r->n_tokens;
+	if (p->seen % p->every == 0)
+		sched_preempt(b->e, r, p->how, true);
+	ck_assert_msg(engine_check_invariants(b->e, &st) == 0, "%s", st.message);
+}
+
+START_TEST(test_preempted_at_every_token)
+{
+	static const struct {
+		const char *what;
+		enum aios_sched_how how;
+		const char *cache;
+	} cases[] = {
+		{ "swapped", AIOS_SCHED_SWAP, "engine.cache=off" },
+		{ "dropped", AIOS_SCHED_DROP, "engine.cache=off" },
+		{ "dropped, cached", AIOS_SCHED_DROP, "engine.cache=radix" },
+		{ "swapped, cached", AIOS_SCHED_SWAP, "engine.cache=radix" },
+	};
+	const char *list[] = { cases[_i].cache, "engine.page_size=8", NULL };
+	struct preempting p = { .how = cases[_i].how, .every = 1 };
+	int32_t ids[PROMPT_TOKENS];
+	struct aios_request req;
+	struct aios_status st;
+	struct result got;
+	struct bed b;
+
+	make_prompt(ids, PROMPT_TOKENS, 0);
+	for (int sampled = 0; sampled < (bed_full() ? 2 : 1); sampled++) {
+		bed_open(&b, bed_demo(), list);
+		b.digests = true;
+		b.after_step = preempt_often;
+		b.ctx = &p;
+		p.seen = 0;
+		req = subject(ids, sampled, answer_tokens());
+		p.id = bed_submit(&b, &req, &got, &st);
+		bed_run(&b);
+		bed_close(&b);
+		bed_equal(alone(sampled), &got, cases[_i].what);
+		ck_assert_uint_eq(got.usage.preemptions, answer_tokens() - 1);
+		if (cases[_i].how == AIOS_SCHED_SWAP)
+			ck_assert_uint_eq(got.usage.recomputed_tokens, 0);
+		else if (strstr(cases[_i].cache, "off"))
+			ck_assert_uint_gt(got.usage.recomputed_tokens, 0);
+		ck_assert_uint_gt(got.usage.preempted_ns, 0);
+	}
+}
+END_TEST
+
+/* ---- prefixes that are there already ------------------------------------------------- */
+
+START_TEST(test_warm_prefix)
+{
+	static const uint32_t lengths[] = { 1, 15, 16, 17, 32, 40, 41, 48 };
+	static const char *const list[] = { "engine.cache=radix", NULL };
+	uint32_t len = lengths[_i], shared = len < PROMPT_TOKENS ? len : PROMPT_TOKENS;
+	bool sampled = _i % 2;
+	int32_t ids[PROMPT_TOKENS], first[64];
+	struct aios_request req, before;
+	struct result got, warm;
+	struct aios_status st;
+	struct bed b;
+
+	make_prompt(ids, PROMPT_TOKENS, 0);
+	make_prompt(first, 64, 3);
+	memcpy(first, ids, shared * sizeof(*ids));
+	bed_open(&b, bed_demo(), list);
+	b.digests = true;
+	before = subject(first, false, 4);
+	before.n_ids = len;
+	bed_submit(&b, &before, &warm, &st);
+	bed_run(&b);
+	req = subject(ids, sampled, answer_tokens());
+	bed_submit(&b, &req, &got, &st);
+	bed_run(&b);
+	/* Its own last token is computed in any case. */
+	ck_assert_uint_ge(got.usage.cached_tokens,
+			  shared < PROMPT_TOKENS ? shared : PROMPT_TOKENS - 1);
+	bed_equal(alone(sampled), &got, "with a warm prefix");
+	/* Another salt must not find it. */
+	req.cache_salt = "other";
+	bed_submit(&b, &req, &got, &st);
+	bed_run(&b);
+	ck_assert_uint_eq(got.usage.cached_tokens, 0);
+	bed_equal(alone(sampled), &got, "with another salt");
+	bed_close(&b);
+}
+END_TEST
+
+/* ---- several answers to one prompt ------------------------------------------------------ */
+
+/* Answers of n > 1 are those of n single requests would be; the first is that of n = 1. */
+START_TEST(test_parallel_answers)
+{
+	static const char *const lists[][3] = {
+		{ "engine.cache=off" },
+		{ "engine.cache=radix" },
+		{ "engine.kv_memory=256K", "engine.cache=off" },
+	};
+	int32_t ids[PROMPT_TOKENS];
+	struct result got[5], again[5];
+	struct aios_request req;
+	struct aios_status st;
+	struct aios_stats stats = { .size = sizeof(stats) };
+	struct bed b;
+
+	make_prompt(ids, PROMPT_TOKENS, 0);
+	for (int round = 0; round < 2; round++) {
+		bed_open(&b, bed_demo(), round ? lists[_i] : NULL);
+		b.digests = true;
+		req = subject(ids, true, answer_tokens());
+		req.n = 5;
+		bed_submit(&b, &req, round ? again : got, &st);
+		bed_run(&b);
+		aios_engine_stats(b.e, &stats);
+		bed_close(&b);
+	}
+	if (_i < 2) {
+		ck_assert_uint_ge(stats.copied_pages, 4);
+		ck_assert_uint_le(stats.prompt_tokens, PROMPT_TOKENS + 4);
+	}
+	bed_equal(alone(true), &got[0], "first of five");
+	for (int i = 0; i < 5; i++) {
+		bed_equal(&got[i], &again[i], "one of five");
+		ck_assert_uint_eq(got[i].n, answer_tokens());
+	}
+	ck_assert_int_ne(memcmp(got[0].ids, got[1].ids, sizeof(got[0].ids)), 0);
+}
+END_TEST
+
+/* ---- what a request's life looks like ---------------------------------------------------- */
+
+START_TEST(test_timeline)
+{
+	struct preempting p = { .how = AIOS_SCHED_SWAP, .every = 50 };
+	static const uint32_t want[] = { AIOS_REQUEST_QUEUED,   AIOS_REQUEST_PREFILLING,
+					 AIOS_REQUEST_DECODING, AIOS_REQUEST_SWAPPED,
+					 AIOS_REQUEST_DECODING, AIOS_REQUEST_FINISHED };
+	int32_t ids[PROMPT_TOKENS];
+	struct aios_request req;
+	struct aios_status st;
+	struct result got;
+	struct bed b;
+
+	make_prompt(ids, PROMPT_TOKENS, 0);
+	bed_open(&b, bed_demo(), NULL);
+	b.after_step = preempt_often;
+	b.ctx = &p;
+	req = subject(ids, false, 20);
+	p.id = bed_submit(&b, &req, &got, &st);
+	bed_run(&b);
+	bed_close(&b);
+	ck_assert_uint_eq(got.n_timeline, 6);
+	for (uint32_t i = 0; i < 6; i++) {
+		ck_assert_uint_eq(got.timeline[i].state, want[i]);
+		ck_assert(i == 0 || got.timeline[i].ns >= got.timeline[i - 1].ns);
+	}
+	ck_assert_uint_eq(got.usage.queued_ns + got.usage.prefill_ns + got.usage.decode_ns +
+				  got.usage.preempted_ns,
+			  got.usage.finished - got.usage.submitted);
+}
+END_TEST
+
+/* Every pair of states: the table lets through what the documentation names, and nothing else. */
+START_TEST(test_transitions)
+{
+	static const char *const may[AIOS_REQUEST_STATES] = {
+		"-p---"
+		"-xc",
+		"--dsr"
+		"-xc",
+		"---sr"
+		"fxc",
+		"-pd-r"
+		"-xc",
+		"-p---"
+		"-xc",
+		"-----"
+		"---",
+		"-----"
+		"---",
+		"-----"
+		"---",
+	};
+
+	for (uint32_t from = 0; from < AIOS_REQUEST_STATES; from++) {
+		for (uint32_t to = 0; to < AIOS_REQUEST_STATES; to++) {
+			struct request r = { .state = from };
+			bool want = may[from][to] != '-';
+
+			ck_assert_int_eq(request_may(from, to), want);
+			ck_assert_int_eq(request_transition(&r, to, 1), want ? 0 : -EINVAL);
+			ck_assert_uint_eq(r.state, want ? to : from);
+		}
+	}
+}
+END_TEST
+
+Suite *test_invariance_suite(void)
+{
+	int n = (int)(sizeof(settings) / sizeof(settings[0]));
+	Suite *s = suite_create("invariance");
+	TCase *tc = tcase_create("invariance");
+
+	tcase_set_timeout(tc, 300);
+	tcase_add_loop_test(tc, test_settings, 0, 2 * n);
+	tcase_add_loop_test(tc, test_preempted_at_every_token, 0, 4);
+	tcase_add_loop_test(tc, test_warm_prefix, 0, 8);
+	tcase_add_loop_test(tc, test_parallel_answers, 0, 3);
+	tcase_add_test(tc, test_timeline);
+	tcase_add_test(tc, test_transitions);
+	suite_add_tcase(s, tc);
+	return s;
+}
