@@ -77,6 +77,16 @@ struct gpu_wgmma_args {
 #define GPU_STREAM_STAGES 32
 #define GPU_STREAM_BARS 512 /* bytes of barriers before the rest of shared memory */
 
+/* An RMSNorm whose output x would be. */
+struct gpu_norm {
+	aios_addr x; /* F32 */
+	uint64_t x_row_bytes;
+	aios_addr weight;
+	uint32_t weight_dtype;
+	float eps, weight_offset;
+	uint32_t reserved;
+};
+
 struct gpu_stream_args {
 	struct aios_op_matmul op;
 	uint32_t items;  /* of the output */
@@ -86,9 +96,10 @@ struct gpu_stream_args {
 	uint32_t shift;  /* log2(slice / 16) */
 	uint32_t stages;
 	uint32_t rows;     /* of x that a block takes */
-	uint32_t whole;    /* bytes of x in shared memory when all of it lies there, else 0 */
+	uint32_t whole;    /* bytes for x in shared memory when all of it lies there, else 0 */
 	uint32_t blocks16; /* with segments: blocks of 16 elements in one */
 	uint32_t reserved;
+	struct gpu_norm norm; /* matmul_stream_norm: then x is written, by the first block */
 };
 
 /* --- attention --------------------------------------------------------------- */

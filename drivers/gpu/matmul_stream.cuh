@@ -14,6 +14,7 @@
 #define GPU_MATMUL_STREAM_CUH
 
 #include "matmul_finish.cuh"
+#include "matmul_norm.cuh"
 #include "matrix.h"
 
 /* What is multiplied. */
@@ -46,70 +47,6 @@ GPU_FN void stream_mma(int32_t d[4], const uint32_t a[4], const uint32_t b[2], b
 {
 	(void)f16;
 	gpu_mma_s8(d, a, b);
-}
-
-/* --- where things are ------------------------------------------------------------- */
-
-/* A block's share of the op, the same in all its threads. */
-struct stream_job {
-	uint32_t first, end;   /* items */
-	uint32_t pass, passes; /* items at a time */
-	uint32_t row_bytes;    /* of a weight row, and of a row of x in shared memory */
-	uint32_t slices;       /* of a pass */
-	uint32_t panels;       /* of a stage */
-	uint32_t t0, rows;     /* rows of x */
-	uint32_t x_rows;       /* in shared memory: twice as many with two planes */
-	uint32_t stage_bytes;
-	uint64_t *full, *empty;  /* barriers of the stages */
-	unsigned char *x, *ring; /* x: when it lies whole */
-};
-
-GPU_FN struct stream_job stream_job_of(const struct gpu_stream_args &a)
-{
-	const uint32_t blocks = gpu_grid_x(), b = gpu_bx(), left = a.op.x.rows - gpu_by() * a.rows;
-	unsigned char *shared = gpu_shared();
-	struct stream_job j;
-
-	j.first = (uint32_t)((uint64_t)a.items * b / blocks);
-	j.end = (uint32_t)((uint64_t)a.items * (b + 1) / blocks);
-	j.panels = a.warps * a.panels;
-	j.pass = a.op.act ? j.panels / 2 : j.panels;
-	j.passes = (j.end - j.first + j.pass - 1) / j.pass;
-	j.row_bytes = (uint32_t)a.op.w.row_bytes;
-	j.slices = (j.row_bytes + a.slice - 1) / a.slice;
-	j.t0 = gpu_by() * a.rows;
-	j.rows = left < a.rows ? left : a.rows;
-	j.x_rows = a.op.x.dtype == AIOS_I8X2 ? 2 * j.rows : j.rows;
-	j.stage_bytes = (j.panels * GPU_PANEL_ROWS + (a.whole ? 0 : j.x_rows)) * a.slice;
-	j.full = (uint64_t *)shared;
-	j.empty = j.full + a.stages;
-	j.x = shared + GPU_STREAM_BARS;
-	j.ring = j.x + a.whole;
-	return j;
-}
-
-/* Row r of x in shared memory: its global address. The lo plane's rows follow the hi plane's. */
-GPU_FN const unsigned char *stream_x_row(const struct gpu_stream_args &a,
-					 const struct stream_job &j, uint32_t r)
-{
-	if (r < j.rows)
-		return gpu_row(&a.op.x, j.t0 + r);
-	return gpu_row(&a.op.x, j.t0 + r - j.rows) + a.op.x.plane_bytes;
-}
-
-/* The stage's slice of x, or x from slice `slice` on; and the distance of its rows. */
-GPU_FN unsigned char *stream_x_at(const struct gpu_stream_args &a, const struct stream_job &j,
-				  uint32_t stage, uint32_t slice)
-{
-	if (a.whole)
-		return j.x + slice * a.slice;
-	return j.ring + stage * j.stage_bytes + j.panels * GPU_PANEL_ROWS * a.slice;
-}
-
-/* Offset of unit u of row r, both in shared memory. */
-GPU_FN uint32_t stream_unit(uint32_t r, uint32_t u, uint32_t pitch)
-{
-	return r * pitch + u / 8 * 128 + ((u ^ r) % 8) * 16;
 }
 
 /* --- the warp that fetches ----------------------------------------------------------- */
@@ -519,7 +456,7 @@ GPU_FN void stream_copy_x(const struct gpu_stream_args &a, const struct stream_j
 	gpu_barrier_some(1, threads);
 }
 
-template <int KIND, int MT, bool HALF, int P, bool SEG>
+template <int KIND, int MT, bool HALF, int P, bool SEG, bool NORM>
 GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream_job &j)
 {
 	const uint32_t warp = gpu_tid() / 32 - 1, lane = gpu_tid() % 32;
@@ -528,8 +465,12 @@ GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream
 	struct stream_walk<MT> walk;
 	struct stream_extra<MT, P> extra;
 
+	if (NORM)
+		norm_prefetch(a);
 	gpu_grid_wait();
-	if (a.whole)
+	if (NORM)
+		norm_rows<KIND == STREAM_F16>(a, j);
+	else if (a.whole)
 		stream_copy_x(a, j);
 	walk.stage = walk.parity = 0;
 	GPU_UNROLL
@@ -553,7 +494,7 @@ GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream
 }
 
 /* Grid: shares of the items, groups of rows of x. Warp 0 fetches. */
-template <int KIND, int MT, bool HALF, int P, bool SEG>
+template <int KIND, int MT, bool HALF, int P, bool SEG, bool NORM>
 GPU_FN void stream_kernel(const struct gpu_stream_args &a)
 {
 	const struct stream_job j = stream_job_of(a);
@@ -570,21 +511,21 @@ GPU_FN void stream_kernel(const struct gpu_stream_args &a)
 	if (gpu_tid() < 32)
 		stream_fetch(a, j);
 	else
-		stream_multiply<KIND, MT, HALF, P, SEG>(a, j);
+		stream_multiply<KIND, MT, HALF, P, SEG, NORM>(a, j);
 }
 
 #define STREAM(kind, name, mt, half, panels)                                                       \
 	GPU_KERNEL(GPU_STREAM_THREADS)                                                             \
 	gpu_matmul_stream_##name(const struct gpu_stream_args a)                                   \
 	{                                                                                          \
-		stream_kernel<kind, mt, half, panels, false>(a);                                   \
+		stream_kernel<kind, mt, half, panels, false, false>(a);                            \
 	}
 
 #define STREAM_WIDE(kind, name, mt, half, panels)                                                  \
 	GPU_KERNEL_WIDE(GPU_STREAM_WIDE_THREADS)                                                   \
 	gpu_matmul_stream_##name(const struct gpu_stream_args a)                                   \
 	{                                                                                          \
-		stream_kernel<kind, mt, half, panels, false>(a);                                   \
+		stream_kernel<kind, mt, half, panels, false, false>(a);                            \
 	}
 
 /* By the most rows of x and the panels of a warp. */
@@ -611,15 +552,28 @@ STREAM(STREAM_I8X2, i8x2_8_2, 1, false, 2)
 STREAM(STREAM_I8X2, i8x2_16_2, 2, false, 2)
 STREAM_WIDE(STREAM_I8X2, i8x2_32_2, 4, false, 2)
 
+/* With a norm before it. */
+#define STREAM_NORM(kind, name, panels)                                                            \
+	GPU_KERNEL(GPU_STREAM_THREADS)                                                             \
+	gpu_matmul_stream_norm_##name(const struct gpu_stream_args a)                              \
+	{                                                                                          \
+		stream_kernel<kind, 1, true, panels, false, true>(a);                              \
+	}
+
+STREAM_NORM(STREAM_BF16, bf16_1, 1)
+STREAM_NORM(STREAM_BF16, bf16_2, 2)
+STREAM_NORM(STREAM_F16, f16_1, 1)
+STREAM_NORM(STREAM_F16, f16_2, 2)
+
 /* With segments: up to 16 rows. */
 GPU_KERNEL(GPU_STREAM_THREADS) gpu_matmul_stream_seg_bf16(const struct gpu_stream_args a)
 {
-	stream_kernel<STREAM_BF16, 1, false, 1, true>(a);
+	stream_kernel<STREAM_BF16, 1, false, 1, true, false>(a);
 }
 
 GPU_KERNEL(GPU_STREAM_THREADS) gpu_matmul_stream_seg_f16(const struct gpu_stream_args a)
 {
-	stream_kernel<STREAM_F16, 1, false, 1, true>(a);
+	stream_kernel<STREAM_F16, 1, false, 1, true, false>(a);
 }
 
 #endif /* GPU_MATMUL_STREAM_CUH */

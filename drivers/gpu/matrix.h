@@ -181,6 +181,12 @@ GPU_FN void gpu_bulk_copy_once(void *shared, const void *global, uint32_t bytes,
 		     : "memory");
 }
 
+/* Someone will read this line of global memory: bring it nearer. */
+GPU_FN void gpu_prefetch(const void *global)
+{
+	asm volatile("prefetch.global.L2 [%0];" ::"l"(global));
+}
+
 /* As gpu_async_copy(), of which `valid` bytes are read and the others are zeros. */
 GPU_FN void gpu_async_copy_zero(void *shared, const void *global, uint32_t valid)
 {

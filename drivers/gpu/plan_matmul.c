@@ -99,11 +99,18 @@ static const struct stream_kernels stream_seg_bf16 = { 16, GPU_K_matmul_stream_s
 static const struct stream_kernels stream_seg_f16 = { 16, GPU_K_matmul_stream_seg_f16,
 						      GPU_KERNEL_COUNT };
 
-static const struct stream_kernels *stream_kernels(const struct aios_op_matmul *m)
+static const struct stream_kernels stream_norm_bf16 = { 8, GPU_K_matmul_stream_norm_bf16_1,
+							GPU_K_matmul_stream_norm_bf16_2 };
+static const struct stream_kernels stream_norm_f16 = { 8, GPU_K_matmul_stream_norm_f16_1,
+						       GPU_K_matmul_stream_norm_f16_2 };
+
+static const struct stream_kernels *stream_kernels(const struct aios_op_matmul *m, bool norm)
 {
 	const struct stream_kernels *k = m->x.dtype == AIOS_BF16 ? stream_bf16 : stream_f16;
 	uint32_t i = 0;
 
+	if (norm)
+		return m->x.dtype == AIOS_BF16 ? &stream_norm_bf16 : &stream_norm_f16;
 	if (m->segments > 1 && !aios_dtype_scaled(m->x.dtype))
 		return m->x.dtype == AIOS_BF16 ? &stream_seg_bf16 : &stream_seg_f16;
 	if (aios_dtype_scaled(m->x.dtype))
@@ -151,7 +158,11 @@ static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul
 	if (budget > caps->shared_max)
 		budget = caps->shared_max;
 	whole = x_rows * m->w.row_bytes;
-	a->whole = tune->whole == 1 && whole <= budget / 2 ? (uint32_t)whole : 0;
+	if (tune->norm)
+		whole += (uint64_t)x_rows * AIOS_LANES * sizeof(float);
+	a->whole = (tune->whole == 1 || tune->norm) && whole <= budget / 2 ? (uint32_t)whole : 0;
+	if (tune->norm && !a->whole)
+		return false;
 	row = a->warps * a->panels * GPU_PANEL_ROWS + (a->whole ? 0 : x_rows);
 	budget -= GPU_STREAM_BARS + a->whole;
 	for (a->slice = tune->slice ? tune->slice : 512; a->slice > 128; a->slice /= 2)
@@ -169,7 +180,7 @@ bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *
 		      const struct gpu_stream_tune *tune, struct gpu_stream_args *a,
 		      struct gpu_launch *l)
 {
-	const struct stream_kernels *k = stream_kernels(m);
+	const struct stream_kernels *k = stream_kernels(m, tune->norm);
 	uint32_t grid = tune->grid ? tune->grid : caps->units, x_rows;
 
 	memset(a, 0, sizeof(*a));
@@ -215,6 +226,31 @@ static int plan_stream(struct plan *p, const struct aios_op_matmul *m)
 
 	if (!stream_takes(m) || !gpu_stream_shape(p->caps, m, &tune, &a, &l))
 		return 0;
+	ret = gpu_emit(p, l.kernel, &a, l.grid[0], l.grid[1], 1, l.shared);
+	if (ret)
+		return ret;
+	p->launches[p->n - 1].block[0] = l.block[0];
+	return 1;
+}
+
+int gpu_plan_norm_matmul(struct plan *p, const struct aios_op_rmsnorm *norm,
+			 const struct aios_op_matmul *m)
+{
+	struct gpu_stream_tune tune = { .norm = true };
+	struct gpu_stream_args a;
+	struct gpu_launch l;
+	int ret;
+
+	if (m->x.rows == 0 || m->x.rows > 8 || m->segments > 1 ||
+	    m->profile != AIOS_PROFILE_TC_SM90 || !stream_takes(m) ||
+	    !gpu_stream_shape(p->caps, m, &tune, &a, &l))
+		return 0;
+	a.norm.x = norm->x.data;
+	a.norm.x_row_bytes = norm->x.row_bytes;
+	a.norm.weight = norm->weight;
+	a.norm.weight_dtype = norm->weight_dtype;
+	a.norm.eps = norm->eps;
+	a.norm.weight_offset = norm->weight_offset;
 	ret = gpu_emit(p, l.kernel, &a, l.grid[0], l.grid[1], 1, l.shared);
 	if (ret)
 		return ret;

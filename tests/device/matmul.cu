@@ -395,7 +395,7 @@ static const struct kind {
 	{ "i8x2", AIOS_PROFILE_I8X2, AIOS_I8X2 },
 };
 
-static const struct gpu_caps caps = { 32, 132, 232448, 90 };
+static const struct gpu_caps caps = { .wave = 32, .units = 132, .shared_max = 232448, .arch = 90 };
 
 static uint32_t copies_of(const struct shape &s, int elem)
 {

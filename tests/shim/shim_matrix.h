@@ -84,6 +84,11 @@ GPU_FN void gpu_bulk_copy_once(void *shared, const void *global, uint32_t bytes,
 	shim_bulk_copy(shared, global, bytes, bar);
 }
 
+GPU_FN void gpu_prefetch(const void *global)
+{
+	(void)*(const volatile unsigned char *)global; /* must be there */
+}
+
 GPU_FN void gpu_async_copy_zero(void *shared, const void *global, uint32_t valid)
 {
 	shim_async_copy_zero(shared, global, valid);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emit.h"
 #include "matmul_ref.h"
 #include "shim_run.h"
 
@@ -278,7 +279,9 @@ static void mm_check(const struct mm_case *c)
 	uint32_t rows = c->act ? 2 * c->n : c->n;
 	bool scaled = aios_dtype_scaled(c->dtype);
 	uint32_t wide = scaled ? AIOS_F32 : c->dtype, w_type = scaled ? AIOS_I8 : c->dtype;
-	struct mm_bed b = { .caps = { 32, c->units, 232448, 90 } };
+	struct mm_bed b = {
+		.caps = { .wave = 32, .units = c->units, .shared_max = 232448, .arch = 90 }
+	};
 	uint64_t state = c->t * 1000003u + c->n * 1009u + c->k;
 
 	b.op.op = (struct aios_op)AIOS_OP_INIT(struct aios_op_matmul, AIOS_OP_MATMUL);
@@ -323,6 +326,88 @@ START_TEST(test_shapes)
 }
 END_TEST
 
+/* --- the norm before a matmul, in one kernel ---------------------------------------- */
+
+struct norm_case {
+	const char *kernel;
+	uint32_t t, n, k, dtype, weight, act, units, order;
+	float offset;
+};
+
+static const struct norm_case norm_cases[] = {
+	{ "stream_norm_bf16_1", 1, 40, 1024, AIOS_BF16, AIOS_BF16, 0, 3, SHIM_RANDOM, 0.0f },
+	{ "stream_norm_bf16_1", 3, 24, 128, AIOS_BF16, AIOS_F32, 0, 1, SHIM_FORWARD, 1.0f },
+	{ "stream_norm_bf16_2", 8, 200, 320, AIOS_BF16, AIOS_BF16, 0, 1, SHIM_REVERSE, 0.0f },
+	{ "stream_norm_bf16_2", 2, 24, 2560, AIOS_BF16, AIOS_BF16, SILU, 2, SHIM_RANDOM, 0.0f },
+	{ "stream_norm_f16_1", 5, 33, 576, AIOS_F16, AIOS_F16, 0, 2, SHIM_RANDOM, 0.0f },
+	{ "stream_norm_f16_2", 1, 64, 192, AIOS_F16, AIOS_F16, GELU, 3, SHIM_FORWARD, 1.0f },
+};
+
+/* The norm and the matmul one after the other, or as one; with outputs of their own. */
+static void norm_run(const struct norm_case *c, const struct gpu_caps *caps,
+		     const struct aios_op_rmsnorm *norm, const struct aios_op_matmul *m, bool fused)
+{
+	struct shim_config config = { .wave = 32, .order = c->order, .seed = 3 };
+	struct gpu_launch l[GPU_MAX_LAUNCHES];
+	struct aios_status st = { 0 };
+	struct plan p = { .caps = caps, .launches = l, .cap = GPU_MAX_LAUNCHES, .st = &st };
+
+	if (!fused) {
+		mm_run(caps, &norm->op, c->order, NULL);
+		mm_run(caps, &m->op, c->order, NULL);
+		return;
+	}
+	ck_assert_int_eq(gpu_plan_norm_matmul(&p, norm, m), 1);
+	ck_assert_uint_eq(p.n, 1);
+	ck_assert_str_eq(gpu_kernel_name(l[0].kernel) + strlen("gpu_matmul_"), c->kernel);
+	ck_assert_int_eq(shim_run(&l[0], &config), 0);
+}
+
+START_TEST(test_norm)
+{
+	const struct norm_case *c = &norm_cases[_i];
+	struct aios_op_rmsnorm norm = { .op = AIOS_OP_INIT(struct aios_op_rmsnorm,
+							   AIOS_OP_RMSNORM) };
+	struct aios_op_matmul m = { .op = AIOS_OP_INIT(struct aios_op_matmul, AIOS_OP_MATMUL) };
+	struct gpu_caps caps = { .wave = 32, .units = c->units, .shared_max = 232448, .arch = 90 };
+	struct aios_tensor weight = mm_tensor(c->weight, 1, c->k), w, both[2], out[2];
+	uint64_t state = c->k + c->t;
+	int i;
+
+	w = mm_tensor(c->dtype, c->act ? 2 * c->n : c->n, c->k);
+	norm.x = mm_tensor(AIOS_F32, c->t, c->k);
+	mm_fill(&weight, NORMAL, &state);
+	mm_fill(&w, NORMAL, &state);
+	mm_fill(&norm.x, c->t == 5 ? SPECIAL : NORMAL, &state);
+	norm.eps = 1e-6f;
+	norm.weight_offset = c->offset;
+	norm.weight = weight.data;
+	norm.weight_dtype = c->weight;
+	m.profile = AIOS_PROFILE_TC_SM90;
+	m.segments = 1;
+	m.act = (uint8_t)c->act;
+	m.mid_type = AIOS_F32;
+	m.w = mm_convert(&caps, &w, c->dtype, AIOS_PROFILE_TC_SM90, c->order);
+	for (i = 0; i < 2; i++) {
+		both[i] = norm.out = m.x = mm_tensor(c->dtype, c->t, c->k);
+		out[i] = m.out = mm_tensor(AIOS_F32, c->t, c->n);
+		norm_run(c, &caps, &norm, &m, i == 1);
+	}
+	ck_assert_int_eq(memcmp(mm_row(&both[0], 0), mm_row(&both[1], 0), c->t * both[0].row_bytes),
+			 0);
+	ck_assert_int_eq(memcmp(mm_row(&out[0], 0), mm_row(&out[1], 0), c->t * out[0].row_bytes),
+			 0);
+	for (i = 0; i < 2; i++) {
+		mm_free(&both[i]);
+		mm_free(&out[i]);
+	}
+	mm_free(&weight);
+	mm_free(&w);
+	mm_free(&norm.x);
+	mm_free(&m.w);
+}
+END_TEST
+
 Suite *test_matmul_sm90_suite(void)
 {
 	Suite *s = suite_create("matmul_sm90");
@@ -330,6 +415,9 @@ Suite *test_matmul_sm90_suite(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, test_shapes, 0, (int)(sizeof(mm_cases) / sizeof(mm_cases[0])));
+#if !defined(__SANITIZE_THREAD__)
+	tcase_add_loop_test(tc, test_norm, 0, (int)(sizeof(norm_cases) / sizeof(norm_cases[0])));
+#endif
 	suite_add_tcase(s, tc);
 	return s;
 }
