@@ -269,14 +269,29 @@ static bool check_rope_kv(struct check *c, const struct aios_op_rope_kv *r)
 	       check_tensor(c, "q", &r->q, T(r->kv.dtype), r->batch.n_tokens, r->n_heads * dim);
 }
 
+/* Are there kernels for the dot unit that the profile's attention uses? */
+static bool check_unit(struct check *c, uint32_t profile)
+{
+	const struct aios_profile_info info = aios_profile_info_of(profile);
+
+	if (info.attention == AIOS_PROFILE_FMA32)
+		return true;
+	if (info.attention != AIOS_PROFILE_TC_SM90)
+		return no(c, "no kernels for profile %s", info.name);
+	if (c->caps->arch != 90)
+		return no(c, "%s needs compute capability 9.0, this is %u.%u", info.name,
+			  c->caps->arch / 10, c->caps->arch % 10);
+	return true;
+}
+
 static bool check_attention(struct check *c, const struct aios_op_attention *a)
 {
 	uint32_t rows = a->batch.n_tokens, cols;
 
 	if (!aios_profile_info_of(a->profile).name)
 		return no(c, "profile %u is unknown", a->profile);
-	if (aios_profile_info_of(a->profile).attention != AIOS_PROFILE_FMA32)
-		return no(c, "no kernels for profile %s", aios_profile_info_of(a->profile).name);
+	if (!check_unit(c, a->profile))
+		return false;
 	if (a->n_heads == 0 || a->n_heads > 65536)
 		return no(c, "%u heads", a->n_heads);
 	if (a->chunk == 0 || a->chunk % AIOS_ATTN_BLOCK)

@@ -73,6 +73,16 @@
 	X(matmul_wgmma_i8_64, gpu_wgmma_args, 384)                                                 \
 	X(matmul_wgmma_i8x2_256, gpu_wgmma_args, 384)                                              \
 	X(matmul_wgmma_i8x2_128, gpu_wgmma_args, 384)                                              \
+	X(attention_tc_decode_bf16_64, gpu_attention_args, 256)                                    \
+	X(attention_tc_decode_bf16_128, gpu_attention_args, 256)                                   \
+	X(attention_tc_decode_bf16_any, gpu_attention_args, 256)                                   \
+	X(attention_tc_decode_f16_64, gpu_attention_args, 256)                                     \
+	X(attention_tc_decode_f16_128, gpu_attention_args, 256)                                    \
+	X(attention_tc_decode_f16_any, gpu_attention_args, 256)                                    \
+	X(rope_attention_tc_bf16_64, gpu_rope_attention_args, 256)                                 \
+	X(rope_attention_tc_bf16_128, gpu_rope_attention_args, 256)                                \
+	X(rope_attention_tc_f16_64, gpu_rope_attention_args, 256)                                  \
+	X(rope_attention_tc_f16_128, gpu_rope_attention_args, 256)                                 \
 	X(matmul_any_bf16, gpu_matmul_args, 128)                                                   \
 	X(matmul_any_f16, gpu_matmul_args, 128)                                                    \
 	X(matmul_stream_bf16_8_1, gpu_stream_args, 384)                                            \

@@ -95,6 +95,23 @@ GPU_FN void gpu_ldmatrix_x2_trans(uint32_t r[2], const void *row)
 		     : "memory");
 }
 
+/* Two floats rounded to nearest even, the first in the lower half; a NaN becomes some NaN. */
+GPU_FN uint32_t gpu_round2_bf16(float lo, float hi)
+{
+	uint32_t v;
+
+	asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(v) : "f"(hi), "f"(lo));
+	return v;
+}
+
+GPU_FN uint32_t gpu_round2_f16(float lo, float hi)
+{
+	uint32_t v;
+
+	asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(v) : "f"(hi), "f"(lo));
+	return v;
+}
+
 /* Warp: what the lanes wrote to shared memory before is seen by all of them after. */
 GPU_FN void gpu_wave_sync(void)
 {

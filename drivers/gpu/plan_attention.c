@@ -137,9 +137,21 @@ static uint32_t by_dim(uint32_t kernel_64, uint32_t dim)
 static uint32_t decode_kernel(const struct aios_op_attention *op)
 {
 	bool f16 = op->kv.dtype == AIOS_F16;
+	uint32_t first = f16 ? GPU_K_attention_decode_f16_64 : GPU_K_attention_decode_bf16_64;
 
-	return by_dim(f16 ? GPU_K_attention_decode_f16_64 : GPU_K_attention_decode_bf16_64,
-		      op->kv.head_dim);
+	if (is_tc(op))
+		first = f16 ? GPU_K_attention_tc_decode_f16_64 : GPU_K_attention_tc_decode_bf16_64;
+	return by_dim(first, op->kv.head_dim);
+}
+
+static uint32_t rope_kernel(const struct aios_op_attention *op)
+{
+	bool f16 = op->kv.dtype == AIOS_F16;
+	uint32_t first = f16 ? GPU_K_rope_attention_f16_64 : GPU_K_rope_attention_bf16_64;
+
+	if (is_tc(op))
+		first = f16 ? GPU_K_rope_attention_tc_f16_64 : GPU_K_rope_attention_tc_bf16_64;
+	return by_dim(first, op->kv.head_dim);
 }
 
 static uint32_t rows_kernel(uint32_t dim)
@@ -261,8 +273,7 @@ int gpu_plan_rope_attention(struct plan *p, const struct aios_op_rope_kv *r,
 			    const struct aios_op_attention *op)
 {
 	struct gpu_rope_attention_args a = { .attention.op = *op, .rope = rope_part(r) };
-	bool f16 = op->kv.dtype == AIOS_F16;
-	uint32_t shared, kernel = f16 ? GPU_K_rope_attention_f16_64 : GPU_K_rope_attention_bf16_64;
+	uint32_t shared;
 	int ret;
 
 	if (!one_after_the_other(r, op))
@@ -271,7 +282,7 @@ int gpu_plan_rope_attention(struct plan *p, const struct aios_op_rope_kv *r,
 	if (!shared)
 		return 0;
 	attention_redirect(&a.attention);
-	ret = gpu_emit(p, by_dim(kernel, op->kv.head_dim), &a, op->batch.n_tokens,
+	ret = gpu_emit(p, rope_kernel(op), &a, op->batch.n_tokens,
 		       (uint64_t)op->kv.n_kv_heads * a.attention.groups,
 		       a.attention.n_chunks ? a.attention.n_chunks : 1, shared);
 	if (!ret)

@@ -3,3 +3,4 @@
 #include "matmul_any.cuh"
 #include "matmul_stream.cuh"
 #include "matmul_wgmma.cuh"
+#include "attention_tc.cuh"

@@ -50,6 +50,16 @@ GPU_FN void shim_mma_f32(enum shim_matrix_op op, float d[4], const uint32_t a[4]
 	__builtin_memcpy(d, bits, sizeof(bits));
 }
 
+GPU_FN uint32_t gpu_round2_bf16(float lo, float hi)
+{
+	return aios_f32_to_bf16(lo) | (uint32_t)aios_f32_to_bf16(hi) << 16;
+}
+
+GPU_FN uint32_t gpu_round2_f16(float lo, float hi)
+{
+	return aios_f32_to_f16(lo) | (uint32_t)aios_f32_to_f16(hi) << 16;
+}
+
 GPU_FN void gpu_mbar_init(uint64_t *bar, uint32_t count)
 {
 	shim_mbar_init(bar, count);
