@@ -20,6 +20,7 @@ struct gpu_caps {
 	uint32_t units;      /* multiprocessors, compute units */
 	uint32_t shared_max; /* dynamic shared bytes a block may have, opt-in included */
 	uint32_t arch;       /* CUDA: 10 * major + minor; else 0 */
+	uint32_t wgmma_rows; /* from how many rows matmul_wgmma runs; 0: as plan_wgmma.c has it */
 };
 
 /*

@@ -1,0 +1,732 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * matmul_wgmma.cuh - matmul with many rows of x and weights in panels, on the matrix units of
+ * compute capability 9.0, in tc-sm90, i8 and i8x2.
+ *
+ * A block has two warpgroups that multiply and one that fetches. A stage in shared memory holds
+ * 128 bytes of k: of 128 rows of x (i8x2: 64 rows, hi and lo plane), swizzled, and of BN weight
+ * rows, a panel after the other as they lie in memory. In bf16, f16 and i8 a warpgroup has 64
+ * rows of x and all weight rows; in i8x2 both planes and half of the weight rows. Blocks are
+ * persistent: they walk tiles of the output, so that fetching goes on while results are stored.
+ * With act, panels of gate and up rows take turns in a tile: both meet in one thread.
+ */
+#ifndef GPU_MATMUL_WGMMA_CUH
+#define GPU_MATMUL_WGMMA_CUH
+
+#include "args.h"
+#include "panels.h"
+#include "wgmma.h"
+
+/* --- units of the matrix units --------------------------------------------------- */
+
+struct wg_bf16 {
+	typedef float acc;
+	static const int planes = 1;
+	static const bool scaled = false;
+
+	template <int R>
+	GPU_FN void step(float (&d)[R], gpu_operand a, gpu_operand b, uint32_t more)
+	{
+		gpu_wgmma_bf16(d, a, b, more);
+	}
+
+	/* The sum of both planes as fp32. */
+	GPU_FN float value(float v, float)
+	{
+		return v;
+	}
+};
+
+struct wg_f16 {
+	typedef float acc;
+	static const int planes = 1;
+	static const bool scaled = false;
+
+	template <int R>
+	GPU_FN void step(float (&d)[R], gpu_operand a, gpu_operand b, uint32_t more)
+	{
+		gpu_wgmma_f16(d, a, b, more);
+	}
+
+	/* The sum of both planes as fp32. */
+	GPU_FN float value(float v, float)
+	{
+		return v;
+	}
+};
+
+struct wg_i8 {
+	typedef int32_t acc;
+	static const int planes = 1;
+	static const bool scaled = true;
+
+	template <int R>
+	GPU_FN void step(int32_t (&d)[R], gpu_operand a, gpu_operand b, uint32_t more)
+	{
+		gpu_wgmma_s8(d, a, b, more);
+	}
+
+	GPU_FN float value(int32_t v, int32_t)
+	{
+		return aios_i8_acc(v);
+	}
+};
+
+struct wg_i8x2 : wg_i8 {
+	static const int planes = 2;
+
+	GPU_FN float value(int32_t hi, int32_t lo)
+	{
+		return aios_i8x2_acc(hi, lo);
+	}
+};
+
+/* What follows from the unit and the weight rows of a tile. */
+template <class U, int BN> struct wg_shape {
+	static const uint32_t tokens = GPU_WGMMA_ROWS / U::planes; /* rows of x of a tile */
+	static const int wn = U::planes == 2 ? BN / 2 : BN;        /* weight rows of a warpgroup */
+	static const int regs = wn / 2;                            /* accumulators of a thread */
+	static const uint32_t x_bytes = GPU_WGMMA_ROWS * GPU_WGMMA_K;
+	static const uint32_t stage = x_bytes + BN * GPU_WGMMA_K;
+	static const uint32_t stages = GPU_WGMMA_STAGES(BN);
+};
+
+/* --- where things are -------------------------------------------------------------- */
+
+/* First row of x and first output of a tile. */
+struct wg_tile {
+	uint32_t t, n;
+};
+
+/*
+ * Tile i: bands of a.band tiles of rows; in a band the rows change first, so that the blocks that
+ * run at the same time share both rows and weights in the L2 cache.
+ */
+template <class U, int BN>
+GPU_FN struct wg_tile wg_tile_at(const struct gpu_wgmma_args &a, uint32_t i)
+{
+	uint32_t all = a.band * a.tiles_n, first = i / all * a.band, at = i % all;
+	uint32_t rows = a.tiles_t - first < a.band ? a.tiles_t - first : a.band;
+	struct wg_tile tile;
+
+	tile.t = (first + at % rows) * wg_shape<U, BN>::tokens;
+	tile.n = at / rows * (a.op.act ? BN / 2 : BN);
+	return tile;
+}
+
+/* The ring of stages, then the barriers: a stage is there; a stage is free. */
+struct wg_ring {
+	unsigned char *stages;
+	uint64_t *full, *empty;
+};
+
+template <class U, int BN> GPU_FN struct wg_ring wg_ring_of(void)
+{
+	typedef wg_shape<U, BN> S;
+	uintptr_t at = ((uintptr_t)gpu_shared() + 1023) & ~(uintptr_t)1023;
+	struct wg_ring ring;
+
+	ring.stages = (unsigned char *)at;
+	ring.full = (uint64_t *)(ring.stages + S::stages * S::stage);
+	ring.empty = ring.full + S::stages;
+	return ring;
+}
+
+/* A place in the ring, and the parity of its current use. */
+template <uint32_t STAGES> struct wg_place {
+	uint32_t stage, parity;
+
+	GPU_FN void next(struct wg_place *p)
+	{
+		p->parity ^= p->stage + 1 == STAGES;
+		p->stage = p->stage + 1 == STAGES ? 0 : p->stage + 1;
+	}
+};
+
+/* --- fetching ---------------------------------------------------------------------- */
+
+/*
+ * A thread's share of a stage's rows of x: unit `unit` of every 16th row from `row` on. Zeros for
+ * rows that are not there, and for k past the end.
+ */
+struct wg_rows {
+	const unsigned char *from; /* row 0 of these, its unit in the first stage */
+	uint32_t there;            /* bit i: row i exists */
+	int32_t left;              /* bytes of the row from `from` on */
+};
+
+template <class U>
+GPU_FN void wg_fetch_rows(const struct aios_op_matmul &op, const struct wg_rows &rows,
+			  unsigned char *to)
+{
+	const int each = 8 / U::planes;
+	uint32_t bytes = rows.left >= 16 ? 16 : rows.left > 0 ? (uint32_t)rows.left : 0;
+
+	GPU_UNROLL
+	for (int i = 0; i < 8; i++) {
+		const unsigned char *from = rows.from + (uint32_t)(i % each) * 16 * op.x.row_bytes;
+
+		if (i >= each)
+			from += op.x.plane_bytes;
+		gpu_async_copy_zero(to + i * 16 * GPU_WGMMA_K, from,
+				    rows.there >> i & 1 ? bytes : 0);
+	}
+}
+
+/* The panel that lane `lane` fetches for a tile, or null. */
+template <int BN>
+GPU_FN const unsigned char *wg_panel(const struct aios_op_matmul &op, uint32_t n0, uint32_t lane)
+{
+	uint32_t n = n0 + (op.act ? lane / 2 : lane) * 8;
+
+	if (lane * 8 >= BN || n >= op.out.cols)
+		return nullptr;
+	return gpu_row(&op.w, op.act && lane & 1 ? op.out.cols + n : n);
+}
+
+/* The warpgroup that fetches. */
+template <class U, int BN> GPU_FN void wg_fetch(const struct gpu_wgmma_args &a)
+{
+	typedef wg_shape<U, BN> S;
+	const struct aios_op_matmul &op = a.op;
+	struct wg_ring ring = wg_ring_of<U, BN>();
+	uint32_t p = gpu_tid() % 128, unit = p % 8, row = p / 8;
+	uint32_t at = row * GPU_WGMMA_K + ((unit ^ (row & 7)) << 4);
+	struct wg_place<S::stages> place = {
+		0, 1
+	};
+
+	for (uint32_t i = gpu_bx(); i < a.tiles_t * a.tiles_n; i += gpu_grid_x()) {
+		struct wg_tile tile = wg_tile_at<U, BN>(a, i);
+		const unsigned char *panel = p < 32 ? wg_panel<BN>(op, tile.n, p) : nullptr;
+		uint32_t panels = op.act ? BN / 8 : (op.out.cols - tile.n + 7) / 8;
+		struct wg_rows rows;
+
+		if (op.act && op.out.cols - tile.n < BN / 2)
+			panels = (op.out.cols - tile.n) / 8 * 2;
+		panels = panels < BN / 8 ? panels : BN / 8;
+		rows.from = gpu_row(&op.x, tile.t + row) + unit * 16;
+		rows.left = (int32_t)a.k_bytes - (int32_t)unit * 16;
+		rows.there = 0;
+		GPU_UNROLL
+		for (uint32_t r = 0; r < 8; r++)
+			if (tile.t + (row + 16 * r) % S::tokens < op.x.rows)
+				rows.there |= 1u << r;
+		for (uint32_t k = 0; k < a.k_bytes; k += GPU_WGMMA_K) {
+			unsigned char *stage = ring.stages + place.stage * S::stage;
+			uint64_t *full = &ring.full[place.stage];
+
+			gpu_mbar_wait(&ring.empty[place.stage], place.parity);
+			if (p == 0)
+				gpu_mbar_expect(full, panels * 8 * GPU_WGMMA_K);
+			if (panel) {
+				gpu_bulk_copy(stage + S::x_bytes + p * 8 * GPU_WGMMA_K, panel,
+					      8 * GPU_WGMMA_K, full);
+				panel += 8 * GPU_WGMMA_K;
+			}
+			wg_fetch_rows<U>(op, rows, stage + at);
+			gpu_async_arrive(full);
+			rows.from += GPU_WGMMA_K;
+			rows.left -= GPU_WGMMA_K;
+			wg_place<S::stages>::next(&place);
+		}
+	}
+}
+
+/* --- multiplying ------------------------------------------------------------------- */
+
+/* Accumulators of a thread: of both planes in i8x2. */
+template <class U, int BN> struct wg_sums {
+	typename U::acc v[U::planes][wg_shape<U, BN>::regs];
+};
+
+/* A warpgroup's operands in the first stage. */
+struct wg_operands {
+	gpu_operand x, w;
+};
+
+template <class U, int BN>
+GPU_FN struct wg_operands wg_operands_of(const struct wg_ring &ring, uint32_t group)
+{
+	typedef wg_shape<U, BN> S;
+	struct wg_operands o;
+	uint32_t x = U::planes == 2 ? 0 : group * 64, w = U::planes == 2 ? group * S::wn : 0;
+
+	o.x = gpu_operand_rows(ring.stages + x * GPU_WGMMA_K);
+	o.w = gpu_operand_panels(ring.stages + S::x_bytes + w * GPU_WGMMA_K, 8 * GPU_WGMMA_K);
+	return o;
+}
+
+/* Step `step` of a stage: 32 bytes of k. */
+template <class U, int BN>
+GPU_FN void wg_step(struct wg_sums<U, BN> &s, const struct wg_operands &o, uint32_t stage,
+		    uint32_t step, uint32_t more)
+{
+	uint32_t at = stage * wg_shape<U, BN>::stage;
+
+	GPU_UNROLL
+	for (int p = 0; p < U::planes; p++)
+		U::step(s.v[p],
+			gpu_operand_at(o.x, at + (uint32_t)p * 64 * GPU_WGMMA_K + step * 32),
+			gpu_operand_at(o.w, at + step * 256), more);
+}
+
+/* This warp no longer reads a stage. */
+GPU_FN void wg_release(const struct wg_ring &ring, uint32_t stage)
+{
+	if (gpu_tid() % 32 == 0)
+		gpu_mbar_arrive(&ring.empty[stage]);
+}
+
+/* All of k in one chain; the sums are there after it. */
+template <class U, int BN>
+GPU_FN void wg_chain(const struct gpu_wgmma_args &a, const struct wg_ring &ring,
+		     const struct wg_operands &o, struct wg_place<wg_shape<U, BN>::stages> *place,
+		     struct wg_sums<U, BN> &s)
+{
+	uint32_t steps = (a.k_bytes + 31) / 32, last = place->stage, k;
+
+	for (k = 0; k + 4 <= steps; k += 4) {
+		gpu_mbar_wait(&ring.full[place->stage], place->parity);
+		gpu_fence_async(); /* x came through ordinary asynchronous copies */
+		gpu_wgmma_fence();
+		GPU_UNROLL
+		for (uint32_t i = 0; i < 4; i++)
+			wg_step<U, BN>(s, o, place->stage, i, k + i);
+		gpu_wgmma_commit();
+		gpu_wgmma_wait<1>();
+		if (k)
+			wg_release(ring, last);
+		last = place->stage;
+		wg_place<wg_shape<U, BN>::stages>::next(place);
+	}
+	gpu_wgmma_wait<0>();
+	if (k)
+		wg_release(ring, last);
+	if (k == steps)
+		return;
+	gpu_mbar_wait(&ring.full[place->stage], place->parity);
+	gpu_fence_async();
+	for (uint32_t i = 0; k < steps; i++, k++) { /* no empty step: it would turn -0 into +0 */
+		gpu_wgmma_fence();
+		wg_step<U, BN>(s, o, place->stage, i, k);
+		gpu_wgmma_commit();
+		gpu_wgmma_wait<0>();
+	}
+	wg_release(ring, place->stage);
+	wg_place<wg_shape<U, BN>::stages>::next(place);
+}
+
+/*
+ * The tree over segments: part[level] waits for its right neighbour, which is complete when bit
+ * `level` of the number of segments done before turns 0.
+ */
+GPU_FN float wg_join(float part[4], uint32_t done, float v)
+{
+	bool carry = true;
+
+	GPU_UNROLL
+	for (int level = 0; level < 4; level++) {
+		if (carry && (done >> level & 1)) {
+			v = aios_add(part[level], v);
+		} else if (carry) {
+			part[level] = v;
+			carry = false;
+		}
+	}
+	return v;
+}
+
+/* The same as wg_chain() in a.op.segments chains, which a tree joins. */
+template <class U, int BN>
+GPU_FN void wg_segments(const struct gpu_wgmma_args &a, const struct wg_ring &ring,
+			const struct wg_operands &o,
+			struct wg_place<wg_shape<U, BN>::stages> *place, struct wg_sums<U, BN> &s)
+{
+	uint32_t steps = (a.k_bytes + 31) / 32, len = steps / a.op.segments, done = 0, in = 0;
+	float part[wg_shape<U, BN>::regs][4];
+
+	GPU_UNROLL
+	for (int i = 0; i < wg_shape<U, BN>::regs; i++)
+		part[i][0] = part[i][1] = part[i][2] = part[i][3] = 0.0f;
+	for (uint32_t k = 0; k < steps; k++) {
+		if (k % 4 == 0) {
+			gpu_mbar_wait(&ring.full[place->stage], place->parity);
+			gpu_fence_async();
+		}
+		gpu_wgmma_fence();
+		wg_step<U, BN>(s, o, place->stage, k % 4, in);
+		gpu_wgmma_commit();
+		in++;
+		if (in == len || k % 4 == 3)
+			gpu_wgmma_wait<0>();
+		if (k % 4 == 3 || k + 1 == steps) {
+			wg_release(ring, place->stage);
+			wg_place<wg_shape<U, BN>::stages>::next(place);
+		}
+		if (in < len)
+			continue;
+		GPU_UNROLL
+		for (int i = 0; i < wg_shape<U, BN>::regs; i++)
+			s.v[0][i] = wg_join(part[i], done, s.v[0][i]);
+		in = 0;
+		done++;
+	}
+}
+
+/* --- what becomes of the sums -------------------------------------------------------- */
+
+GPU_FN float wg_sigmoid(float x)
+{
+	float e = aios_exp(-aios_abs(x)), r = gpu_reciprocal(aios_add(1.0f, e));
+
+	return x < 0.0f ? aios_mul(e, r) : r;
+}
+
+/* aios_silu() and aios_gelu_tanh(), by the sigmoid above. */
+GPU_FN float wg_act(uint32_t act, float x)
+{
+	float cubic;
+
+	if (act == AIOS_ACT_SILU_MUL)
+		return aios_mul(x, wg_sigmoid(x));
+	cubic = aios_fma(aios_mul(0x1.6e4e26p-5f, x), aios_mul(x, x), x);
+	return aios_mul(x, wg_sigmoid(aios_mul(0x1.988454p+0f, cubic)));
+}
+
+GPU_FN float wg_mid(float x, uint32_t dtype)
+{
+	if (dtype == AIOS_BF16)
+		return aios_float(gpu_pack_bf16(x, x) << 16);
+	return aios_round_to(x, dtype);
+}
+
+/* Two neighbouring columns of the weights: their scales and biases. */
+struct wg_columns {
+	float scale[2], bias[2];
+};
+
+template <class U>
+GPU_FN void wg_load_columns(const struct aios_op_matmul &op, uint32_t row, uint32_t n,
+			    struct wg_columns *c)
+{
+	GPU_UNROLL
+	for (uint32_t e = 0; e < 2; e++) {
+		uint32_t at = row + (n + e < op.out.cols ? e : 0);
+
+		at = n < op.out.cols ? at : 0;
+		if (U::scaled)
+			c->scale[e] = ((const float *)gpu_ptr(op.w.scale))[at];
+		if (op.bias)
+			c->bias[e] = gpu_load(gpu_ptr(op.bias), op.bias_dtype, at);
+	}
+}
+
+/* A thread's part of a tile: rows t and t + 8; outputs of its warpgroup from n on. */
+struct wg_part {
+	uint32_t t, n, quad; /* its number in the four threads that share the rows */
+	float scale_x[2];
+};
+
+/* Values of a thread in four panels of outputs: [row][panel][column]. */
+struct wg_values {
+	float v[2][4][2];
+};
+
+/* Four panels of sums: of the outputs, or with act of two outputs, gate and up in turn. */
+template <class U> struct wg_taken {
+	typename U::acc v[U::planes][16];
+};
+
+/* Panels 4 * group to 4 * group + 3. The loop that calls this is no run of 16 times the code. */
+template <class U, int BN>
+GPU_FN void wg_take(const struct wg_sums<U, BN> &s, int group, struct wg_taken<U> *out)
+{
+	GPU_UNROLL
+	for (int g = 0; g < wg_shape<U, BN>::regs / 16; g++) {
+		if (g != group)
+			continue;
+		GPU_UNROLL
+		for (int p = 0; p < U::planes; p++) {
+			GPU_UNROLL
+			for (int i = 0; i < 16; i++)
+				out->v[p][i] = s.v[p][g * 16 + i];
+		}
+	}
+}
+
+/* Sum i as the value of a weight row: dequantised, + bias. */
+template <class U>
+GPU_FN float wg_dot(const struct aios_op_matmul &op, const struct wg_taken<U> &s, int i,
+		    const struct wg_part &part, const struct wg_columns &c)
+{
+	float v = U::value(s.v[0][i], s.v[U::planes - 1][i]);
+
+	if (U::scaled)
+		v = aios_dequant(v, part.scale_x[i / 2 % 2], c.scale[i % 2]);
+	return op.bias ? aios_add(v, c.bias[i % 2]) : v;
+}
+
+/* Panels [first, first + n) of `out`, n = 4, with act 2, from what was taken. */
+template <class U, bool ACT>
+GPU_FN void wg_evaluate(const struct aios_op_matmul &op, const struct wg_taken<U> &s,
+			const struct wg_part &part, int first, struct wg_values *out)
+{
+	GPU_UNROLL
+	for (int p = 0; p < (ACT ? 2 : 4); p++) {
+		const int at = ACT ? 8 * p : 4 * p;
+		uint32_t n = part.n + (uint32_t)(first + p) * 8 + 2 * part.quad;
+		struct wg_columns c, up;
+
+		wg_load_columns<U>(op, n, n, &c);
+		if (ACT)
+			wg_load_columns<U>(op, op.out.cols + n, n, &up);
+		GPU_UNROLL
+		for (int i = 0; i < 4; i++) {
+			float v = wg_dot<U>(op, s, at + i, part, c), u;
+
+			if (ACT) {
+				u = wg_dot<U>(op, s, at + 4 + i, part, up);
+				v = wg_act(op.act, wg_mid(v, op.mid_type));
+				v = aios_mul(v, wg_mid(u, op.mid_type));
+			}
+			out->v[i / 2][first + p][i % 2] = v;
+		}
+	}
+}
+
+/* --- storing --------------------------------------------------------------------- */
+
+/* + residual and store one output. */
+GPU_FN void wg_store(const struct aios_op_matmul &op, uint32_t t, uint32_t n, float v)
+{
+	if (op.residual.data)
+		v = aios_add(((const float *)gpu_row(&op.residual, t))[n], v);
+	gpu_store(gpu_row(&op.out, t), op.out.dtype, n, v);
+}
+
+/*
+ * Four threads share a row and have two columns of each panel; they swap, so that each has four
+ * neighbours of one panel of two. Panels p, p + 1 of row h.
+ */
+GPU_FN void wg_store_f32(const struct aios_op_matmul &op, const struct wg_part &part, uint32_t n,
+			 uint32_t t, const float a[2], const float b[2])
+{
+	bool odd = part.quad & 1;
+	float got[2], v[4];
+
+	GPU_UNROLL
+	for (int e = 0; e < 2; e++)
+		got[e] = gpu_shfl_xor_f32(odd ? a[e] : b[e], 1);
+	GPU_UNROLL
+	for (int e = 0; e < 2; e++) {
+		v[e] = odd ? got[e] : a[e];
+		v[2 + e] = odd ? b[e] : got[e];
+	}
+	n += (odd ? 8 : 0) + part.quad / 2 * 4;
+	if (t >= op.x.rows)
+		return;
+	if (n + 4 <= op.out.cols) {
+		float *out = (float *)gpu_row(&op.out, t) + n;
+		struct gpu_vec r;
+
+		if (op.residual.data) {
+			r = gpu_load16((const float *)gpu_row(&op.residual, t) + n);
+			GPU_UNROLL
+			for (int e = 0; e < 4; e++)
+				v[e] = aios_add(aios_float(r.w[e]), v[e]);
+		}
+		GPU_UNROLL
+		for (int e = 0; e < 4; e++)
+			r.w[e] = aios_bits(aios_canon(v[e]));
+		*(struct gpu_vec *)out = r;
+		return;
+	}
+	GPU_UNROLL
+	for (uint32_t e = 0; e < 4; e++)
+		if (n + e < op.out.cols)
+			wg_store(op, t, n + e, v[e]);
+}
+
+/* The same with 16-bit outputs: words of two columns, each thread gets all of one panel. */
+GPU_FN void wg_store_half(const struct aios_op_matmul &op, const struct wg_part &part, uint32_t n,
+			  uint32_t t, const uint32_t w[4])
+{
+	bool odd = part.quad & 1, high = part.quad & 2;
+	uint32_t pair[2][2], got, own;
+	struct gpu_vec v;
+
+	GPU_UNROLL
+	for (int i = 0; i < 2; i++) {
+		got = gpu_shfl_xor(odd ? w[2 * i] : w[2 * i + 1], 1);
+		own = odd ? w[2 * i + 1] : w[2 * i];
+		pair[i][0] = odd ? got : own;
+		pair[i][1] = odd ? own : got;
+	}
+	GPU_UNROLL
+	for (int i = 0; i < 2; i++) {
+		got = gpu_shfl_xor(high ? pair[0][i] : pair[1][i], 2);
+		own = high ? pair[1][i] : pair[0][i];
+		v.w[i] = high ? got : own;
+		v.w[2 + i] = high ? own : got;
+	}
+	n += part.quad * 8;
+	if (t >= op.x.rows)
+		return;
+	if (n + 8 <= op.out.cols) {
+		*(struct gpu_vec *)((uint16_t *)gpu_row(&op.out, t) + n) = v;
+		return;
+	}
+	GPU_UNROLL
+	for (uint32_t e = 0; e < 8; e++)
+		if (n + e < op.out.cols)
+			((uint16_t *)gpu_row(&op.out, t))[n + e] =
+				(uint16_t)(v.w[e / 2] >> 16 * (e % 2));
+}
+
+/* Two columns as a word of 16-bit outputs, + residual. */
+GPU_FN uint32_t wg_pack(const struct aios_op_matmul &op, uint32_t t, uint32_t n, const float in[2])
+{
+	float v[2] = { in[0], in[1] };
+
+	if (op.residual.data && t < op.x.rows) {
+		const float *r = (const float *)gpu_row(&op.residual, t);
+
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 2; e++)
+			if (n + e < op.out.cols)
+				v[e] = aios_add(r[n + e], v[e]);
+	}
+	if (op.out.dtype == AIOS_BF16)
+		return gpu_pack_bf16(v[0], v[1]);
+	return (uint32_t)aios_f32_to_f16(v[1]) << 16 | aios_f32_to_f16(v[0]);
+}
+
+GPU_FN void wg_store_values(const struct aios_op_matmul &op, const struct wg_part &part,
+			    const struct wg_values &s)
+{
+	uint32_t n = part.n;
+
+	GPU_UNROLL
+	for (uint32_t h = 0; h < 2; h++) {
+		uint32_t t = part.t + 8 * h, w[4];
+
+		if (op.out.dtype == AIOS_F32) {
+			wg_store_f32(op, part, n, t, s.v[h][0], s.v[h][1]);
+			wg_store_f32(op, part, n + 16, t, s.v[h][2], s.v[h][3]);
+			continue;
+		}
+		GPU_UNROLL
+		for (uint32_t p = 0; p < 4; p++)
+			w[p] = wg_pack(op, t, n + p * 8 + 2 * part.quad, s.v[h][p]);
+		wg_store_half(op, part, n, t, w);
+	}
+}
+
+template <class U, int BN, bool ACT>
+GPU_FN void wg_finish(const struct aios_op_matmul &op, const struct wg_tile &tile, uint32_t group,
+		      const struct wg_sums<U, BN> &s)
+{
+	typedef wg_shape<U, BN> S;
+	const int outputs = ACT ? S::wn / 2 : S::wn; /* of the warpgroup */
+	struct wg_part part;
+
+	part.t = tile.t + gpu_tid() % 128 / 32 * 16 + gpu_tid() % 32 / 4;
+	part.t += U::planes == 2 ? 0 : group * 64;
+	part.n = tile.n + (U::planes == 2 ? group * outputs : 0);
+	part.quad = gpu_tid() % 4;
+	part.scale_x[0] = part.scale_x[1] = 0.0f;
+	GPU_UNROLL
+	for (uint32_t h = 0; h < 2; h++)
+		if (U::scaled && part.t + 8 * h < op.x.rows)
+			part.scale_x[h] = ((const float *)gpu_ptr(op.x.scale))[part.t + 8 * h];
+	GPU_NO_UNROLL
+	for (int g = 0; g < outputs / 32; g++) {
+		struct wg_taken<U> taken;
+		struct wg_values v;
+
+		wg_take<U, BN>(s, ACT ? 2 * g : g, &taken);
+		wg_evaluate<U, ACT>(op, taken, part, 0, &v);
+		if (ACT) {
+			wg_take<U, BN>(s, 2 * g + 1, &taken);
+			wg_evaluate<U, ACT>(op, taken, part, 2, &v);
+		}
+		wg_store_values(op, part, v);
+		part.n += 32;
+	}
+}
+
+/* A warpgroup that multiplies: 0 or 1. */
+template <class U, int BN, bool TREE>
+GPU_FN void wg_multiply(const struct gpu_wgmma_args &a, uint32_t group)
+{
+	struct wg_ring ring = wg_ring_of<U, BN>();
+	struct wg_operands o = wg_operands_of<U, BN>(ring, group);
+	struct wg_place<wg_shape<U, BN>::stages> place = {
+		0, 0
+	};
+
+	for (uint32_t i = gpu_bx(); i < a.tiles_t * a.tiles_n; i += gpu_grid_x()) {
+		struct wg_tile tile = wg_tile_at<U, BN>(a, i);
+		struct wg_sums<U, BN> s;
+
+		if constexpr (TREE)
+			wg_segments<U, BN>(a, ring, o, &place, s);
+		else
+			wg_chain<U, BN>(a, ring, o, &place, s);
+		if (a.op.act)
+			wg_finish<U, BN, true>(a.op, tile, group, s);
+		else
+			wg_finish<U, BN, false>(a.op, tile, group, s);
+	}
+}
+
+/* Grid: at most as many blocks as run at the same time. */
+template <class U, int BN, bool TREE> GPU_FN void wg_kernel(const struct gpu_wgmma_args &a)
+{
+	struct wg_ring ring = wg_ring_of<U, BN>();
+	uint32_t group = gpu_tid() / 128;
+
+	if (gpu_tid() == 0) {
+		for (uint32_t i = 0; i < wg_shape<U, BN>::stages; i++) {
+			gpu_mbar_init(&ring.full[i], 128 + 1); /* rows of x; weights */
+			gpu_mbar_init(&ring.empty[i], 8);      /* warps that multiply */
+		}
+		gpu_mbar_fence_init();
+	}
+	gpu_barrier();
+	gpu_grid_enter();
+	if (group == 2) {
+		gpu_registers_less<GPU_WGMMA_REGS_FETCH>();
+		wg_fetch<U, BN>(a);
+	} else {
+		gpu_registers_more<GPU_WGMMA_REGS_MULTIPLY>();
+		wg_multiply<U, BN, TREE>(a, group);
+	}
+}
+
+#define WG_KERNEL(name, unit, bn, tree)                                                            \
+	GPU_KERNEL_WIDE(GPU_WGMMA_THREADS)                                                         \
+	gpu_matmul_wgmma_##name(const struct gpu_wgmma_args a)                                     \
+	{                                                                                          \
+		wg_kernel<unit, bn, tree>(a);                                                      \
+	}
+
+WG_KERNEL(bf16_256, wg_bf16, 256, false)
+WG_KERNEL(bf16_192, wg_bf16, 192, false)
+WG_KERNEL(bf16_128, wg_bf16, 128, false)
+WG_KERNEL(bf16_64, wg_bf16, 64, false)
+WG_KERNEL(bf16_seg, wg_bf16, 64, true)
+WG_KERNEL(f16_256, wg_f16, 256, false)
+WG_KERNEL(f16_192, wg_f16, 192, false)
+WG_KERNEL(f16_128, wg_f16, 128, false)
+WG_KERNEL(f16_64, wg_f16, 64, false)
+WG_KERNEL(f16_seg, wg_f16, 64, true)
+WG_KERNEL(i8_256, wg_i8, 256, false)
+WG_KERNEL(i8_192, wg_i8, 192, false)
+WG_KERNEL(i8_128, wg_i8, 128, false)
+WG_KERNEL(i8_64, wg_i8, 64, false)
+WG_KERNEL(i8x2_256, wg_i8x2, 256, false)
+WG_KERNEL(i8x2_128, wg_i8x2, 128, false)
+
+#endif /* GPU_MATMUL_WGMMA_CUH */
