@@ -62,7 +62,8 @@ enum aios_command {
 	AIOS_CMD_VERIFY = 1 << 14,
 	AIOS_CMD_BISECT = 1 << 15,
 	AIOS_CMD_REPLAY = 1 << 16,
-	AIOS_CMD_ALL = (1 << 17) - 1
+	AIOS_CMD_SIMULATE = 1 << 17,
+	AIOS_CMD_ALL = (1 << 18) - 1
 };
 
 /* The section of options that exist on the command line only. */

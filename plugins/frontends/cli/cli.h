@@ -166,6 +166,7 @@ int conform_main(struct cli *cli, struct aios_status *st);
 int bench_main(struct cli *cli, struct aios_status *st);
 int bisect_main(struct cli *cli, struct aios_status *st);
 int replay_main(struct cli *cli, struct aios_status *st);
+int simulate_main(struct cli *cli, struct aios_status *st);
 int plan_main(struct cli *cli, struct aios_status *st);
 int tokenize_main(struct cli *cli, struct aios_status *st);
 int detokenize_main(struct cli *cli, struct aios_status *st);

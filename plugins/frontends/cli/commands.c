@@ -159,6 +159,37 @@ const struct command commands[] = {
 		.run = replay_main,
 	},
 	{
+		.name = "simulate",
+		.summary = "compare schedulers on many requests, without a device",
+		.synopsis = "simulate [--trace FILE | --generate KIND] [--policy LIST] [--json | "
+			    "--csv]",
+		.details =
+			"Runs the scheduler plugins against a cost model: a step takes as long as "
+			"its "
+			"rows, the keys that its sequences have and the weights say (--cost), so a "
+			"million requests take seconds. Prints output tokens a second, the time to "
+			"the first token (TTFT) and between tokens (ITL), Jain's fairness index, "
+			"preemptions and the device time wasted on them, and for each tenant its "
+			"share of the device while it waited and that share relative to its "
+			"due.\n\n"
+			"Kinds of requests: poisson; bursty; prefixes (64 shared beginnings); "
+			"long-tail "
+			"(lengths); flood (tenant 0 sends two thirds); classes (tenant 0 is short "
+			"and in "
+			"a hurry, the others are long). A trace has the columns arrival (seconds), "
+			"prompt "
+			"and output (tokens), and may have tenant, priority, deadline (seconds "
+			"after "
+			"the arrival), prefix (a number) and prefix_tokens.\n\n"
+			"The same requests and options give the same figures, US/STEP apart, which "
+			"is "
+			"the policy's own time on this machine.",
+		.examples = "aios simulate --generate flood --demand 2 --policy fcfs,fair\n"
+			    "aios simulate --trace day.csv --policy all --csv",
+		.bit = AIOS_CMD_SIMULATE,
+		.run = simulate_main,
+	},
+	{
 		.name = "plan",
 		.summary = "say what running a model takes",
 		.synopsis = "plan -m DIR [--json]",
