@@ -295,10 +295,8 @@ static int load_part_rows(struct loader *ld, const struct aios_tensor *w, uint32
 		n = rows - r < piece ? rows - r : piece;
 		in.rows = n;
 		rc = upload_rows(ld, &in, 0, (const char *)t->data + r * line, n, st);
-		if (rc == 0)
+		if (rc == 0) /* staging is used again, by work that the queue does after this */
 			rc = convert_rows(ld, &in, w, at + r, st);
-		if (rc == 0) /* staging is used again */
-			rc = queue_sync(ld->queue, SYNC_NS, st);
 	}
 	return rc;
 }
@@ -331,8 +329,6 @@ static int load_packed(struct loader *ld, const struct aios_tensor *w,
 	}
 	if (rc == 0)
 		rc = convert_rows(ld, &in, w, 0, st);
-	if (rc == 0)
-		rc = queue_sync(ld->queue, SYNC_NS, st);
 	for (uint32_t p = 0; p < desc->n_parts && rc == 0; p++) {
 		rc = part_tensor(ld->src, desc, p, &t, st);
 		if (rc == 0)
@@ -417,6 +413,8 @@ int weights_load(struct weights *ws, struct queue *queue, const struct source *s
 		rc = load_weight(&ld, i, st);
 	if (rc == 0)
 		rc = queue_sync(queue, SYNC_NS, st);
+	else
+		queue_sync(queue, SYNC_NS, NULL); /* what is enqueued still uses the staging */
 	mm_arena_finish(&ld.staging);
 	return rc;
 }

@@ -29,6 +29,10 @@ static inline uint64_t div_up(uint64_t a, uint64_t b)
 	return (a + b - 1) / b;
 }
 
+/* gpu_check() of a launch, and of the scratch that it brings. */
+bool gpu_check_launch(const struct gpu_caps *caps, const struct aios_op *op,
+		      struct aios_op_support *out);
+
 /* Plan one op; the descriptor has passed gpu_check(). */
 int gpu_plan_matmul(struct plan *p, const struct aios_op_matmul *m);
 int gpu_plan_attention(struct plan *p, const struct aios_op_attention *op);

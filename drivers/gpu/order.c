@@ -191,12 +191,7 @@ static void order_note(struct gpu_order *order, const struct aios_op *op)
 		order_add(order, writes[i]);
 }
 
-bool gpu_order_overlaps(struct gpu_order *order, const struct aios_op *op)
-{
-	return gpu_order_overlaps2(order, op, NULL);
-}
-
-bool gpu_order_overlaps2(struct gpu_order *order, const struct aios_op *a, const struct aios_op *b)
+bool gpu_order_overlaps(struct gpu_order *order, const struct aios_op *a, const struct aios_op *b)
 {
 	bool overlaps = order->follows && order->n + 2 * GPU_OP_SPANS <= GPU_ORDER_SPANS &&
 			!order_meets(order, a) && !(b && order_meets(order, b));

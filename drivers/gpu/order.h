@@ -37,10 +37,10 @@ struct gpu_order {
 /* Something else than a launch of ours was enqueued: the next launch waits for all of it. */
 void gpu_order_break(struct gpu_order *order);
 
-/* May the first launch of this op, enqueued now, begin before what is ahead has ended? */
-bool gpu_order_overlaps(struct gpu_order *order, const struct aios_op *op);
-
-/* The same for two ops in the same launches. */
-bool gpu_order_overlaps2(struct gpu_order *order, const struct aios_op *a, const struct aios_op *b);
+/*
+ * May the first launch of op a, or of a and b in the same launches, begin before what is ahead has
+ * ended? It is enqueued now. b may be NULL.
+ */
+bool gpu_order_overlaps(struct gpu_order *order, const struct aios_op *a, const struct aios_op *b);
 
 #endif /* GPU_ORDER_H */

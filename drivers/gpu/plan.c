@@ -220,19 +220,26 @@ int gpu_query(const struct gpu_caps *caps, const struct aios_op *op, struct aios
 	return 0;
 }
 
+bool gpu_check_launch(const struct gpu_caps *caps, const struct aios_op *op,
+		      struct aios_op_support *out)
+{
+	const struct aios_op_attention *attention = (const void *)op;
+
+	if (!gpu_check(caps, op, true, out))
+		return false;
+	return op->type != AIOS_OP_ATTENTION ||
+	       gpu_check_scratch(&attention->scratch, gpu_attention_scratch(caps, attention), out);
+}
+
 int gpu_plan(const struct gpu_caps *caps, const struct aios_op *op, struct gpu_launch *launches,
 	     unsigned int cap, unsigned int *n, struct aios_status *st)
 {
 	struct plan p = { .caps = caps, .launches = launches, .cap = cap, .st = st };
 	struct aios_op_support answer = { .size = sizeof(answer) };
-	const struct aios_op_attention *attention = (const void *)op;
 	int ret;
 
 	*n = 0;
-	if (!gpu_check(caps, op, true, &answer) ||
-	    (op->type == AIOS_OP_ATTENTION &&
-	     !gpu_check_scratch(&attention->scratch, gpu_attention_scratch(caps, attention),
-				&answer)))
+	if (!gpu_check_launch(caps, op, &answer))
 		return aios_fail(st, -ENOTSUP, "%s: %s", aios_op_name(op->type), answer.reason);
 	ret = plan_op(&p, op);
 	if (!ret)

@@ -13,6 +13,7 @@
 
 #include <aios/driver/driver.h>
 
+#include "fuse.h"
 #include "shim_run.h"
 
 #define SHIM_ALIGN 256u
@@ -24,8 +25,11 @@ struct shim_device {
 	struct shim_config config;
 };
 
+/* An op that may become one launch with the next waits for what comes next. */
 struct shim_queue {
 	uint64_t timeline; /* value of the last signal, all of them reached */
+	union aios_op_any held;
+	bool holds;
 };
 
 static pthread_mutex_t shim_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -170,9 +174,41 @@ static int shim_queue_create(void *dev, void **queue, struct aios_status *st)
 	return *queue ? 0 : aios_fail(st, -ENOMEM, "no memory for a queue");
 }
 
+/* Run launches, one machine for all threads. */
+static int run_all(struct shim_device *d, const struct gpu_launch *launches, unsigned int n,
+		   struct aios_status *st)
+{
+	unsigned int i;
+	int ret = 0;
+
+	pthread_mutex_lock(&shim_lock);
+	for (i = 0; i < n && !ret; i++) {
+		ret = shim_run(&launches[i], &d->config);
+		if (ret)
+			aios_fail(st, ret, "no memory for the fibers of %s",
+				  gpu_kernel_name(launches[i].kernel));
+	}
+	pthread_mutex_unlock(&shim_lock);
+	return ret;
+}
+
+static int run_held(struct shim_device *d, struct shim_queue *q, struct aios_status *st)
+{
+	struct gpu_launch launches[GPU_MAX_LAUNCHES];
+	unsigned int n = 0;
+	int ret;
+
+	if (!q->holds)
+		return 0;
+	q->holds = false;
+	ret = gpu_plan(&d->caps, &q->held.op, launches, GPU_MAX_LAUNCHES, &n, st);
+	return ret ? ret : run_all(d, launches, n, st);
+}
+
 static void shim_queue_destroy(void *dev, void *queue)
 {
-	(void)dev;
+	if (queue)
+		run_held(dev, queue, NULL);
 	free(queue);
 }
 
@@ -193,29 +229,36 @@ static int shim_weight_layout(void *dev, uint32_t profile, struct aios_tensor *w
 
 static int shim_launch(void *dev, void *queue, const struct aios_op *op, struct aios_status *st)
 {
-	struct gpu_launch launches[GPU_MAX_LAUNCHES];
+	struct gpu_launch launches[GPU_MAX_LAUNCHES], both[GPU_MAX_LAUNCHES];
 	struct shim_device *d = dev;
-	unsigned int n, i;
-	int ret;
+	struct shim_queue *q = queue;
+	unsigned int n = 0, n_both = 0;
+	int ret, fused = 0;
 
-	(void)queue;
 	ret = gpu_plan(&d->caps, op, launches, GPU_MAX_LAUNCHES, &n, st);
-	pthread_mutex_lock(&shim_lock);
-	for (i = 0; i < n && !ret; i++) {
-		ret = shim_run(&launches[i], &d->config);
-		if (ret)
-			aios_fail(st, ret, "no memory for the fibers of %s",
-				  gpu_kernel_name(launches[i].kernel));
+	if (!ret && q->holds)
+		fused = gpu_fuse(&d->caps, &q->held.op, op, both, GPU_MAX_LAUNCHES, &n_both, st);
+	if (ret || fused < 0)
+		return ret ? ret : fused;
+	if (fused) {
+		q->holds = false;
+		return run_all(d, both, n_both, st);
 	}
-	pthread_mutex_unlock(&shim_lock);
-	return ret;
+	ret = run_held(d, q, st);
+	if (ret || !n || !gpu_fuse_begins(&d->caps, op))
+		return ret ? ret : run_all(d, launches, n, st);
+	memcpy(&q->held, op, op->size < sizeof(q->held) ? op->size : sizeof(q->held));
+	q->holds = true;
+	return 0;
 }
 
 static int shim_copy(void *dev, void *queue, uint32_t dir, uint64_t dst, uint64_t src,
 		     uint64_t bytes, struct aios_status *st)
 {
-	(void)dev;
-	(void)queue;
+	int ret = run_held(dev, queue, st);
+
+	if (ret)
+		return ret;
 	if (dir > AIOS_COPY_ON_DEVICE)
 		return aios_fail(st, -EINVAL, "copy: direction %u; expected 0 to 2", dir);
 	if (bytes == 0)
@@ -230,8 +273,10 @@ static int shim_copy(void *dev, void *queue, uint32_t dir, uint64_t dst, uint64_
 static int shim_fill(void *dev, void *queue, aios_addr dst, uint8_t value, uint64_t bytes,
 		     struct aios_status *st)
 {
-	(void)dev;
-	(void)queue;
+	int ret = run_held(dev, queue, st);
+
+	if (ret)
+		return ret;
 	if (bytes && !dst)
 		return aios_fail(st, -EINVAL, "fill: %llu bytes at address 0",
 				 (unsigned long long)bytes);
@@ -243,11 +288,10 @@ static int shim_fill(void *dev, void *queue, aios_addr dst, uint8_t value, uint6
 static int shim_signal(void *dev, void *queue, uint64_t *value, struct aios_status *st)
 {
 	struct shim_queue *q = queue;
+	int ret = run_held(dev, queue, st);
 
-	(void)dev;
-	(void)st;
 	*value = ++q->timeline;
-	return 0;
+	return ret;
 }
 
 static int shim_wait(void *dev, void *queue, uint64_t value, uint64_t deadline_ns,

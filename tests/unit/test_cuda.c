@@ -513,6 +513,156 @@ START_TEST(test_overlap_where)
 }
 END_TEST
 
+/* Decode of two sequences with 4 heads of 64 over pages of 16 keys, all at `at` (1 MiB). */
+struct cu_pair {
+	struct aios_op_rope_kv rope;
+	struct aios_op_attention attention;
+};
+
+static struct cu_pair cu_rope_attention(aios_addr at)
+{
+	struct aios_batch batch = { .n_tokens = 2,
+				    .n_seqs = 2,
+				    .max_blocks = 4,
+				    .max_q = 1,
+				    .max_kv = 64,
+				    .positions = at,
+				    .seq_ids = at + 256,
+				    .seq_start = at + 512,
+				    .seq_len = at + 768,
+				    .block_table = at + 1024 };
+	struct aios_kv_layer kv = { .k = at + 65536,
+				    .v = at + 2 * 65536,
+				    .dtype = AIOS_BF16,
+				    .n_pages = 8,
+				    .page_size = 16,
+				    .n_kv_heads = 2,
+				    .head_dim = 64 };
+	struct aios_tensor q = {
+		.data = at + 4096, .dtype = AIOS_BF16, .rows = 2, .cols = 256, .row_bytes = 512
+	};
+	struct cu_pair p = {
+		.rope = { .op = AIOS_OP_INIT(struct aios_op_rope_kv, AIOS_OP_ROPE_KV),
+			  .batch = batch,
+			  .kv = kv,
+			  .qkv = { .data = at + 8192,
+				   .dtype = AIOS_BF16,
+				   .rows = 2,
+				   .cols = 512,
+				   .row_bytes = 1024 },
+			  .q = q,
+			  .n_heads = 4,
+			  .rot_dim = 64,
+			  .cos = at + 16384,
+			  .sin = at + 32768,
+			  .table_rows = 64 },
+		.attention = { .op = AIOS_OP_INIT(struct aios_op_attention, AIOS_OP_ATTENTION),
+			       .n_heads = 4,
+			       .batch = batch,
+			       .kv = kv,
+			       .q = q,
+			       .out = q,
+			       .scale = 0.125f,
+			       .scale_log2 = 0.18f,
+			       .chunk = 512 },
+	};
+
+	p.attention.out.data = at + 12288;
+	return p;
+}
+
+/* How many launches a call has made so far, and that the last is of this kernel. */
+static uint64_t cu_launched(const char *kernel)
+{
+	ck_assert_msg(strncmp(fake->last_kernel, kernel, strlen(kernel)) == 0, "%s, expected %s...",
+		      fake->last_kernel, kernel);
+	return fake->launches;
+}
+
+/* Two ops become one launch; what is held back comes before whatever follows it. */
+START_TEST(test_fuse)
+{
+	struct aios_status st = { 0 };
+	void *dev = cu_open(), *queue = cu_queue(dev), *graph = NULL;
+	struct aios_mem m;
+	struct cu_pair p;
+	struct aios_op_add add;
+	uint64_t value;
+
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, MIB, &m, &st), 0);
+	p = cu_rope_attention(m.addr);
+	add = cu_add(m.addr + MIB / 2);
+	ck_assert_msg(ops->launch(dev, queue, &p.rope.op, &st) == 0, "%s", st.message);
+	ck_assert_uint_eq(fake->launches, 0);
+	ck_assert_msg(ops->launch(dev, queue, &p.attention.op, &st) == 0, "%s", st.message);
+	ck_assert_uint_eq(cu_launched("gpu_rope_attention"), 1);
+	/* not a pair */
+	ck_assert_int_eq(ops->launch(dev, queue, &p.rope.op, &st), 0);
+	ck_assert_int_eq(ops->launch(dev, queue, &add.op, &st), 0);
+	ck_assert_uint_eq(cu_launched("gpu_add"), 3);
+	/* the same op twice, then a signal, a copy, quiesce */
+	ck_assert_int_eq(ops->launch(dev, queue, &p.rope.op, &st), 0);
+	ck_assert_int_eq(ops->launch(dev, queue, &p.rope.op, &st), 0);
+	ck_assert_uint_eq(cu_launched("gpu_rope_kv"), 4);
+	ck_assert_int_eq(ops->signal(dev, queue, &value, &st), 0);
+	ck_assert_uint_eq(cu_launched("gpu_rope_kv"), 5);
+	ck_assert_int_eq(ops->launch(dev, queue, &p.rope.op, &st), 0);
+	ck_assert_int_eq(ops->fill(dev, queue, m.addr, 0, 64, &st), 0);
+	ck_assert_uint_eq(fake->launches, 6);
+	ck_assert_int_eq(ops->launch(dev, queue, &p.rope.op, &st), 0);
+	ck_assert_int_eq(ops->quiesce(dev, cu_deadline(1), &st), 0);
+	ck_assert_uint_eq(fake->launches, 7);
+	/* what came before a capture is not in it, what came last in it is */
+	ck_assert_int_eq(ops->launch(dev, queue, &p.rope.op, &st), 0);
+	ck_assert_int_eq(ops->graph_begin(dev, queue, &st), 0);
+	ck_assert_uint_eq(fake->launches, 8);
+	ck_assert_int_eq(ops->launch(dev, queue, &p.attention.op, &st), 0);
+	ck_assert_uint_eq(cu_launched("gpu_attention_decode"), 9);
+	ck_assert_int_eq(ops->launch(dev, queue, &p.rope.op, &st), 0);
+	ck_assert_int_eq(ops->graph_end(dev, queue, &graph, &st), 0);
+	ck_assert_uint_eq(cu_launched("gpu_rope_kv"), 10);
+	ck_assert_int_eq(ops->launch(dev, queue, &p.attention.op, &st), 0);
+	ck_assert_uint_eq(cu_launched("gpu_attention_decode"), 11);
+	ck_assert_int_eq(ops->launch(dev, queue, &p.rope.op, &st), 0);
+	ck_assert_int_eq(ops->graph_launch(dev, queue, graph, &st), 0);
+	ck_assert_uint_eq(fake->launches, 12);
+	/* a queue that goes with an op held back */
+	ck_assert_int_eq(ops->launch(dev, queue, &p.rope.op, &st), 0);
+	ops->graph_destroy(dev, graph);
+	ops->queue_destroy(dev, queue);
+	ck_assert_uint_eq(cu_launched("gpu_rope_kv"), 13);
+	ops->mem_free(dev, &m);
+	ops->close(dev);
+	cu_check_empty();
+}
+END_TEST
+
+/* The device goes while an op is held back: the next call says so, and nothing is left. */
+START_TEST(test_fuse_loss)
+{
+	struct aios_status st = { 0 };
+	void *dev = cu_open(), *queue = cu_queue(dev);
+	struct aios_mem m;
+	struct cu_pair p;
+
+	ck_assert_int_eq(ops->mem_alloc(dev, AIOS_HEAP_DEVICE, MIB, &m, &st), 0);
+	p = cu_rope_attention(m.addr);
+	ck_assert_int_eq(ops->launch(dev, queue, &p.rope.op, &st), 0);
+	fake->fail_nth = 1;
+	fake->fail_result = 700;
+	fake->sticky = true;
+	ck_assert_int_eq(ops->launch(dev, queue, &p.attention.op, &st), -AIOS_DEVICE_LOST);
+	ck_assert_int_eq(ops->launch(dev, queue, &p.rope.op, &st), -AIOS_DEVICE_LOST);
+	ck_assert_int_eq(ops->reset(dev, &st), 0);
+	ck_assert_int_eq(ops->launch(dev, queue, &p.attention.op, &st), -AIOS_DEVICE_LOST);
+	ck_assert_uint_eq(fake->launches, 0);
+	ops->mem_free(dev, &m);
+	ops->queue_destroy(dev, queue);
+	ops->close(dev);
+	cu_check_empty();
+}
+END_TEST
+
 START_TEST(test_graph_copies)
 {
 	unsigned char data[64], got[64] = { 0 };
@@ -733,6 +883,8 @@ Suite *test_cuda_suite(void)
 	tcase_add_test(tc, test_launch);
 	tcase_add_test(tc, test_overlap);
 	tcase_add_test(tc, test_overlap_where);
+	tcase_add_test(tc, test_fuse);
+	tcase_add_test(tc, test_fuse_loss);
 	tcase_add_test(tc, test_graph_copies);
 	tcase_add_test(tc, test_loss);
 	tcase_add_test(tc, test_loss_for_good);

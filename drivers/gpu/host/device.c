@@ -260,6 +260,11 @@ const struct aios_param gpu_params[GPU_PARAMS] = {
 	  .default_text = "on",
 	  .choices = "on|off",
 	  .help = "let a launch begin while the one ahead of it ends; the bits are the same" },
+	{ .name = "fuse",
+	  .type = AIOS_PARAM_CHOICE,
+	  .default_text = "on",
+	  .choices = "on|off",
+	  .help = "make one launch of two ops where there is a kernel; the bits are the same" },
 };
 
 static uint64_t device_param(const struct aios_host *host, const char *name, uint64_t otherwise)
@@ -363,6 +368,7 @@ int gpu_slot_open(const struct aios_host *host, uint32_t index, void **out, stru
 	dev->stage_bytes = device_param(host, "staging", 32) << 20;
 	dev->pinned_max = device_param(host, "pinned", 0) << 20;
 	dev->overlap = device_switch(host, "overlap");
+	dev->fuse = device_switch(host, "fuse");
 	atomic_init(&dev->lost, 0);
 	atomic_init(&dev->generation, 1);
 	pthread_mutex_init(&dev->lock, NULL);
@@ -467,6 +473,15 @@ int gpu_slot_quiesce(void *arg, uint64_t deadline_ns, struct aios_status *st)
 	ret = gpu_enter(dev, atomic_load(&dev->generation), st);
 	if (ret)
 		return ret;
+	pthread_mutex_lock(&dev->lock);
+	for (q = dev->queues; q && ret == 0; q = q->next)
+		if (q->generation == atomic_load(&dev->generation) && !q->capture)
+			ret = gpu_queue_flush(dev, q, st);
+	pthread_mutex_unlock(&dev->lock);
+	if (ret) {
+		gpu_leave(dev);
+		return ret;
+	}
 	gpu_backoff_start(&backoff, dev, deadline_ns);
 	do {
 		busy = GPU_OK;
@@ -489,7 +504,8 @@ int gpu_slot_device_info(void *arg, struct aios_device_info *info, struct aios_s
 	(void)st;
 	info->wave = dev->caps.wave;
 	info->profiles = gpu_profiles(&dev->caps);
-	info->best_profile = AIOS_PROFILE_FMA32;
+	info->best_profile = info->profiles & 1u << AIOS_PROFILE_TC_SM90 ? AIOS_PROFILE_TC_SM90 :
+									   AIOS_PROFILE_FMA32;
 	info->units = dev->caps.units;
 	info->op_types = gpu_op_types();
 	gpu_vendor.device_id(dev->api, dev->ordinal, info->id, sizeof(info->id));

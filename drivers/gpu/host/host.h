@@ -21,6 +21,7 @@
 #include <aios/driver/driver.h>
 
 #include "api.h"
+#include "fuse.h"  /* include-ok: drivers/gpu, part of this module */
 #include "order.h" /* include-ok: drivers/gpu, part of this module */
 #include "plan.h"  /* include-ok: drivers/gpu, part of this module */
 
@@ -51,6 +52,7 @@ struct gpu_device {
 	uint64_t stage_bytes; /* of a queue's staging ring */
 	uint64_t pinned_max;  /* bytes of host memory that may be locked; 0: a quarter of it */
 	bool overlap;         /* launches may */
+	bool fuse;            /* ops may become one launch with the next */
 	struct gpu_copier *copier;
 	atomic_int lost; /* 0, or the result that broke the context */
 	atomic_uint generation;
@@ -129,7 +131,10 @@ struct gpu_ring {
 /*
  * A queue is a stream; value v of its timeline is an event of a ring, recorded
  * again for v + GPU_EVENTS: who waits that late waits a little longer, never less.
- * `lock` protects the timeline, which queue_wait() on another queue reads.
+ * `lock` protects the timeline, which queue_wait() on another queue reads, and the order of
+ * launches, which quiesce() may end.
+ *
+ * An op that may become one launch with the next is held back: whatever comes next enqueues it.
  */
 #define GPU_EVENTS 320 /* elapsed() asks for 256 */
 struct gpu_queue {
@@ -138,8 +143,10 @@ struct gpu_queue {
 	void *stream;
 	struct gpu_graph *capture; /* being recorded, or NULL */
 	struct gpu_ring ring;
-	struct gpu_order order;
 	pthread_mutex_t lock;
+	struct gpu_order order;
+	union aios_op_any held;
+	bool holds; /* `held` is to be launched first */
 	uint64_t timeline, reached;
 	void *events[GPU_EVENTS];
 };
@@ -191,6 +198,8 @@ int gpu_load(struct gpu_device *dev, const void *image, uint32_t first, uint32_t
 
 /* --- queues (queue.c) --- */
 
+/* Launch what the queue holds back; the device is current. */
+int gpu_queue_flush(struct gpu_device *dev, struct gpu_queue *queue, struct aios_status *st);
 /*
  * gpu_enter() for a slot that enqueues something else than a launch, which is ordered after all
  * launches so far.
@@ -246,6 +255,8 @@ void gpu_slot_mem_free(void *dev, struct aios_mem *mem);
 int gpu_slot_queue_create(void *dev, void **queue, struct aios_status *st);
 void gpu_slot_queue_destroy(void *dev, void *queue);
 int gpu_slot_query_op(void *dev, const struct aios_op *op, struct aios_op_support *out);
+int gpu_slot_weight_layout(void *dev, uint32_t profile, struct aios_tensor *w, uint64_t *bytes,
+			   struct aios_status *st);
 int gpu_slot_launch(void *dev, void *queue, const struct aios_op *op, struct aios_status *st);
 int gpu_slot_copy(void *dev, void *queue, uint32_t dir, uint64_t dst, uint64_t src, uint64_t bytes,
 		  struct aios_status *st);
@@ -276,10 +287,11 @@ void gpu_slot_graph_destroy(void *dev, void *graph);
 	.signal = gpu_slot_signal, .wait = gpu_slot_wait, .queue_wait = gpu_slot_queue_wait,       \
 	.graph_begin = gpu_slot_graph_begin, .graph_end = gpu_slot_graph_end,                      \
 	.graph_launch = gpu_slot_graph_launch, .graph_destroy = gpu_slot_graph_destroy,            \
-	.reset = gpu_slot_reset, .elapsed = gpu_slot_elapsed
+	.reset = gpu_slot_reset, .elapsed = gpu_slot_elapsed,                                      \
+	.weight_layout = gpu_slot_weight_layout
 
 /* The parameters that all have: GPU_PARAMS is their number. */
-#define GPU_PARAMS 5
+#define GPU_PARAMS 6
 extern const struct aios_param gpu_params[GPU_PARAMS];
 
 #endif /* GPU_HOST_H */

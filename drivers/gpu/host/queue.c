@@ -98,6 +98,8 @@ void gpu_slot_queue_destroy(void *arg, void *q)
 			gpu_slot_graph_destroy(dev, graph);
 	}
 	alive = gpu_enter(dev, queue->generation, NULL) == 0;
+	if (alive)
+		gpu_queue_flush(dev, queue, NULL);
 	gpu_ring_finish(dev, &queue->ring, !alive);
 	if (alive) {
 		queue_free_events(dev, queue);
@@ -117,13 +119,12 @@ int gpu_slot_query_op(void *arg, const struct aios_op *op, struct aios_op_suppor
 	return gpu_query(&dev->caps, op, out);
 }
 
-int gpu_queue_enter(struct gpu_device *dev, struct gpu_queue *queue, struct aios_status *st)
+int gpu_slot_weight_layout(void *arg, uint32_t profile, struct aios_tensor *w, uint64_t *bytes,
+			   struct aios_status *st)
 {
-	int ret = gpu_enter(dev, queue->generation, st);
+	struct gpu_device *dev = arg;
 
-	if (ret == 0)
-		gpu_order_break(&queue->order);
-	return ret;
+	return gpu_weight_layout(&dev->caps, profile, w, bytes, st);
 }
 
 /* The device is current. */
@@ -142,12 +143,100 @@ static int launch_one(struct gpu_device *dev, struct gpu_queue *queue, struct gp
 	return gpu_result(dev, result, gpu_kernel_name(l->kernel), st);
 }
 
+/* Launches of op a, or of a and b. The device is current, the queue locked. */
+static int launch_all(struct gpu_device *dev, struct gpu_queue *queue, const struct aios_op *a,
+		      const struct aios_op *b, struct gpu_launch *launches, unsigned int n,
+		      struct aios_status *st)
+{
+	bool overlaps = n > 0 && gpu_order_overlaps(&queue->order, a, b);
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < n && ret == 0; i++) {
+		launches[i].overlaps = dev->overlap && (i > 0 || overlaps);
+		ret = launch_one(dev, queue, &launches[i], st);
+	}
+	return ret;
+}
+
+/* Plan and launch what is held back. The device is current, the queue locked. */
+static int launch_held(struct gpu_device *dev, struct gpu_queue *queue, struct aios_status *st)
+{
+	struct gpu_launch launches[GPU_MAX_LAUNCHES];
+	unsigned int n = 0;
+	int ret;
+
+	if (!queue->holds)
+		return 0;
+	queue->holds = false;
+	ret = gpu_plan(&dev->caps, &queue->held.op, launches, GPU_MAX_LAUNCHES, &n, st);
+	return ret ? ret : launch_all(dev, queue, &queue->held.op, NULL, launches, n, st);
+}
+
+int gpu_queue_flush(struct gpu_device *dev, struct gpu_queue *queue, struct aios_status *st)
+{
+	int ret;
+
+	pthread_mutex_lock(&queue->lock);
+	ret = launch_held(dev, queue, st);
+	pthread_mutex_unlock(&queue->lock);
+	return ret;
+}
+
+int gpu_queue_enter(struct gpu_device *dev, struct gpu_queue *queue, struct aios_status *st)
+{
+	int ret = gpu_enter(dev, queue->generation, st);
+
+	if (ret)
+		return ret;
+	pthread_mutex_lock(&queue->lock);
+	ret = launch_held(dev, queue, st);
+	gpu_order_break(&queue->order);
+	pthread_mutex_unlock(&queue->lock);
+	if (ret)
+		gpu_leave(dev);
+	return ret;
+}
+
+static void hold(struct gpu_queue *queue, const struct aios_op *op)
+{
+	size_t bytes = op->size < sizeof(queue->held) ? op->size : sizeof(queue->held);
+
+	memcpy(&queue->held, op, bytes);
+	queue->holds = true;
+}
+
+/* The op, whose own launches are given: with the one held back, alone, or later. */
+static int launch_next(struct gpu_device *dev, struct gpu_queue *queue, const struct aios_op *op,
+		       struct gpu_launch *launches, unsigned int n, struct aios_status *st)
+{
+	struct gpu_launch both[GPU_MAX_LAUNCHES];
+	unsigned int n_both = 0;
+	int ret = 0;
+
+	if (queue->holds)
+		ret = gpu_fuse(&dev->caps, &queue->held.op, op, both, GPU_MAX_LAUNCHES, &n_both,
+			       st);
+	if (ret == 1) {
+		queue->holds = false;
+		return launch_all(dev, queue, &queue->held.op, op, both, n_both, st);
+	}
+	if (ret == 0)
+		ret = launch_held(dev, queue, st);
+	if (ret)
+		return ret;
+	if (!dev->fuse || n == 0 || !gpu_fuse_begins(&dev->caps, op))
+		return launch_all(dev, queue, op, NULL, launches, n, st);
+	hold(queue, op);
+	return 0;
+}
+
 int gpu_slot_launch(void *arg, void *q, const struct aios_op *op, struct aios_status *st)
 {
 	struct gpu_launch launches[GPU_MAX_LAUNCHES];
 	struct gpu_device *dev = arg;
 	struct gpu_queue *queue = q;
-	unsigned int n = 0, i;
+	unsigned int n = 0;
 	int ret;
 
 	ret = gpu_plan(&dev->caps, op, launches, GPU_MAX_LAUNCHES, &n, st);
@@ -156,12 +245,9 @@ int gpu_slot_launch(void *arg, void *q, const struct aios_op *op, struct aios_st
 	ret = gpu_enter(dev, queue->generation, st);
 	if (ret)
 		return ret;
-	if (n > 0)
-		launches[0].overlaps = gpu_order_overlaps(&queue->order, op);
-	for (i = 0; i < n && ret == 0; i++) {
-		launches[i].overlaps = dev->overlap && (i > 0 || launches[0].overlaps);
-		ret = launch_one(dev, queue, &launches[i], st);
-	}
+	pthread_mutex_lock(&queue->lock);
+	ret = launch_next(dev, queue, op, launches, n, st);
+	pthread_mutex_unlock(&queue->lock);
 	gpu_leave(dev);
 	return ret;
 }
