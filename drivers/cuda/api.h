@@ -23,7 +23,12 @@ enum cuda_attribute {
 enum {
 	CUDA_COMPUTE_PROHIBITED = 2,
 	CUDA_FUNCTION_MAX_SHARED = 8,
-	CUDA_LAUNCH_OVERLAPS = 6,      /* programmatic stream serialization */
+	CUDA_LAUNCH_OVERLAPS = 6, /* programmatic stream serialization */
+	CUDA_MAP_U8 = 0,          /* types of a tensor map's elements */
+	CUDA_MAP_U16 = 1,
+	CUDA_MAP_U32 = 2,
+	CUDA_MAP_SWIZZLE_128 = 3,
+	CUDA_MAP_PROMOTE_256 = 3,      /* bytes that the second level cache fetches at once */
 	CUDA_OVERLAP_CAPTURES = 12030, /* the first version that captures such launches */
 };
 

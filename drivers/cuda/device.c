@@ -82,6 +82,7 @@ int cuda_identify(struct gpu_device *dev, uint32_t index, struct aios_status *st
 	dev->caps.shared_max =
 		(uint32_t)gpu_attribute(dev->api, CUDA_ATTR_SHARED_OPTIN, dev->ordinal);
 	dev->caps.arch = major * 10 + minor;
+	dev->caps.maps = dev->caps.arch >= 90 && cuda_api(dev->api)->map_encode;
 	return 0;
 }
 
@@ -135,6 +136,25 @@ int cuda_prepare(struct gpu_device *dev, void *function)
 		return GPU_OK;
 	return cuda_api(dev->api)->function_set(function, CUDA_FUNCTION_MAX_SHARED,
 						(int)dev->caps.shared_max);
+}
+
+int cuda_encode(struct gpu_device *dev, const struct gpu_map *map, void *out)
+{
+	static const uint32_t steps[4] = { 1, 1, 1, 1 };
+	_Alignas(64) unsigned char encoded[GPU_MAP_BYTES];
+	int type = map->elem_bytes == 1 ? CUDA_MAP_U8 :
+		   map->elem_bytes == 2 ? CUDA_MAP_U16 :
+					  CUDA_MAP_U32;
+	int result;
+
+	result = cuda_api(dev->api)->map_encode(encoded, type, map->rank,
+						(void *)(uintptr_t)map->base, map->dims,
+						map->strides, map->box, steps, 0,
+						map->swizzle ? CUDA_MAP_SWIZZLE_128 : 0,
+						CUDA_MAP_PROMOTE_256, 0);
+	if (result == GPU_OK)
+		memcpy(out, encoded, sizeof(encoded));
+	return result;
 }
 
 /* Launches overlap from compute capability 9.0 on, where the library can ask for it. */

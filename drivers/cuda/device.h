@@ -18,6 +18,7 @@ int cuda_enter(struct gpu_device *dev, struct aios_status *st);
 void cuda_leave(struct gpu_device *dev);
 int cuda_load(struct gpu_device *dev, struct aios_status *st);
 int cuda_prepare(struct gpu_device *dev, void *function);
+int cuda_encode(struct gpu_device *dev, const struct gpu_map *map, void *out);
 int cuda_launch(struct gpu_device *dev, struct gpu_queue *queue, const struct gpu_launch *l,
 		void **params);
 

@@ -43,6 +43,7 @@ const struct gpu_vendor gpu_vendor = {
 	.leave = cuda_leave,
 	.load = cuda_load,
 	.prepare = cuda_prepare,
+	.encode = cuda_encode,
 	.launch = cuda_launch,
 };
 

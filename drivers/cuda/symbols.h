@@ -60,4 +60,8 @@
 /* Those that an older library may lack (11.8 has them all): NULL then. */
 #define CUDA_NEW_SYMBOLS(X)                                                                        \
 	X(launch_ex, "cuLaunchKernelEx",                                                           \
-	  (const struct cuda_launch_config *config, void *function, void **params, void **extra))
+	  (const struct cuda_launch_config *config, void *function, void **params, void **extra))  \
+	X(map_encode, "cuTensorMapEncodeTiled",                                                    \
+	  (void *map, int type, uint32_t rank, void *base, const uint64_t *dims,                   \
+	   const uint64_t *strides, const uint32_t *box, const uint32_t *steps, int interleave,    \
+	   int swizzle, int promotion, int fill))

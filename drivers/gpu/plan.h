@@ -10,7 +10,7 @@
 
 #include "kernels.h"
 
-#define GPU_ARGS_MAX 512     /* bytes of the largest argument struct */
+#define GPU_ARGS_MAX 1024    /* bytes of the largest argument struct */
 #define GPU_MAX_LAUNCHES 4   /* the most launches one op needs */
 #define GPU_SHARED_MIN 49152 /* every device must offer this much shared memory a block */
 
@@ -21,7 +21,27 @@ struct gpu_caps {
 	uint32_t shared_max; /* dynamic shared bytes a block may have, opt-in included */
 	uint32_t arch;       /* CUDA: 10 * major + minor; else 0 */
 	uint32_t wgmma_rows; /* from how many rows matmul_wgmma runs; 0: as plan_wgmma.c has it */
+	bool maps;           /* launches may have tensor maps */
 };
+
+/*
+ * A tensor map in a kernel's arguments: what one instruction copies between device memory and
+ * shared memory. A box of elements at given coordinates; what lies outside of dims reads as zeros.
+ * The host puts the vendor's 128 bytes into the arguments, at `at`, before the launch.
+ */
+struct gpu_map {
+	uint32_t at;         /* of the args, a multiple of 64 */
+	uint32_t elem_bytes; /* 1, 2 or 4 */
+	uint32_t rank;       /* 1 to 4 dimensions, the innermost first */
+	uint32_t swizzle;    /* 0, or 128: 16-byte units of 128 bytes are permuted by row % 8 */
+	uint64_t base;       /* device address, a multiple of 16 */
+	uint64_t dims[4];    /* elements */
+	uint64_t strides[3]; /* bytes, of dims[1] and on, multiples of 16 */
+	uint32_t box[4];     /* elements, up to 256 each; with a swizzle box[0] is of 128 bytes */
+};
+
+#define GPU_MAPS 3        /* of a launch, at most */
+#define GPU_MAP_BYTES 128 /* in the arguments */
 
 /*
  * One launch, in order. `kernel` is called with one parameter: the first args_bytes bytes of
@@ -35,7 +55,9 @@ struct gpu_launch {
 	uint32_t block[3];
 	uint32_t shared; /* dynamic shared bytes; kernels have no other shared memory */
 	uint32_t args_bytes;
+	uint32_t n_maps;
 	uint32_t overlaps; /* set by who enqueues it: may begin before the launch ahead has ended */
+	struct gpu_map maps[GPU_MAPS];
 	union {
 		uint64_t align;
 		uint8_t bytes[GPU_ARGS_MAX];

@@ -34,6 +34,7 @@ struct fake_gpu {
 	int retained, streams, events, graphs, execs, modules, allocations;
 	uint64_t allocated;            /* bytes of device memory */
 	uint64_t launches, overlapped; /* all; those that may begin early */
+	uint64_t maps;                 /* encoded */
 	char last_kernel[64];
 	unsigned int last_grid[3], last_block[3], last_shared;
 	int broken; /* the sticky result in force */

@@ -134,3 +134,27 @@ int fake_launch_ex(const struct cuda_launch_config *config, void *function, void
 		fake_gpu.overlapped++;
 	return result;
 }
+
+/* As strict as NVIDIA's where a plan could be wrong. */
+int fake_map_encode(void *map, int type, uint32_t rank, void *base, const uint64_t *dims,
+		    const uint64_t *strides, const uint32_t *box, const uint32_t *steps,
+		    int interleave, int swizzle, int promotion, int fill)
+{
+	bool good = (uintptr_t)map % 64 == 0 && type <= CUDA_MAP_U32 && rank >= 1 && rank <= 4 &&
+		    base && (uintptr_t)base % 16 == 0 && !interleave && !fill;
+	uint32_t bytes = 1u << type, i;
+
+	for (i = 0; good && i < rank; i++)
+		good = dims[i] && dims[i] <= UINT32_MAX && box[i] && box[i] <= 256 && steps[i] == 1;
+	for (i = 0; good && i + 1 < rank; i++)
+		good = strides[i] % 16 == 0 && strides[i] < (uint64_t)1 << 40;
+	good = good && box[0] * bytes % 16 == 0;
+	if (swizzle == CUDA_MAP_SWIZZLE_128)
+		good = good && box[0] * bytes <= 128;
+	(void)promotion;
+	fake_begin_sure();
+	if (good)
+		memset(map, 0x6d, GPU_MAP_BYTES);
+	fake_gpu.maps += good;
+	return fake_end(good ? GPU_OK : GPU_INVALID_VALUE);
+}

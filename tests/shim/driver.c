@@ -94,6 +94,7 @@ static int shim_open(const struct aios_host *host, uint32_t index, void **out,
 	dev->caps.units = shim_number(host, "units", "SHIM_UNITS");
 	dev->caps.shared_max = dev->config.wave == 64 ? 65536 : 232448;
 	dev->caps.arch = dev->config.wave == 64 ? 0 : shim_number(host, "arch", "SHIM_ARCH");
+	dev->caps.maps = dev->caps.arch == 90;
 	dev->caps.wgmma_rows = shim_number(host, "wgmma_rows", "SHIM_WGMMA_ROWS");
 	*out = dev;
 	return 0;
@@ -174,8 +175,18 @@ static int shim_queue_create(void *dev, void **queue, struct aios_status *st)
 	return *queue ? 0 : aios_fail(st, -ENOMEM, "no memory for a queue");
 }
 
+/* Here the map itself is what the kernel finds in its arguments. */
+static void encode_maps(struct gpu_launch *l)
+{
+	uint32_t i;
+
+	_Static_assert(sizeof(l->maps[0]) <= GPU_MAP_BYTES, "a map has no room");
+	for (i = 0; i < l->n_maps; i++)
+		memcpy(l->args.bytes + l->maps[i].at, &l->maps[i], sizeof(l->maps[i]));
+}
+
 /* Run launches, one machine for all threads. */
-static int run_all(struct shim_device *d, const struct gpu_launch *launches, unsigned int n,
+static int run_all(struct shim_device *d, struct gpu_launch *launches, unsigned int n,
 		   struct aios_status *st)
 {
 	unsigned int i;
@@ -183,6 +194,7 @@ static int run_all(struct shim_device *d, const struct gpu_launch *launches, uns
 
 	pthread_mutex_lock(&shim_lock);
 	for (i = 0; i < n && !ret; i++) {
+		encode_maps(&launches[i]);
 		ret = shim_run(&launches[i], &d->config);
 		if (ret)
 			aios_fail(st, ret, "no memory for the fibers of %s",

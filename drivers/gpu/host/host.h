@@ -98,6 +98,8 @@ struct gpu_vendor {
 	int (*load)(struct gpu_device *dev, struct aios_status *st);
 	/* Optional: what each kernel needs before its first launch; a result. It is current. */
 	int (*prepare)(struct gpu_device *dev, void *function);
+	/* Optional, but not where caps.maps is set: write GPU_MAP_BYTES to `out`; a result. */
+	int (*encode)(struct gpu_device *dev, const struct gpu_map *map, void *out);
 	/* Optional: enqueue a launch in another way than api->launch; a result. It is current. */
 	int (*launch)(struct gpu_device *dev, struct gpu_queue *queue,
 		      const struct gpu_launch *launch, void **params);

@@ -132,8 +132,13 @@ static int launch_one(struct gpu_device *dev, struct gpu_queue *queue, struct gp
 		      struct aios_status *st)
 {
 	void *params[1] = { l->args.bytes };
-	int result;
+	int result = GPU_OK;
+	uint32_t i;
 
+	for (i = 0; i < l->n_maps && result == GPU_OK; i++)
+		result = gpu_vendor.encode(dev, &l->maps[i], l->args.bytes + l->maps[i].at);
+	if (result != GPU_OK)
+		return gpu_result(dev, result, gpu_kernel_name(l->kernel), st);
 	if (gpu_vendor.launch)
 		result = gpu_vendor.launch(dev, queue, l, params);
 	else
