@@ -85,6 +85,17 @@ static void end_stuck(struct aios_engine *e)
 		engine_end(e, r, AIOS_END_ERROR, &st);
 }
 
+/* A contradiction breaks the engine: what it would compute from here on cannot be believed. */
+static void check_invariants(struct aios_engine *e, bool wanted)
+{
+	struct aios_status st;
+
+	if (!wanted || e->broken.code || engine_check_invariants(e, &st) == 0)
+		return;
+	e->broken = st;
+	engine_log(e, AIOS_LOG_ERROR, "%s", st.message);
+}
+
 /* One step, or a sleep until there may be one. */
 static void poll_step(struct aios_engine *e, uint64_t deadline_ns, struct aios_status *st)
 {
@@ -95,6 +106,7 @@ static void poll_step(struct aios_engine *e, uint64_t deadline_ns, struct aios_s
 	if (rc == -AIOS_DEVICE_LOST && e->broken.code == 0)
 		e->broken = *st;
 	aios_status_clear(st);
+	check_invariants(e, e->alive ? e->config.check_step : e->config.check_idle);
 	if (rc != 0)
 		return;
 	if (wake_ns == 0) {

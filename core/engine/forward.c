@@ -3,9 +3,6 @@
 
 #include "core/engine/forward.h"
 
-/* The emit() of <aios/plugin/model.h>. */
-typedef int (*emit_fn)(void *ctx, const struct aios_op *op, struct aios_status *st);
-
 /* Buffers at the batch's size. */
 static const struct aios_tensor *sized_buffers(const struct source *src, const struct workspace *ws)
 {
@@ -15,9 +12,9 @@ static const struct aios_tensor *sized_buffers(const struct source *src, const s
 	return ws->sized;
 }
 
-static int forward_emit(const struct source *src, const struct aios_model_types *types,
-			const struct weights *w, const struct workspace *ws,
-			const struct kv_cache *kv, emit_fn emit, void *ctx, struct aios_status *st)
+int forward_emit(const struct source *src, const struct aios_model_types *types,
+		 const struct weights *w, const struct workspace *ws, const struct kv_cache *kv,
+		 forward_emit_fn emit, void *ctx, struct aios_status *st)
 {
 	const struct batch *b = &ws->batch;
 	struct aios_forward fw = {

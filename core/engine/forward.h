@@ -20,6 +20,14 @@ int forward_window(const struct source *src, const struct aios_model_types *type
 		   const struct weights *w, const struct workspace *ws, const struct kv_cache *kv,
 		   uint32_t *window, struct aios_status *st);
 
+/* The emit() of <aios/plugin/model.h>. */
+typedef int (*forward_emit_fn)(void *ctx, const struct aios_op *op, struct aios_status *st);
+
+/* The same, each op given to `emit`. */
+int forward_emit(const struct source *src, const struct aios_model_types *types,
+		 const struct weights *w, const struct workspace *ws, const struct kv_cache *kv,
+		 forward_emit_fn emit, void *ctx, struct aios_status *st);
+
 /* The logits tensor of the batch's n_logits rows. */
 void forward_logits(const struct source *src, const struct workspace *ws, struct aios_tensor *out);
 

@@ -32,6 +32,7 @@ static void read_policies(const struct aios_config *cfg, struct engine_config *o
 {
 	const char *preempt = aios_config_get(cfg, "engine", "preempt");
 	const char *log = aios_config_get(cfg, "aios", "log");
+	const char *check = aios_config_get(cfg, "engine", "check");
 
 	out->max_queue = config_u32(cfg, "max_queue");
 	out->max_tenants = config_u32(cfg, "max_tenants");
@@ -43,6 +44,8 @@ static void read_policies(const struct aios_config *cfg, struct engine_config *o
 		out->preempt = AIOS_SCHED_SWAP;
 	if (preempt && strcmp(preempt, "drop") == 0)
 		out->preempt = AIOS_SCHED_DROP;
+	out->check_step = check && strcmp(check, "step") == 0;
+	out->check_idle = out->check_step || (check && strcmp(check, "idle") == 0);
 	out->log_steps = log && strcmp(log, "steps") == 0;
 }
 
@@ -68,7 +71,7 @@ int engine_config_read(const struct aios_config *cfg, struct engine_config *out,
 		return aios_fail(st, -EINVAL,
 				 "engine.tp_max = %u: it must be a power of two (1, 2, 4, ...)",
 				 out->segments);
-	if (out->max_batch_tokens < out->max_batch_size)
+	if (out->max_batch_tokens && out->max_batch_tokens < out->max_batch_size)
 		return aios_fail(
 			st, -EINVAL,
 			"engine.max_batch_tokens = %u is less than engine.max_batch_size = "
@@ -156,14 +159,22 @@ static uint64_t plan_room(const struct aios_plan *plan)
 	return plan->heap_free;
 }
 
+/* A device of many lanes: what a step costs hardly depends on how full it is. */
+static bool is_gpu(const struct device *dev)
+{
+	return dev->info.wave > 1;
+}
+
 /*
  * Size of the page pool. Asked for: that. Else one full sequence where it fits,
- * and more, up to a full batch, while the whole stays within half of the room.
+ * and more, up to a full batch, while the whole stays within half of the room; nine
+ * tenths of a GPU's, which has its memory for this.
  */
 static int plan_pages(const struct engine_config *ec, const struct source *src, uint32_t dtype,
-		      struct aios_plan *plan, struct aios_status *st)
+		      bool gpu, struct aios_plan *plan, struct aios_status *st)
 {
 	uint64_t page = plan->kv_token * plan->page_size, room = plan_room(plan);
+	uint64_t share = gpu ? room - room / 10 : room / 2;
 	uint64_t one = (plan->context_length + (uint64_t)plan->page_size - 1) / plan->page_size;
 	uint64_t most = one * plan->max_batch_size, fixed = plan_fixed(plan), pages;
 
@@ -175,7 +186,7 @@ static int plan_pages(const struct engine_config *ec, const struct source *src, 
 					 " bytes: one page of %u tokens takes %" PRIu64 " with %s",
 					 ec->kv_memory, plan->page_size, page, plan->model);
 	} else {
-		pages = room / 2 > fixed ? (room / 2 - fixed) / page : 0;
+		pages = share > fixed ? (share - fixed) / page : 0;
 		if (pages < one)
 			pages = one;
 		if (pages > most)
@@ -229,6 +240,40 @@ static int plan_workspace(struct device *dev, const struct source *src,
 	return 0;
 }
 
+/* Sizes of the largest batch that nobody asked for, halved `shift` times; false: no smaller ones. */
+static bool batch_default(const struct engine_config *ec, const struct device *dev, uint32_t shift,
+			  struct aios_plan *plan)
+{
+	uint32_t size = is_gpu(dev) ? 256 : 8, tokens = is_gpu(dev) ? 8192 : 512;
+
+	size = size >> shift > 8 ? size >> shift : 8;
+	tokens = tokens >> shift > 512 ? tokens >> shift : 512;
+	plan->max_batch_size = ec->max_batch_size ? ec->max_batch_size : size;
+	plan->max_batch_tokens = ec->max_batch_tokens ? ec->max_batch_tokens : tokens;
+	if (!ec->max_batch_size && plan->max_batch_size > plan->max_batch_tokens)
+		plan->max_batch_size = plan->max_batch_tokens;
+	if (!ec->max_batch_tokens && plan->max_batch_tokens < plan->max_batch_size)
+		plan->max_batch_tokens = plan->max_batch_size;
+	return (!ec->max_batch_size && size > 8) || (!ec->max_batch_tokens && tokens > 512);
+}
+
+/* Lay out the workspace for the batch that was asked for, or one that leaves room for KV. */
+static int plan_batch(const struct engine_config *ec, struct device *dev, const struct source *src,
+		      const struct aios_model_types *types, const struct weights *w,
+		      struct workspace *ws, struct aios_plan *plan, struct aios_status *st)
+{
+	bool smaller = true;
+	int rc = 0;
+
+	for (uint32_t shift = 0; smaller && rc == 0; shift++) {
+		smaller = batch_default(ec, dev, shift, plan);
+		rc = plan_workspace(dev, src, types, w, ws, plan, st);
+		if (plan_fixed(plan) <= plan_room(plan) / 4 * 3)
+			break;
+	}
+	return rc;
+}
+
 int plan_make(const struct engine_config *ec, struct device *dev, const struct source *src,
 	      const struct aios_model_types *types, const char *path, struct weights *w,
 	      struct workspace *ws, struct aios_plan *plan, struct aios_status *st)
@@ -241,8 +286,6 @@ int plan_make(const struct engine_config *ec, struct device *dev, const struct s
 	snprintf(plan->architecture, sizeof(plan->architecture), "%s", src->info.architecture);
 	snprintf(plan->profile, sizeof(plan->profile), "%s", profile_name(types->profile));
 	plan->page_size = ec->page_size;
-	plan->max_batch_size = ec->max_batch_size;
-	plan->max_batch_tokens = ec->max_batch_tokens;
 	plan->kv_token = kv_token_bytes(&src->info, types->kv);
 	rc = numerics_id(types, plan->numerics_id, sizeof(plan->numerics_id), st);
 	if (rc == 0)
@@ -256,10 +299,10 @@ int plan_make(const struct engine_config *ec, struct device *dev, const struct s
 	plan->parameters = w->elements;
 	plan->weights = w->arena.used;
 	plan->weights_file = w->file_bytes;
-	rc = plan_workspace(dev, src, types, w, ws, plan, st);
+	rc = plan_batch(ec, dev, src, types, w, ws, plan, st);
 	context = plan->context_length;
 	if (rc == 0)
-		rc = plan_pages(ec, src, types->kv, plan, st);
+		rc = plan_pages(ec, src, types->kv, is_gpu(dev), plan, st);
 	if (rc == 0 && plan->context_length != context)
 		rc = plan_workspace(dev, src, types, w, ws, plan, st);
 	if (rc < 0)

@@ -23,6 +23,7 @@ struct engine_config {
 	uint32_t segments; /* S */
 	bool graphs;       /* capture decode steps where the driver can */
 	bool log_steps;
+	bool check_idle, check_step; /* invariants */
 	uint32_t max_queue, max_tenants, max_wait_ms;
 	uint32_t preempt; /* enum aios_sched_how always; 0: what costs less */
 	uint64_t swap_memory;

@@ -96,13 +96,29 @@ static int carve_arenas(struct workspace *ws, struct device *dev, const struct w
 	return rc;
 }
 
+/* Plans launches of a step. Of the layers, which are alike, the first speaks for all in `brief`. */
+struct measure {
+	struct graph_run run;
+	bool brief;
+};
+
+static int measure_emit(void *ctx, const struct aios_op *op, struct aios_status *st)
+{
+	struct measure *m = ctx;
+
+	/* Save attention: layers may differ in their windows. */
+	if (m->brief && op->layer > 1 && op->type != AIOS_OP_ATTENTION)
+		return 0;
+	return graph_emit(&m->run, op, st);
+}
+
 /* Emit everything a step may emit at these counts, launching nothing; the scratch arena remembers its peak. */
 static int measure_step(struct workspace *ws, struct device *dev, const struct source *src,
 			const struct aios_model_types *types, const struct weights *w,
-			const struct kv_cache *kv, const struct batch_size *size,
+			const struct kv_cache *kv, const struct batch_size *size, bool brief,
 			struct aios_status *st)
 {
-	struct graph_run run = { dev, NULL, &ws->scratch };
+	struct measure m = { { dev, NULL, &ws->scratch }, brief };
 	struct forward_tail tail = {
 		.sample = true,
 		.adjust = true,
@@ -120,12 +136,12 @@ static int measure_step(struct workspace *ws, struct device *dev, const struct s
 	b->n_logits = size->logits;
 	b->max_q = size->tokens - size->seqs + 1;
 	b->max_kv = ws->rope_rows;
-	rc = forward_model(&run, src, types, w, ws, kv, st);
+	rc = forward_emit(src, types, w, ws, kv, measure_emit, &m, st);
 	if (rc == 0)
-		rc = forward_tail(&run, src, ws, &tail, st);
+		rc = forward_tail(&m.run, src, ws, &tail, st);
 	tail.sample = false;
 	if (rc == 0)
-		rc = forward_tail(&run, src, ws, &tail, st);
+		rc = forward_tail(&m.run, src, ws, &tail, st);
 	batch_begin(b, &b->max);
 	return rc;
 }
@@ -154,6 +170,7 @@ static int measure_scratch(struct workspace *ws, struct device *dev, const struc
 	uint32_t most = plan->max_batch_tokens, seqs = plan->max_batch_size, blocks, logits, n = 1;
 	struct batch_size size;
 	struct mm_arena pages;
+	bool brief; /* the smallest and the largest step are asked about in full */
 	struct kv_cache kv;
 	int rc;
 
@@ -162,18 +179,19 @@ static int measure_scratch(struct workspace *ws, struct device *dev, const struc
 	rc = kv_init(&kv, &pages, &src->info, types->kv, 1, plan->page_size, st);
 	for (; rc == 0; n += n / 16 + 1) {
 		n = n < most ? n : most;
+		brief = n != 1 && n != most;
 		logits = n < ws->batch.max.logits ? n : ws->batch.max.logits;
 		size = (struct batch_size){ n, n < seqs ? n : seqs, logits, blocks };
-		rc = measure_step(ws, dev, src, types, w, &kv, &size, st);
+		rc = measure_step(ws, dev, src, types, w, &kv, &size, brief, st);
 		size.seqs = 1;
 		if (rc == 0)
-			rc = measure_step(ws, dev, src, types, w, &kv, &size, st);
+			rc = measure_step(ws, dev, src, types, w, &kv, &size, brief, st);
 		if (n == most)
 			break;
 	}
 	for (n = 1; n <= seqs && rc == 0; n += n < 256 ? 1 : n / 16) {
 		size = (struct batch_size){ n, n, n, blocks };
-		rc = measure_step(ws, dev, src, types, w, &kv, &size, st);
+		rc = measure_step(ws, dev, src, types, w, &kv, &size, true, st);
 	}
 	if (rc == 0)
 		rc = measure_window(ws, src, types, w, &kv, st);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bed.h"
 
@@ -303,6 +304,106 @@ START_TEST(test_parallel_answers)
 }
 END_TEST
 
+/* ---- windows that slide ------------------------------------------------------------------ */
+
+/* A folder with the demo model in which every layer sees `window` keys. The caller removes it. */
+static void make_sliding_model(char *dir, uint32_t window)
+{
+	static const char *const files[] = { "model.safetensors", "tokenizer.json",
+					     "tokenizer_config.json", "generation_config.json" };
+	char from[4400], to[4400], text[4096];
+	FILE *f;
+	size_t n;
+	char *at;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	for (int i = 0; i < 4; i++) {
+		snprintf(from, sizeof(from), "%s/%s", bed_demo(), files[i]);
+		snprintf(to, sizeof(to), "%s/%s", dir, files[i]);
+		ck_assert_int_eq(symlink(from, to), 0);
+	}
+	snprintf(from, sizeof(from), "%s/config.json", bed_demo());
+	f = fopen(from, "re");
+	ck_assert_ptr_nonnull(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	at = strstr(text, "\"max_window_layers\": 8");
+	ck_assert_ptr_nonnull(at);
+	at[21] = '0';
+	at = strstr(text, "\"sliding_window\": null");
+	ck_assert_ptr_nonnull(at);
+	snprintf(to, sizeof(to), "%s/config.json", dir);
+	f = fopen(to, "we");
+	ck_assert_ptr_nonnull(f);
+	fprintf(f, "%.*s\"sliding_window\": %u%s", (int)(at - text), text, window, at + 22);
+	fclose(f);
+	f = fopen(to, "r+e");
+	ck_assert_ptr_nonnull(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	at = strstr(text, "\"use_sliding_window\": false");
+	ck_assert_ptr_nonnull(at);
+	memcpy(at + 22, "true ", 5);
+	rewind(f);
+	fwrite(text, 1, n, f);
+	fclose(f);
+}
+
+static void remove_model(const char *dir)
+{
+	static const char *const files[] = { "model.safetensors", "tokenizer.json",
+					     "tokenizer_config.json", "generation_config.json",
+					     "config.json" };
+	char path[4400];
+
+	for (int i = 0; i < 5; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+/* Pages that no row sees any more are given back; that changes nothing, preempted or not. */
+START_TEST(test_sliding_window)
+{
+	static const char *const list[] = { "engine.page_size=8", "engine.max_batch_tokens=16",
+					    NULL };
+	char dir[] = "/tmp/aios-sliding-XXXXXX";
+	struct preempting p = { .every = 5 };
+	int32_t ids[PROMPT_TOKENS];
+	struct result want, got;
+	struct aios_request req;
+	struct aios_status st;
+	struct bed b;
+
+	make_prompt(ids, PROMPT_TOKENS, 0);
+	make_sliding_model(dir, 20);
+	req = subject(ids, true, 40);
+	for (int round = 0; round < 4; round++) {
+		bed_open(&b, dir, list);
+		ck_assert_uint_eq(b.e->kv.window, 20);
+		if (round == 0)
+			b.e->kv.window = 0;
+		if (round >= 2) {
+			p.how = round == 2 ? AIOS_SCHED_SWAP : AIOS_SCHED_DROP;
+			p.seen = 0;
+			b.after_step = preempt_often;
+			b.ctx = &p;
+		}
+		b.digests = true;
+		p.id = bed_submit(&b, &req, round ? &got : &want, &st);
+		bed_run(&b);
+		/* 81 tokens take 11 pages; 20 keys and a chunk of 16 rows are in 6 at most. */
+		ck_assert_uint_eq(b.e->kv.pages.peak > 6, round == 0);
+		bed_close(&b);
+		if (round)
+			bed_equal(&want, &got, "with a sliding window");
+	}
+	remove_model(dir);
+}
+END_TEST
+
 /* ---- what a request's life looks like ---------------------------------------------------- */
 
 START_TEST(test_timeline)
@@ -382,6 +483,7 @@ Suite *test_invariance_suite(void)
 	tcase_add_loop_test(tc, test_preempted_at_every_token, 0, 4);
 	tcase_add_loop_test(tc, test_warm_prefix, 0, 8);
 	tcase_add_loop_test(tc, test_parallel_answers, 0, 3);
+	tcase_add_test(tc, test_sliding_window);
 	tcase_add_test(tc, test_timeline);
 	tcase_add_test(tc, test_transitions);
 	suite_add_tcase(s, tc);
