@@ -72,10 +72,11 @@ struct gpu_wgmma_args {
  * Few rows of x, weights in panels (matmul_stream.cuh). An item is the 8 outputs of a panel, or
  * with act of a panel of gates and one of ups.
  */
-#define GPU_STREAM_THREADS 384      /* at most; one warp fetches, the others multiply */
-#define GPU_STREAM_WIDE_THREADS 256 /* where they need more registers */
+#define GPU_STREAM_FETCH 64         /* threads that fetch, two warps; the others multiply */
+#define GPU_STREAM_THREADS 384      /* at most */
+#define GPU_STREAM_WIDE_THREADS 320 /* where they need more registers */
 #define GPU_STREAM_STAGES 32
-#define GPU_STREAM_BARS 512 /* bytes of barriers before the rest of shared memory */
+#define GPU_STREAM_BARS 640 /* bytes of barriers before the rest of shared memory */
 
 /* An RMSNorm whose output x would be. */
 struct gpu_norm {
@@ -98,7 +99,7 @@ struct gpu_stream_args {
 	uint32_t rows;     /* of x that a block takes */
 	uint32_t whole;    /* bytes for x in shared memory when all of it lies there, else 0 */
 	uint32_t blocks16; /* with segments: blocks of 16 elements in one */
-	uint32_t reserved;
+	uint32_t go;       /* slices that are still to be asked for when the next launch may begin */
 	struct gpu_norm norm; /* matmul_stream_norm: then x is written, by the first block */
 };
 

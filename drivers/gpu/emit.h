@@ -58,7 +58,8 @@ struct gpu_stream_tune {
 	uint32_t panels; /* of a warp at a time: 1 or 2 */
 	uint32_t slice;
 	uint32_t budget; /* bytes of shared memory */
-	uint32_t whole;  /* 1: x whole, 2: x in the ring */
+	uint32_t whole;  /* 1: x whole where it fits */
+	uint32_t go;     /* 1 + the argument's; 0: at once */
 	uint32_t grid;
 	bool norm; /* with the norm before it; x is whole then */
 };

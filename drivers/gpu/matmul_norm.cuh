@@ -16,7 +16,8 @@ GPU_FN void norm_prefetch(const struct gpu_stream_args &a)
 {
 	const uint32_t bytes = a.op.x.cols * gpu_dtype_bytes(a.norm.weight_dtype);
 
-	for (uint32_t at = (gpu_tid() - 32) * 128; at < bytes; at += a.warps * 32 * 128)
+	for (uint32_t at = (gpu_tid() - GPU_STREAM_FETCH) * 128; at < bytes;
+	     at += a.warps * 32 * 128)
 		gpu_prefetch(gpu_ptr(a.norm.weight) + at);
 }
 
@@ -30,7 +31,8 @@ GPU_FN void norm_sums(const struct gpu_stream_args &a, const struct stream_job &
 {
 	const uint32_t cols = a.op.x.cols;
 
-	for (uint32_t i = gpu_tid() - 32; i < j.rows * AIOS_LANES; i += a.warps * 32) {
+	for (uint32_t i = gpu_tid() - GPU_STREAM_FETCH; i < j.rows * AIOS_LANES;
+	     i += a.warps * 32) {
 		const float *x = norm_row(a, j.t0 + i / AIOS_LANES);
 		float v[8], sum = 0.0f;
 
@@ -86,7 +88,8 @@ template <bool F16>
 GPU_FN void norm_rows(const struct gpu_stream_args &a, const struct stream_job &j)
 {
 	const uint32_t threads = a.warps * 32, cols = a.op.x.cols;
-	float *lanes = (float *)(j.ring - j.rows * AIOS_LANES * sizeof(float));
+	unsigned char *x = gpu_shared() + GPU_STREAM_BARS;
+	float *lanes = (float *)(x + a.whole - j.rows * AIOS_LANES * sizeof(float));
 
 	norm_sums(a, j, lanes);
 	gpu_barrier_some(1, threads);
@@ -94,10 +97,10 @@ GPU_FN void norm_rows(const struct gpu_stream_args &a, const struct stream_job &
 		const float factor =
 			aios_rms_factor(norm_tree(lanes + r * AIOS_LANES), cols, a.norm.eps);
 
-		for (uint32_t u = gpu_tid() - 32; u < cols / 8; u += threads) {
+		for (uint32_t u = gpu_tid() - GPU_STREAM_FETCH; u < cols / 8; u += threads) {
 			struct gpu_vec v = norm_unit<F16>(a, norm_row(a, j.t0 + r), u * 8, factor);
 
-			*(struct gpu_vec *)(j.x + stream_unit(r, u, j.row_bytes)) = v;
+			*(struct gpu_vec *)(x + r * j.x_pitch + u * 16) = v;
 			if (gpu_bx() == 0)
 				*(struct gpu_vec *)(gpu_row(&a.op.x, j.t0 + r) + u * 16) = v;
 		}

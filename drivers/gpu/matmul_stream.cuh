@@ -6,8 +6,8 @@
  * launch ahead has ended. Each other warp walks all of k for its own panels, so that no chain is
  * ever cut: the weights are the N side of the mma (8 rows, a panel), rows of x the M side.
  *
- * x lies in the ring beside the weights, slice by slice, or whole in shared memory. Its 16-byte
- * units are permuted inside each 128 bytes of a row (unit ^ row % 8), so that the 8 rows that
+ * x lies in the ring beside the weights, slice by slice, fetched by a second warp, or whole in
+ * shared memory; its rows are 16 bytes apart from a multiple of 128, so that the 8 rows that
  * ldmatrix reads together hit different banks.
  */
 #ifndef GPU_MATMUL_STREAM_CUH
@@ -49,105 +49,119 @@ GPU_FN void stream_mma(int32_t d[4], const uint32_t a[4], const uint32_t b[2], b
 	gpu_mma_s8(d, a, b);
 }
 
-/* --- the warp that fetches ----------------------------------------------------------- */
+/* --- the warps that fetch ---------------------------------------------------------------- */
 
-/* Panel p of the pass: its global address; null: there is none. */
+/* This lane's panel of a pass, one of the stage's, from the beginning; null: there is none. */
 GPU_FN const unsigned char *stream_panel(const struct gpu_stream_args &a,
-					 const struct stream_job &j, uint32_t pass, uint32_t p)
+					 const struct stream_job &j, uint32_t pass)
 {
+	const uint32_t p = gpu_tid() % 32;
 	uint32_t item = j.first + pass * j.pass + (a.op.act ? p / 2 : p), panel = item;
 
-	if (item >= j.end)
+	if (p >= j.panels || item >= j.end)
 		return nullptr;
 	if (a.op.act && p % 2)
 		panel += a.op.out.cols / GPU_PANEL_ROWS;
 	return gpu_ptr(a.op.w.data) + (uint64_t)panel * GPU_PANEL_ROWS * j.row_bytes;
 }
 
-/* What the fetching warp is about to fill. */
-struct stream_cursor {
-	uint32_t stage, round; /* round: how often the ring has been gone through */
-	uint32_t pass, slice;
-};
-
-GPU_FN void stream_next(const struct gpu_stream_args &a, const struct stream_job &j,
-			struct stream_cursor *c)
+/*
+ * Weights: a lane copies its panel of the stage. Nothing here waits for the launch ahead. The next
+ * launch may begin when `go` slices are still to be asked for: what it fetches then comes when
+ * nothing of this one's is left to come.
+ */
+GPU_FN void stream_fetch_w(const struct gpu_stream_args &a, const struct stream_job &j)
 {
-	if (++c->slice == j.slices) {
-		c->slice = 0;
-		c->pass++;
-	}
-	if (++c->stage == a.stages) {
-		c->stage = 0;
-		c->round++;
+	const gpu_place to = j.ring + gpu_tid() % 32 * j.panel_bytes;
+	struct stream_turn t = { 0, 0, 0 };
+	uint32_t left = j.passes * j.slices, filled = 0;
+
+	for (uint32_t pass = 0; pass < j.passes; pass++) {
+		const unsigned char *w = stream_panel(a, j, pass);
+		uint32_t items = j.end - j.first - pass * j.pass;
+
+		items = items < j.pass ? items : j.pass;
+		for (uint32_t slice = 0; slice < j.slices; slice++) {
+			const uint32_t bytes = stream_bytes(a, j, slice) * GPU_PANEL_ROWS;
+
+			if (left-- == a.go || (pass == 0 && slice == 0 && left < a.go))
+				gpu_grid_go();
+			if (filled == a.stages)
+				gpu_mbar_wait(j.empty + t.stage * 8, t.parity ^ 1);
+			else
+				filled++;
+			if (gpu_tid() == 0)
+				gpu_mbar_expect(j.full + t.stage * 8,
+						(a.op.act ? 2 * items : items) * bytes);
+			gpu_wave_sync();
+			if (w) {
+				gpu_bulk_copy_once(to + t.at, w, bytes, j.full + t.stage * 8);
+				w += bytes;
+			}
+			stream_next(a, j, &t);
+		}
 	}
 }
 
-/* Bytes of a row in a slice; the last may be shorter. */
-GPU_FN uint32_t stream_bytes(const struct gpu_stream_args &a, const struct stream_job &j,
-			     uint32_t slice)
+/* Rows of x in a slice, one plane, by this lane: units lane % (units of a row), from `src` on. */
+GPU_FN void stream_copy_rows(const struct gpu_stream_args &a, const struct stream_job &j,
+			     const unsigned char *src, gpu_place dst)
 {
-	uint32_t left = j.row_bytes - slice * a.slice;
+	const uint32_t step = 32 >> a.shift;
+	const uint64_t src_step = step * a.op.x.row_bytes;
 
-	return left < a.slice ? left : a.slice;
+	GPU_UNROLL_4
+	for (uint32_t r = gpu_tid() % 32 >> a.shift; r < j.rows; r += step) {
+		gpu_async_copy(dst, src);
+		src += src_step;
+		dst += step * j.x_pitch;
+	}
 }
 
-/* A lane copies the panels lane, lane + 32, ... of the stage. */
-GPU_FN void stream_fetch_w(const struct gpu_stream_args &a, const struct stream_job &j,
-			   const struct stream_cursor &c)
+/* x slice by slice beside the weights; each lane arrives when its copies have come. */
+GPU_FN void stream_fetch_x(const struct gpu_stream_args &a, const struct stream_job &j)
 {
-	const uint32_t lane = gpu_tid() % 32, bytes = stream_bytes(a, j, c.slice) * GPU_PANEL_ROWS;
-	unsigned char *stage = j.ring + c.stage * j.stage_bytes;
-	uint32_t items = j.end - j.first - c.pass * j.pass;
+	const uint32_t lane = gpu_tid() % 32, unit = lane & ((1u << a.shift) - 1);
+	const uint32_t row = lane >> a.shift;
+	const unsigned char *x = gpu_row(&a.op.x, j.t0 + row) + unit * 16;
+	const gpu_place to = j.x + row * j.x_pitch + unit * 16;
+	struct stream_turn t = { 0, 0, 0 };
+	uint32_t filled = 0;
 
-	items = items < j.pass ? items : j.pass;
+	for (uint32_t pass = 0; pass < j.passes; pass++)
+		for (uint32_t slice = 0; slice < j.slices; slice++) {
+			const unsigned char *src = x + slice * a.slice;
+
+			if (filled == a.stages)
+				gpu_mbar_wait(j.empty + t.stage * 8, t.parity ^ 1);
+			else
+				filled++;
+			if (unit * 16 < stream_bytes(a, j, slice)) {
+				stream_copy_rows(a, j, src, to + t.at);
+				if (a.op.x.dtype == AIOS_I8X2)
+					stream_copy_rows(a, j, src + a.op.x.plane_bytes,
+							 to + t.at + j.rows * j.x_pitch);
+			}
+			gpu_async_arrive(j.full + t.stage * 8);
+			stream_next(a, j, &t);
+		}
+}
+
+/* x whole: a row a lane. */
+GPU_FN void stream_fetch_whole(const struct gpu_stream_args &a, const struct stream_job &j)
+{
+	const uint32_t lane = gpu_tid() % 32;
+	const uint32_t planes = a.op.x.dtype == AIOS_I8X2 ? 2 : 1;
+
 	if (lane == 0)
-		gpu_mbar_expect(&j.full[c.stage], (a.op.act ? 2 * items : items) * bytes);
+		gpu_mbar_expect(j.x_full, planes * j.rows * j.row_bytes);
 	gpu_wave_sync();
-	for (uint32_t p = lane; p < j.panels; p += 32) {
-		const unsigned char *w = stream_panel(a, j, c.pass, p);
+	for (uint32_t r = lane; r < j.rows; r += 32) {
+		const unsigned char *x = gpu_row(&a.op.x, j.t0 + r);
 
-		if (w)
-			gpu_bulk_copy_once(stage + p * GPU_PANEL_ROWS * a.slice,
-					   w + (uint64_t)c.slice * a.slice * GPU_PANEL_ROWS, bytes,
-					   &j.full[c.stage]);
-	}
-}
-
-/* x beside it, by 16 bytes; each lane arrives when its copies have come. */
-GPU_FN void stream_fetch_x(const struct gpu_stream_args &a, const struct stream_job &j,
-			   const struct stream_cursor &c)
-{
-	const uint32_t units = stream_bytes(a, j, c.slice) / 16;
-	unsigned char *x = stream_x_at(a, j, c.stage, c.slice);
-
-	if (a.whole)
-		return;
-	for (uint32_t i = gpu_tid() % 32; i < j.x_rows * (a.slice / 16); i += 32) {
-		uint32_t r = i >> a.shift, u = i & (a.slice / 16 - 1);
-
-		if (u >= units)
-			continue;
-		gpu_async_copy(x + stream_unit(r, u, a.slice),
-			       stream_x_row(a, j, r) + c.slice * a.slice + u * 16);
-	}
-	gpu_async_arrive(&j.full[c.stage]);
-}
-
-GPU_FN void stream_fetch(const struct gpu_stream_args &a, const struct stream_job &j)
-{
-	const uint32_t total = j.passes * j.slices, ahead = total < a.stages ? total : a.stages;
-	struct stream_cursor c = { 0, 0, 0, 0 }, x = c;
-
-	for (uint32_t i = 0; i < ahead; i++, stream_next(a, j, &c))
-		stream_fetch_w(a, j, c);
-	gpu_grid_wait();
-	for (uint32_t i = 0; i < ahead; i++, stream_next(a, j, &x))
-		stream_fetch_x(a, j, x);
-	for (uint32_t i = ahead; i < total; i++, stream_next(a, j, &c)) {
-		gpu_mbar_wait(&j.empty[c.stage], (c.round - 1) & 1);
-		stream_fetch_w(a, j, c);
-		stream_fetch_x(a, j, c);
+		for (uint32_t p = 0; p < planes; p++)
+			gpu_bulk_copy(j.x + (p * j.rows + r) * j.x_pitch,
+				      x + p * a.op.x.plane_bytes, j.row_bytes, j.x_full);
 	}
 }
 
@@ -162,12 +176,12 @@ template <int MT, bool HALF, int P> struct stream_step {
 	uint32_t x[MT][HALF ? 4 : 8];
 };
 
-/* A warp's walk along k: the addresses its lanes read from next, and what is left of the stage. */
+/* A warp's walk along k. */
 template <int MT> struct stream_walk {
-	uint32_t stage, parity;
-	const unsigned char *w, *x; /* of this lane */
-	uint32_t x_at[MT];          /* its row in each tile of x */
-	uint32_t x_pitch, x_way;    /* the same for the pitch that x has; x's permutation */
+	struct stream_turn turn;
+	gpu_place w, x;  /* what this lane reads next, without its rows of x: */
+	gpu_place w0;    /* its place in the first stage */
+	uint32_t x0[MT]; /* its row and unit in each tile of x */
 };
 
 /* Row of x, in shared memory, that this lane addresses in tile i; a row that is there anyway when
@@ -183,20 +197,19 @@ GPU_FN uint32_t stream_lane_row(const struct stream_job &j, uint32_t i)
 }
 
 /* Half a pair: block pair `half` (0 or 1) of the 128 bytes at the walk's place. */
-template <int KIND, int MT, bool HALF, int P>
-GPU_FN void stream_load(const struct gpu_stream_args &a, const struct stream_walk<MT> &walk,
+template <int MT, bool HALF, int P>
+GPU_FN void stream_load(const struct stream_job &j, const struct stream_walk<MT> &walk,
 			uint32_t half, struct stream_step<MT, HALF, P> *s)
 {
 	GPU_UNROLL
 	for (int p = 0; p < P; p++)
-		gpu_ldmatrix_x4(s->w[p],
-				walk.w + (uint32_t)p * GPU_PANEL_ROWS * a.slice + half * 512);
+		gpu_ldmatrix_x4(s->w[p], walk.w + (uint32_t)p * j.panel_bytes + half * 512);
 	GPU_UNROLL
 	for (int i = 0; i < MT; i++) {
-		gpu_ldmatrix_x4(s->x[i], walk.x + (walk.x_at[i] ^ half * 64));
+		gpu_ldmatrix_x4(s->x[i], walk.x + walk.x0[i] + half * 64);
 		if (!HALF)
 			gpu_ldmatrix_x4(s->x[i] + (HALF ? 0 : 4),
-					walk.x + (walk.x_at[i] ^ half * 64 ^ 32));
+					walk.x + walk.x0[i] + half * 64 + 32);
 	}
 }
 
@@ -254,17 +267,14 @@ GPU_FN void stream_join(const struct gpu_stream_args &a, struct stream_tree<SEG,
 	}
 }
 
-/* Set the walk to the beginning of a slice whose stage is filled. */
+/* Set the walk to the beginning of a slice; its stage is filled then. */
 template <int MT>
 GPU_FN void stream_enter(const struct gpu_stream_args &a, const struct stream_job &j,
-			 uint32_t panel, uint32_t slice, struct stream_walk<MT> *walk)
+			 uint32_t slice, struct stream_walk<MT> *walk)
 {
-	const uint32_t lane = gpu_tid() % 32;
-
-	gpu_mbar_wait(&j.full[walk->stage], walk->parity);
-	walk->w =
-		j.ring + walk->stage * j.stage_bytes + panel * GPU_PANEL_ROWS * a.slice + lane * 16;
-	walk->x = stream_x_at(a, j, walk->stage, slice);
+	gpu_mbar_wait(j.full + walk->turn.stage * 8, walk->turn.parity);
+	walk->w = walk->w0 + walk->turn.at;
+	walk->x = j.x + (a.whole ? slice * a.slice : walk->turn.at);
 }
 
 /* All of the stage is in registers: it may be filled again. */
@@ -274,16 +284,13 @@ GPU_FN void stream_leave(const struct gpu_stream_args &a, const struct stream_jo
 {
 	gpu_wave_sync();
 	if (gpu_tid() % 32 == 0)
-		gpu_mbar_arrive(&j.empty[walk->stage]);
-	if (++walk->stage == a.stages) {
-		walk->stage = 0;
-		walk->parity ^= 1;
-	}
+		gpu_mbar_arrive(j.empty + walk->turn.stage * 8);
+	stream_next(a, j, &walk->turn);
 }
 
 /* The dots of a pass: all of k, with the next fragments on their way while these are used. */
 template <int KIND, int MT, bool HALF, int P, bool SEG>
-GPU_FN void stream_pass(const struct gpu_stream_args &a, const struct stream_job &j, uint32_t panel,
+GPU_FN void stream_pass(const struct gpu_stream_args &a, const struct stream_job &j,
 			struct stream_walk<MT> *walk, typename stream_type<KIND>::acc acc[P][MT][4])
 {
 	struct stream_step<MT, HALF, P> even, odd;
@@ -292,10 +299,10 @@ GPU_FN void stream_pass(const struct gpu_stream_args &a, const struct stream_job
 
 	tree.left = a.blocks16;
 	tree.done = 0;
-	stream_enter<MT>(a, j, panel, 0, walk);
-	stream_load<KIND, MT, HALF, P>(a, *walk, 0, &even);
+	stream_enter<MT>(a, j, 0, walk);
+	stream_load<MT, HALF, P>(j, *walk, 0, &even);
 	for (;;) {
-		stream_load<KIND, MT, HALF, P>(a, *walk, 1, &odd);
+		stream_load<MT, HALF, P>(j, *walk, 1, &odd);
 		stream_block<KIND, MT, HALF, P>(even, 0, acc);
 		stream_join<SEG, MT, P>(a, &tree, acc);
 		stream_block<KIND, MT, HALF, P>(even, 1, acc);
@@ -306,10 +313,10 @@ GPU_FN void stream_pass(const struct gpu_stream_args &a, const struct stream_job
 			stream_leave<MT>(a, j, walk);
 			if (++slice == j.slices)
 				break;
-			stream_enter<MT>(a, j, panel, slice, walk);
+			stream_enter<MT>(a, j, slice, walk);
 			pairs = stream_bytes(a, j, slice) / 128;
 		}
-		stream_load<KIND, MT, HALF, P>(a, *walk, 0, &even);
+		stream_load<MT, HALF, P>(j, *walk, 0, &even);
 		stream_block<KIND, MT, HALF, P>(odd, 0, acc);
 		stream_join<SEG, MT, P>(a, &tree, acc);
 		stream_block<KIND, MT, HALF, P>(odd, 1, acc);
@@ -442,24 +449,10 @@ GPU_FN void stream_finish(const struct gpu_stream_args &a, const struct stream_j
 
 /* --- blocks ------------------------------------------------------------------------------- */
 
-/* x whole, by the warps that multiply. */
-GPU_FN void stream_copy_x(const struct gpu_stream_args &a, const struct stream_job &j)
-{
-	const uint32_t units = j.row_bytes / 16, threads = a.warps * 32;
-
-	for (uint32_t i = gpu_tid() - 32; i < j.x_rows * units; i += threads) {
-		uint32_t r = i / units, u = i % units;
-
-		*(struct gpu_vec *)(j.x + stream_unit(r, u, j.row_bytes)) =
-			gpu_load16(stream_x_row(a, j, r) + u * 16);
-	}
-	gpu_barrier_some(1, threads);
-}
-
 template <int KIND, int MT, bool HALF, int P, bool SEG, bool NORM>
 GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream_job &j)
 {
-	const uint32_t warp = gpu_tid() / 32 - 1, lane = gpu_tid() % 32;
+	const uint32_t warp = gpu_tid() / 32 - GPU_STREAM_FETCH / 32, lane = gpu_tid() % 32;
 	const uint32_t items = a.op.act ? P / 2 : P;
 	typename stream_type<KIND>::acc acc[P][MT][4];
 	struct stream_walk<MT> walk;
@@ -470,14 +463,14 @@ GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream
 	gpu_grid_wait();
 	if (NORM)
 		norm_rows<KIND == STREAM_F16>(a, j);
-	else if (a.whole)
-		stream_copy_x(a, j);
-	walk.stage = walk.parity = 0;
+	walk.turn = { 0, 0, 0 };
+	walk.w0 = j.ring + warp * P * j.panel_bytes + lane * 16;
 	GPU_UNROLL
 	for (uint32_t i = 0; i < MT; i++)
-		walk.x_at[i] = stream_unit(stream_lane_row<KIND, HALF>(j, i),
-					   HALF ? lane / 8 : lane / 16,
-					   a.whole ? j.row_bytes : a.slice);
+		walk.x0[i] = stream_lane_row<KIND, HALF>(j, i) * j.x_pitch +
+			     (HALF ? lane / 8 : lane / 16) * 16;
+	if (a.whole && !NORM)
+		gpu_mbar_wait(j.x_full, 0);
 	for (uint32_t pass = 0; pass < j.passes; pass++) {
 		uint32_t item = j.first + pass * j.pass + warp * items;
 
@@ -488,30 +481,37 @@ GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream
 			for (int i = 0; i < MT; i++)
 				acc[p][i][0] = acc[p][i][1] = acc[p][i][2] = acc[p][i][3] = 0;
 		}
-		stream_pass<KIND, MT, HALF, P, SEG>(a, j, warp * P, &walk, acc);
+		stream_pass<KIND, MT, HALF, P, SEG>(a, j, &walk, acc);
 		stream_finish<KIND, MT, HALF, P>(a, j, item, extra, acc);
 	}
 }
 
-/* Grid: shares of the items, groups of rows of x. Warp 0 fetches. */
+/* Grid: shares of the items, groups of rows of x. Warp 0 fetches weights, warp 1 fetches x. */
 template <int KIND, int MT, bool HALF, int P, bool SEG, bool NORM>
 GPU_FN void stream_kernel(const struct gpu_stream_args &a)
 {
 	const struct stream_job j = stream_job_of(a);
 
-	gpu_grid_go();
 	if (gpu_tid() == 0) {
 		for (uint32_t s = 0; s < a.stages; s++) {
-			gpu_mbar_init(&j.full[s], a.whole ? 1 : 33);
-			gpu_mbar_init(&j.empty[s], a.warps);
+			gpu_mbar_init(j.full + s * 8, a.whole ? 1 : 33);
+			gpu_mbar_init(j.empty + s * 8, a.warps);
 		}
+		gpu_mbar_init(j.x_full, 1);
 		gpu_mbar_fence_init();
 	}
 	gpu_barrier();
-	if (gpu_tid() < 32)
-		stream_fetch(a, j);
-	else
+	if (gpu_tid() < 32) {
+		stream_fetch_w(a, j);
+	} else if (gpu_tid() < GPU_STREAM_FETCH) {
+		gpu_grid_wait();
+		if (!a.whole)
+			stream_fetch_x(a, j);
+		else if (!NORM)
+			stream_fetch_whole(a, j);
+	} else {
 		stream_multiply<KIND, MT, HALF, P, SEG, NORM>(a, j);
+	}
 }
 
 #define STREAM(kind, name, mt, half, panels)                                                       \

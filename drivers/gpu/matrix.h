@@ -13,10 +13,26 @@
 #include "shim_matrix.h" /* include-ok: tests/shim, only when the kernels run on the host */
 #else
 
+#define GPU_UNROLL_4 _Pragma("unroll 4")
+
 /* An address as the instructions for shared memory take it. */
 GPU_FN uint32_t gpu_shared_at(const void *shared)
 {
 	return (uint32_t)__cvta_generic_to_shared(shared);
+}
+
+/*
+ * A place in shared memory as a number of bytes that is kept in a register, for addresses that a
+ * loop uses: arithmetic as on bytes; functions below take it where they take a pointer.
+ */
+typedef uint32_t gpu_place;
+
+GPU_FN gpu_place gpu_place_of(const void *shared)
+{
+	gpu_place at = gpu_shared_at(shared);
+
+	asm volatile("" : "+r"(at)); /* else it is computed anew for every use */
+	return at;
 }
 
 /* --- the matrix units ----------------------------------------------------------- */
@@ -66,6 +82,14 @@ GPU_FN void gpu_ldmatrix_x4(uint32_t r[4], const void *row)
 	asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
 		     : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
 		     : "r"(gpu_shared_at(row))
+		     : "memory");
+}
+
+GPU_FN void gpu_ldmatrix_x4(uint32_t r[4], gpu_place row)
+{
+	asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+		     : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+		     : "r"(row)
 		     : "memory");
 }
 
@@ -132,10 +156,14 @@ GPU_FN void gpu_barrier_some(uint32_t id, uint32_t threads)
  * end of the phase whose number's lowest bit is p: with parity 1 it does not wait in phase 0.
  * After gpu_mbar_init() one gpu_mbar_fence_init() and a gpu_barrier(), before others use it.
  */
+GPU_FN void gpu_mbar_init(gpu_place bar, uint32_t count)
+{
+	asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(bar), "r"(count) : "memory");
+}
+
 GPU_FN void gpu_mbar_init(uint64_t *bar, uint32_t count)
 {
-	asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(gpu_shared_at(bar)), "r"(count)
-		     : "memory");
+	gpu_mbar_init(gpu_shared_at(bar), count);
 }
 
 GPU_FN void gpu_mbar_fence_init(void)
@@ -144,21 +172,28 @@ GPU_FN void gpu_mbar_fence_init(void)
 }
 
 /* Arrive, and expect that many bytes more in this phase. */
+GPU_FN void gpu_mbar_expect(gpu_place bar, uint32_t bytes)
+{
+	asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(bar), "r"(bytes)
+		     : "memory");
+}
+
 GPU_FN void gpu_mbar_expect(uint64_t *bar, uint32_t bytes)
 {
-	asm volatile(
-		"mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(gpu_shared_at(bar)),
-		"r"(bytes)
-		: "memory");
+	gpu_mbar_expect(gpu_shared_at(bar), bytes);
+}
+
+GPU_FN void gpu_mbar_arrive(gpu_place bar)
+{
+	asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(bar) : "memory");
 }
 
 GPU_FN void gpu_mbar_arrive(uint64_t *bar)
 {
-	asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(gpu_shared_at(bar))
-		     : "memory");
+	gpu_mbar_arrive(gpu_shared_at(bar));
 }
 
-GPU_FN void gpu_mbar_wait(uint64_t *bar, uint32_t parity)
+GPU_FN void gpu_mbar_wait(gpu_place bar, uint32_t parity)
 {
 	uint32_t done;
 
@@ -167,9 +202,14 @@ GPU_FN void gpu_mbar_wait(uint64_t *bar, uint32_t parity)
 			     "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n\t"
 			     "selp.u32 %0, 1, 0, p;\n\t}"
 			     : "=r"(done)
-			     : "r"(gpu_shared_at(bar)), "r"(parity)
+			     : "r"(bar), "r"(parity)
 			     : "memory");
 	} while (!done);
+}
+
+GPU_FN void gpu_mbar_wait(uint64_t *bar, uint32_t parity)
+{
+	gpu_mbar_wait(gpu_shared_at(bar), parity);
 }
 
 /* --- copies ------------------------------------------------------------------------ */
@@ -178,24 +218,34 @@ GPU_FN void gpu_mbar_wait(uint64_t *bar, uint32_t parity)
  * One thread: copy `bytes` (a multiple of 16, both addresses as well) to shared memory; they count
  * for `bar` when they have come.
  */
-GPU_FN void gpu_bulk_copy(void *shared, const void *global, uint32_t bytes, uint64_t *bar)
+GPU_FN void gpu_bulk_copy(gpu_place shared, const void *global, uint32_t bytes, gpu_place bar)
 {
 	asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
-		     "[%0], [%1], %2, [%3];" ::"r"(gpu_shared_at(shared)),
-		     "l"(global), "r"(bytes), "r"(gpu_shared_at(bar))
+		     "[%0], [%1], %2, [%3];" ::"r"(shared),
+		     "l"(global), "r"(bytes), "r"(bar)
 		     : "memory");
 }
 
+GPU_FN void gpu_bulk_copy(void *shared, const void *global, uint32_t bytes, uint64_t *bar)
+{
+	gpu_bulk_copy(gpu_shared_at(shared), global, bytes, gpu_shared_at(bar));
+}
+
 /* The same of what no one reads again soon: it goes out of the cache first. */
-GPU_FN void gpu_bulk_copy_once(void *shared, const void *global, uint32_t bytes, uint64_t *bar)
+GPU_FN void gpu_bulk_copy_once(gpu_place shared, const void *global, uint32_t bytes, gpu_place bar)
 {
 	uint64_t policy;
 
 	asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
 	asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
-		     ".L2::cache_hint [%0], [%1], %2, [%3], %4;" ::"r"(gpu_shared_at(shared)),
-		     "l"(global), "r"(bytes), "r"(gpu_shared_at(bar)), "l"(policy)
+		     ".L2::cache_hint [%0], [%1], %2, [%3], %4;" ::"r"(shared),
+		     "l"(global), "r"(bytes), "r"(bar), "l"(policy)
 		     : "memory");
+}
+
+GPU_FN void gpu_bulk_copy_once(void *shared, const void *global, uint32_t bytes, uint64_t *bar)
+{
+	gpu_bulk_copy_once(gpu_shared_at(shared), global, bytes, gpu_shared_at(bar));
 }
 
 /* Someone will read this line of global memory: bring it nearer. */
@@ -213,11 +263,21 @@ GPU_FN void gpu_async_copy_zero(void *shared, const void *global, uint32_t valid
 }
 
 /* Arrive when all of this thread's gpu_async_copy() so far have come; counts as an arrival. */
+GPU_FN void gpu_async_arrive(gpu_place bar)
+{
+	asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(bar) : "memory");
+}
+
 GPU_FN void gpu_async_arrive(uint64_t *bar)
 {
-	asm volatile(
-		"cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(gpu_shared_at(bar))
-		: "memory");
+	gpu_async_arrive(gpu_shared_at(bar));
+}
+
+/* gpu_async_copy() to a place. */
+GPU_FN void gpu_async_copy(gpu_place shared, const void *global)
+{
+	asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(global)
+		     : "memory");
 }
 
 /* Between this thread's ordinary accesses to shared memory and those of bulk copies and wgmma. */

@@ -128,7 +128,7 @@ static bool stream_split(const struct aios_op_matmul *m, const struct stream_ker
 			 struct gpu_stream_args *a)
 {
 	uint32_t kernel = k->two == GPU_KERNEL_COUNT ? k->one : k->two, per, warps;
-	uint32_t most = gpu_kernel_threads(kernel) / 32 - 1;
+	uint32_t most = (gpu_kernel_threads(kernel) - GPU_STREAM_FETCH) / 32;
 	uint32_t share = (uint32_t)div_up(a->items, grid);
 
 	if (tune->warps && tune->warps < most)
@@ -146,31 +146,41 @@ static bool stream_split(const struct aios_op_matmul *m, const struct stream_ker
 	return true;
 }
 
+/* Bytes of x in shared memory, rows of `bytes` each; planes count as rows. */
+static uint64_t stream_x_bytes(const struct aios_op_matmul *m, uint32_t rows, uint64_t bytes)
+{
+	return (m->x.dtype == AIOS_I8X2 ? 2 : 1) * rows * (bytes + 16);
+}
+
+static uint64_t stream_stage(const struct aios_op_matmul *m, const struct gpu_stream_args *a)
+{
+	uint64_t w = (uint64_t)a->warps * a->panels * GPU_PANEL_ROWS * a->slice;
+
+	return a->whole ? w : w + stream_x_bytes(m, a->rows, a->slice);
+}
+
 /* The slice and the stages: large copies, but enough of them on their way. */
 static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul *m,
 			const struct gpu_stream_tune *tune, struct gpu_stream_args *a)
 {
-	uint32_t budget = tune->budget ? tune->budget : STREAM_BUDGET, row, x_rows = a->rows;
-	uint64_t whole;
+	uint64_t budget = tune->budget ? tune->budget : STREAM_BUDGET;
+	uint64_t whole = stream_x_bytes(m, a->rows, m->w.row_bytes);
 
-	if (m->x.dtype == AIOS_I8X2)
-		x_rows *= 2;
 	if (budget > caps->shared_max)
 		budget = caps->shared_max;
-	whole = x_rows * m->w.row_bytes;
 	if (tune->norm)
-		whole += (uint64_t)x_rows * AIOS_LANES * sizeof(float);
-	a->whole = (tune->whole == 1 || tune->norm) && whole <= budget / 2 ? (uint32_t)whole : 0;
-	if (tune->norm && !a->whole)
+		whole += (uint64_t)a->rows * AIOS_LANES * sizeof(float);
+	if ((tune->whole || tune->norm) && whole <= budget / 2)
+		a->whole = (uint32_t)whole;
+	else if (tune->norm)
 		return false;
-	row = a->warps * a->panels * GPU_PANEL_ROWS + (a->whole ? 0 : x_rows);
 	budget -= GPU_STREAM_BARS + a->whole;
 	for (a->slice = tune->slice ? tune->slice : 512; a->slice > 128; a->slice /= 2)
-		if (a->slice <= m->w.row_bytes && row * a->slice * 6 <= budget)
+		if (a->slice <= m->w.row_bytes && stream_stage(m, a) * 6 <= budget)
 			break;
 	for (a->shift = 0; 16u << a->shift < a->slice;)
 		a->shift++;
-	a->stages = budget / (row * a->slice);
+	a->stages = (uint32_t)(budget / stream_stage(m, a));
 	if (a->stages > GPU_STREAM_STAGES)
 		a->stages = GPU_STREAM_STAGES;
 	return a->stages >= 2;
@@ -181,7 +191,7 @@ bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *
 		      struct gpu_launch *l)
 {
 	const struct stream_kernels *k = stream_kernels(m, tune->norm);
-	uint32_t grid = tune->grid ? tune->grid : caps->units, x_rows;
+	uint32_t grid = tune->grid ? tune->grid : caps->units;
 
 	memset(a, 0, sizeof(*a));
 	a->op = *m;
@@ -191,13 +201,12 @@ bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *
 	grid = grid < a->items ? grid : a->items;
 	if (!stream_split(m, k, tune, grid, a) || !stream_ring(caps, m, tune, a))
 		return false;
-	x_rows = a->whole ? 0 : m->x.dtype == AIOS_I8X2 ? 2 * a->rows : a->rows;
 	l->kernel = a->panels == 1 ? k->one : k->two;
 	l->grid[0] = grid;
 	l->grid[1] = (uint32_t)div_up(m->x.rows, a->rows);
-	l->block[0] = 32 * (a->warps + 1);
-	l->shared = GPU_STREAM_BARS + a->whole +
-		    a->stages * a->slice * (a->warps * a->panels * GPU_PANEL_ROWS + x_rows);
+	a->go = tune->go ? tune->go - 1 : UINT32_MAX;
+	l->block[0] = GPU_STREAM_FETCH + 32 * a->warps;
+	l->shared = (uint32_t)(GPU_STREAM_BARS + a->whole + a->stages * stream_stage(m, a));
 	return true;
 }
 

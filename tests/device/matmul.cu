@@ -413,7 +413,7 @@ struct result {
 static std::vector<struct result> results; /* of one op's variants */
 
 static void report(const struct kind &k, const struct shape &s, const struct bed &b,
-		   const struct gpu_stream_tune &tune, double rate, uint32_t samples)
+		   const struct gpu_stream_tune &tune, double rate, uint32_t samples, double go = 0)
 {
 	struct gpu_stream_args a;
 	struct gpu_launch l = {};
@@ -425,6 +425,8 @@ static void report(const struct kind &k, const struct shape &s, const struct bed
 		printf("%-5s %-12s %3u  no plan\n", k.name, s.name, b.op.x.rows);
 		return;
 	}
+	if (go)
+		a.go = (uint32_t)(go * a.stages);
 	us = time_launch(b, a, l, true);
 	tbs = (double)(s.act ? 2 : 1) * s.n * b.op.w.row_bytes / us * 1e-6;
 	if (samples) {
@@ -435,9 +437,9 @@ static void report(const struct kind &k, const struct shape &s, const struct bed
 	}
 	snprintf(line, sizeof(line),
 		 "%-5s %-12s %3u  %7.2f us %6.3f TB/s %5.1f %%  warps %2u panels %u slice %4u "
-		 "stages %2u x %5u shared %6u%s",
+		 "stages %2u x %5u go %d%s",
 		 k.name, s.name, b.op.x.rows, us, tbs, 100 * tbs / rate, a.warps, a.panels, a.slice,
-		 a.stages, a.whole, l.shared, bad ? "  BITS DIFFER" : "");
+		 a.stages, a.whole, (int)a.go, bad ? "  BITS DIFFER" : "");
 	results.push_back({ us, line });
 }
 
@@ -480,32 +482,44 @@ static void time_shapes(double rate)
 }
 
 /* Variants of the plan, bf16. */
+static void tune_op(const struct shape &s, const struct bed &b, double rate)
+{
+	static const double goes[] = { 0, 2, 1, 0.5 };
+	uint32_t rows = b.op.x.rows;
+
+	for (uint32_t slice : { 128u, 256u, 512u })
+		for (uint32_t budget : { 80u, 96u, 112u, 160u, 224u })
+			for (double go : goes)
+				for (uint32_t v = 0; v < 3; v++) {
+					struct gpu_stream_tune tune = {};
+
+					if ((rows <= 4 && slice == 128) ||
+					    (rows >= 32 && slice == 512))
+						continue;
+					if (rows > 4 && (v == 1 || budget == 80 || (go && go != 1)))
+						continue;
+					if (v == 2 && s.act)
+						continue;
+					if (s.n > 100000 && (go || budget == 80 || budget == 160))
+						continue;
+					tune.slice = slice;
+					tune.budget = budget << 10;
+					tune.panels = v == 2 ? 2 : 0;
+					tune.whole = v == 1;
+					report(kinds[0], s, b, tune, rate, 0, go);
+				}
+	print_results(4);
+}
+
 static void tune_shapes(double rate)
 {
-	static const uint32_t rows[] = { 1, 8, 16, 64 };
-
 	for (const struct shape &s : shapes)
-		for (uint32_t r : rows) {
+		for (uint32_t r : { 1u, 4u, 8u, 16u, 32u, 64u }) {
 			struct bed b =
 				make_bed(s, r, kinds[0].profile, kinds[0].dtype, copies_of(s, 2));
 
 			report(kinds[0], s, b, {}, rate, 0);
-			for (uint32_t slice : { 128u, 256u, 512u, 1024u })
-				for (uint32_t budget :
-				     { 64u << 10, 96u << 10, 110u << 10, 200u << 10 })
-					for (uint32_t v = 0; v < 4; v++) {
-						struct gpu_stream_tune tune = {};
-
-						if (r > 8 && (budget == 64u << 10 || v == 1))
-							continue;
-						tune.slice = slice;
-						tune.budget = budget;
-						tune.panels = v == 2 ? 2 : 0;
-						tune.whole = v == 1;
-						tune.warps = v == 3 ? 6 : 0;
-						report(kinds[0], s, b, tune, rate, 0);
-					}
-			print_results(5);
+			tune_op(s, b, rate);
 			free_bed(b);
 		}
 }

@@ -8,6 +8,8 @@
 
 #include "shim.h"
 
+#define GPU_UNROLL_4
+
 enum shim_matrix_op {
 	SHIM_MMA_BF16,
 	SHIM_MMA_F16,
@@ -40,6 +42,14 @@ void shim_async_arrive(uint64_t *bar);
 #define gpu_wave_sync() ((void)shim_exchange(0, SHIM_SITE))
 #define gpu_barrier_some(id, threads) shim_barrier_some((id), (threads), SHIM_SITE)
 
+/* Here a place is the address. */
+typedef unsigned char *gpu_place;
+
+GPU_FN gpu_place gpu_place_of(void *shared)
+{
+	return (gpu_place)shared;
+}
+
 GPU_FN void shim_mma_f32(enum shim_matrix_op op, float d[4], const uint32_t a[4],
 			 const uint32_t b[2], const char *site)
 {
@@ -60,38 +70,41 @@ GPU_FN uint32_t gpu_round2_f16(float lo, float hi)
 	return aios_f32_to_f16(lo) | (uint32_t)aios_f32_to_f16(hi) << 16;
 }
 
-GPU_FN void gpu_mbar_init(uint64_t *bar, uint32_t count)
+template <typename T> GPU_FN void gpu_mbar_init(T *bar, uint32_t count)
 {
-	shim_mbar_init(bar, count);
+	shim_mbar_init((uint64_t *)bar, count);
 }
 
 GPU_FN void gpu_mbar_fence_init(void)
 {
 }
 
-GPU_FN void gpu_mbar_expect(uint64_t *bar, uint32_t bytes)
+/* Barriers by address: uint64_t * or a place. */
+template <typename T> GPU_FN void gpu_mbar_expect(T *bar, uint32_t bytes)
 {
-	shim_mbar_arrive(bar, bytes);
+	shim_mbar_arrive((uint64_t *)bar, bytes);
 }
 
-GPU_FN void gpu_mbar_arrive(uint64_t *bar)
+template <typename T> GPU_FN void gpu_mbar_arrive(T *bar)
 {
-	shim_mbar_arrive(bar, 0);
+	shim_mbar_arrive((uint64_t *)bar, 0);
 }
 
-GPU_FN void gpu_mbar_wait(uint64_t *bar, uint32_t parity)
+template <typename T> GPU_FN void gpu_mbar_wait(T *bar, uint32_t parity)
 {
-	shim_mbar_wait(bar, parity);
+	shim_mbar_wait((uint64_t *)bar, parity);
 }
 
-GPU_FN void gpu_bulk_copy(void *shared, const void *global, uint32_t bytes, uint64_t *bar)
+template <typename T>
+GPU_FN void gpu_bulk_copy(void *shared, const void *global, uint32_t bytes, T *bar)
 {
-	shim_bulk_copy(shared, global, bytes, bar);
+	shim_bulk_copy(shared, global, bytes, (uint64_t *)bar);
 }
 
-GPU_FN void gpu_bulk_copy_once(void *shared, const void *global, uint32_t bytes, uint64_t *bar)
+template <typename T>
+GPU_FN void gpu_bulk_copy_once(void *shared, const void *global, uint32_t bytes, T *bar)
 {
-	shim_bulk_copy(shared, global, bytes, bar);
+	shim_bulk_copy(shared, global, bytes, (uint64_t *)bar);
 }
 
 GPU_FN void gpu_prefetch(const void *global)
@@ -104,9 +117,9 @@ GPU_FN void gpu_async_copy_zero(void *shared, const void *global, uint32_t valid
 	shim_async_copy_zero(shared, global, valid);
 }
 
-GPU_FN void gpu_async_arrive(uint64_t *bar)
+template <typename T> GPU_FN void gpu_async_arrive(T *bar)
 {
-	shim_async_arrive(bar);
+	shim_async_arrive((uint64_t *)bar);
 }
 
 GPU_FN void gpu_fence_async(void)
