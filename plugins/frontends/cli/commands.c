@@ -9,7 +9,8 @@ const struct command commands[] = {
 		.name = "run",
 		.summary = "answer one prompt",
 		.synopsis = "[run] -m DIR -p TEXT [OPTION ...]\n"
-			    "[run] -m DIR --ids LIST [OPTION ...]",
+			    "[run] -m DIR --ids LIST [OPTION ...]\n"
+			    "run -m DIR --batch FILE --out FILE [OPTION ...]",
 		.details =
 			"Loads a model, answers one prompt and writes the answer to standard "
 			"output as it comes; a newline follows it. The prompt comes from -p, "
@@ -21,10 +22,18 @@ const struct command commands[] = {
 			"--json writes one object instead: text, ids, finish_reason (stop, "
 			"length, cancelled), usage, numerics_id and timings, and logprobs when "
 			"asked for. A model without a tokenizer answers in ids.\n\n"
+			"--batch answers a file of requests, one JSON object a line: \"prompt\" or "
+			"\"ids\", and if wanted \"id\", \"max_tokens\", \"seed\", \"temperature\", "
+			"\"stop\" and the other options of sampling by their names in the ini file; what "
+			"a line does not say is as the options say. --out gets an object for each line "
+			"in the order in which they end: line, id, text, ids, finish_reason, usage, or "
+			"error for a line that is no request. The same command goes on where a batch "
+			"was stopped.\n\n"
 			"Ctrl-C ends the answer, a second one the program.",
 		.examples = "aios -m Qwen3-0.6B -p 'Once upon a time' -n 64\n"
 			    "aios run -m Qwen3-0.6B -p 'The capital of France is' --temp 0 --json\n"
-			    "aios run -m Qwen3-0.6B --stop 'The end' <prompt.txt",
+			    "aios run -m Qwen3-0.6B --stop 'The end' <prompt.txt\n"
+			    "aios run -m Qwen3-0.6B --batch in.jsonl --out out.jsonl",
 		.bit = AIOS_CMD_RUN,
 		.run = run_main,
 	},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * progress.c - how far loading has come: a bar on a terminal, elsewhere one line
+ * progress.c - how far loading or a batch has come: a bar on a terminal, elsewhere one line
  * every five seconds for those who asked for information.
  */
 #include <string.h>
@@ -36,18 +36,17 @@ static void describe(char *out, size_t size, uint64_t done, uint64_t total, uint
 		 human_bytes(all, total), human_bytes(rate, (uint64_t)per_second), left);
 }
 
-static void draw(struct terminal *t, uint64_t done, uint64_t total, uint64_t now)
+static void draw(struct terminal *t, uint64_t done, uint64_t total, const char *facts, uint64_t now)
 {
 	unsigned columns = terminal_columns(STDERR_FILENO);
 	unsigned filled = (unsigned)((double)done / (double)total * BAR_CELLS);
-	char cells[BAR_CELLS + 1], facts[128], line[BAR_LINE];
+	char cells[BAR_CELLS + 1], line[BAR_LINE];
 
 	memset(cells, ' ', BAR_CELLS);
 	memset(cells, '=', filled);
 	if (filled < BAR_CELLS)
 		cells[filled] = '>';
 	cells[BAR_CELLS] = '\0';
-	describe(facts, sizeof(facts), done, total, now - t->bar_began);
 	snprintf(line, sizeof(line), "%.63s [%s] %3u %%  %.127s", t->bar_title, cells,
 		 (unsigned)((double)done * 100 / (double)total), facts);
 	if (columns < sizeof(line))
@@ -58,31 +57,52 @@ static void draw(struct terminal *t, uint64_t done, uint64_t total, uint64_t now
 	t->bar_drawn = now;
 }
 
-static void tell(struct terminal *t, uint64_t done, uint64_t total, uint64_t now)
+static void tell(struct terminal *t, const char *facts, uint64_t now)
 {
-	char facts[128];
-
-	describe(facts, sizeof(facts), done, total, now - t->bar_began);
 	fprintf(stderr, "aios: info: %s: %s\n", t->bar_title, facts);
 	t->bar_told = now;
 }
 
-void terminal_progress(void *ctx, uint64_t done, uint64_t total)
+/* What loads at once shows nothing; a bar that flashes up helps nobody. */
+static bool wants_bar(const struct terminal *t, uint64_t now)
 {
-	struct terminal *t = ctx;
+	return t->bar && now - t->bar_began > SECOND / 4 && now - t->bar_drawn > SECOND / 10;
+}
+
+static bool wants_line(const struct terminal *t, uint64_t now)
+{
+	return !t->bar && t->level >= AIOS_LOG_INFO && now - t->bar_told > 5ull * SECOND;
+}
+
+static void show(struct terminal *t, uint64_t done, uint64_t total, const char *facts)
+{
 	uint64_t now = clock_ns();
+	char bytes[128];
 
 	if (!total)
 		return;
 	if (done > total)
 		done = total;
 	pthread_mutex_lock(&t->lock);
-	/* What loads at once shows nothing; a bar that flashes up helps nobody. */
-	if (t->bar && now - t->bar_began > SECOND / 4 && now - t->bar_drawn > SECOND / 10)
-		draw(t, done, total, now);
-	else if (!t->bar && t->level >= AIOS_LOG_INFO && now - t->bar_told > 5ull * SECOND)
-		tell(t, done, total, now);
+	if (!facts && (wants_bar(t, now) || wants_line(t, now))) {
+		describe(bytes, sizeof(bytes), done, total, now - t->bar_began);
+		facts = bytes;
+	}
+	if (wants_bar(t, now))
+		draw(t, done, total, facts, now);
+	else if (wants_line(t, now))
+		tell(t, facts, now);
 	pthread_mutex_unlock(&t->lock);
+}
+
+void terminal_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	show(ctx, done, total, NULL);
+}
+
+void terminal_progress_facts(struct terminal *t, uint64_t done, uint64_t total, const char *facts)
+{
+	show(t, done, total, facts);
 }
 
 void terminal_progress_end(struct terminal *t)

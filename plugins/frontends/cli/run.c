@@ -7,10 +7,7 @@
 #include "cli.h"
 #include "footer.h"
 #include "out.h"
-
-enum {
-	MOST_STOPS = 16
-};
+#include "run.h"
 
 /* A request being answered. */
 struct run {
@@ -42,7 +39,7 @@ static void on_interrupt(int signal)
 }
 
 /* The first Ctrl-C ends the answer; the handler is then gone, so that a second one kills. */
-static void catch_interrupts(struct aios_engine *engine)
+void run_catch_interrupts(struct aios_engine *engine)
 {
 	struct sigaction action = { .sa_handler = on_interrupt,
 				    .sa_flags = (int)(SA_RESETHAND | SA_RESTART) };
@@ -52,10 +49,15 @@ static void catch_interrupts(struct aios_engine *engine)
 	sigaction(SIGINT, &action, NULL);
 }
 
-static void leave_interrupts(void)
+void run_leave_interrupts(void)
 {
 	signal(SIGINT, SIG_DFL);
 	interruptible = NULL;
+}
+
+bool run_interrupted(void)
+{
+	return interrupted;
 }
 
 static int keep_text(struct run *run, const char *text, size_t len)
@@ -161,7 +163,7 @@ static int answer(struct run *run, uint64_t id, struct aios_status *st)
 	}
 }
 
-static void read_sampling(const struct cli *cli, struct aios_sampling *s)
+void run_sampling(const struct cli *cli, struct aios_sampling *s)
 {
 	s->seed = (uint64_t)cli_int(cli, "sampling", "seed");
 	s->temperature = (float)cli_float(cli, "sampling", "temperature");
@@ -173,9 +175,8 @@ static void read_sampling(const struct cli *cli, struct aios_sampling *s)
 	s->presence = (float)cli_float(cli, "sampling", "presence_penalty");
 }
 
-/* Every --stop of the command line; without any, the one of environment or ini file. */
-static int read_stops(const struct cli *cli, const char *stops[MOST_STOPS], uint32_t *n,
-		      struct aios_status *st)
+int run_stops(const struct cli *cli, const char *stops[MOST_STOPS], uint32_t *n,
+	      struct aios_status *st)
 {
 	const char *text = cli_nth(cli, "sampling", "stop", 0);
 
@@ -280,9 +281,9 @@ static int converse(struct run *run, const struct aios_request *request, struct 
 
 	if (rc)
 		return rc;
-	catch_interrupts(run->engine);
+	run_catch_interrupts(run->engine);
 	rc = answer(run, id, st);
-	leave_interrupts();
+	run_leave_interrupts();
 	if (run->json) {
 		rc = rc ? rc : print_json(run, st);
 	} else {
@@ -298,13 +299,13 @@ static int ask(struct run *run, struct aios_status *st)
 	const struct cli *cli = run->cli;
 	struct aios_request request = AIOS_REQUEST_INIT;
 	const char *stops[MOST_STOPS];
-	int rc = read_stops(cli, stops, &request.n_stop, st);
+	int rc = run_stops(cli, stops, &request.n_stop, st);
 
 	if (rc)
 		return rc;
 	if (run->prompt && !run->tok)
 		return cli_usage(st, "this model has no tokenizer: give the prompt as --ids");
-	read_sampling(cli, &request.sampling);
+	run_sampling(cli, &request.sampling);
 	request.text = run->prompt;
 	request.text_len = run->prompt_len;
 	request.ids = run->prompt_ids;
@@ -321,6 +322,8 @@ static int ask(struct run *run, struct aios_status *st)
 
 static int check_options(const struct run *run, struct aios_status *st)
 {
+	if (cli_text(run->cli, AIOS_SECTION_COMMAND, "out"))
+		return cli_usage(st, "--out belongs to --batch; an answer goes to standard output");
 	if (cli_int(run->cli, AIOS_SECTION_COMMAND, "logprobs") >= 0 && !run->json)
 		return cli_usage(st, "--logprobs needs --json");
 	return 0;
@@ -330,7 +333,11 @@ int run_main(struct cli *cli, struct aios_status *st)
 {
 	struct run run = { .cli = cli, .json = cli_flag(cli, AIOS_SECTION_COMMAND, "json") };
 	const char *path;
-	int rc = cli_model(cli, &path, st);
+	int rc;
+
+	if (aios_config_is_set(cli->config, AIOS_SECTION_COMMAND, "batch"))
+		return batch_main(cli, st);
+	rc = cli_model(cli, &path, st);
 
 	if (!rc)
 		rc = check_options(&run, st);

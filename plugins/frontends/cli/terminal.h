@@ -57,6 +57,8 @@ void terminal_log(void *ctx, int level, const char *module, const char *message)
 /* Name what the next progress is about; then an aios_progress_fn with ctx the terminal. */
 void terminal_progress_begin(struct terminal *t, const char *title);
 void terminal_progress(void *ctx, uint64_t done, uint64_t total);
+/* The same, with words of one's own beside the bar in place of bytes. */
+void terminal_progress_facts(struct terminal *t, uint64_t done, uint64_t total, const char *facts);
 void terminal_progress_end(struct terminal *t);
 
 /* CLOCK_MONOTONIC in ns. */
