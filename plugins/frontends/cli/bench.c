@@ -73,21 +73,45 @@ static void bytes_fact(struct report *r, const char *key, uint64_t bytes)
 	report_fact(r, key, json_integer((json_int_t)bytes), NULL);
 }
 
-void bench_plan_facts(struct aios_engine *engine, struct report *report)
+/* When which bytes had arrived, to know the rate without what comes before. */
+struct arrival {
+	struct terminal *term;
+	uint64_t first_ns, last_ns, first, last;
+};
+
+static void on_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	struct arrival *a = ctx;
+
+	a->last_ns = clock_ns();
+	a->last = done;
+	if (!a->first_ns) {
+		a->first_ns = a->last_ns;
+		a->first = done;
+	}
+	terminal_progress(a->term, done, total);
+}
+
+static void plan_facts(struct aios_engine *engine, const struct arrival *a, struct report *report)
 {
 	const struct aios_plan *p = aios_engine_plan(engine);
 	struct aios_stats s = { .size = sizeof(s) };
 	char total[HUMAN], weights[HUMAN], kv[HUMAN], act[HUMAN];
+	double rate = a->last_ns > a->first_ns ? (double)(a->last - a->first) * 1e9 /
+							 (double)(a->last_ns - a->first_ns) :
+						 0;
 
 	aios_engine_stats(engine, &s);
 	report_fact(report, "model", json_text(p->model, strlen(p->model)),
 		    "%s on %s, %s: %s of memory: weights %s, KV cache %s (%u pages of %u tokens), "
-		    "activations %s; loaded in %.2f s",
+		    "activations %s; loaded in %.2f s, weights at %.1f GB/s",
 		    p->model, p->device_name, p->numerics_id, human_bytes(total, p->total),
 		    human_bytes(weights, p->weights), human_bytes(kv, p->kv_pool), p->kv_pages,
-		    p->page_size, human_bytes(act, p->activations), (double)s.load_ns / 1e9);
+		    p->page_size, human_bytes(act, p->activations), (double)s.load_ns / 1e9,
+		    rate / 1e9);
 	report_fact(report, "numerics_id", json_string(p->numerics_id), NULL);
 	report_fact(report, "load_s", json_real((double)s.load_ns / 1e9), NULL);
+	report_fact(report, "load_rate", json_real(rate), NULL);
 	bytes_fact(report, "memory_total", p->total);
 	bytes_fact(report, "memory_weights", p->weights);
 	bytes_fact(report, "memory_kv", p->kv_pool);
@@ -97,6 +121,24 @@ void bench_plan_facts(struct aios_engine *engine, struct report *report)
 	bytes_fact(report, "page_size", p->page_size);
 	bytes_fact(report, "max_batch_size", p->max_batch_size);
 	bytes_fact(report, "max_batch_tokens", p->max_batch_tokens);
+}
+
+int bench_load(struct cli *cli, const char *path, struct aios_engine **engine,
+	       struct report *report, struct aios_status *st)
+{
+	struct arrival a = { .term = &cli->term };
+	int rc = cli_boot(cli, st);
+
+	if (rc)
+		return rc;
+	terminal_progress_begin(&cli->term, "loading");
+	rc = aios_engine_open(cli->aios, path, on_progress, &a, engine, st);
+	terminal_progress_end(&cli->term);
+	if (rc)
+		cli_blame_drivers(cli);
+	else
+		plan_facts(*engine, &a, report);
+	return rc;
 }
 
 int bench_open(struct cli *cli, struct aios_bench **out, struct aios_status *st)

@@ -71,8 +71,9 @@ const char *bench_model(const struct cli *cli);
 /* Set a key of [engine] unless the user did. */
 int bench_engine_default(struct cli *cli, const char *key, uint64_t value, struct aios_status *st);
 
-/* Facts about an engine that is open: its plan, how long loading took. */
-void bench_plan_facts(struct aios_engine *engine, struct report *report);
+/* Load a model, with progress on standard error; facts about its plan and how fast it came. */
+int bench_load(struct cli *cli, const char *path, struct aios_engine **engine,
+	       struct report *report, struct aios_status *st);
 
 /* A bench with the options of the command line. */
 int bench_open(struct cli *cli, struct aios_bench **out, struct aios_status *st);

@@ -377,9 +377,7 @@ int bench_engine_main(struct cli *cli, struct aios_status *st)
 	if (!rc)
 		rc = set_memory(&eb, st);
 	if (!rc)
-		rc = cli_load(cli, eb.path, &eb.engine, st);
-	if (!rc)
-		bench_plan_facts(eb.engine, &eb.report);
+		rc = bench_load(cli, eb.path, &eb.engine, &eb.report, st);
 	for (uint32_t i = 0; i < eb.n && !rc; i++)
 		rc = run_test(&eb, &eb.tests[i], st);
 	if (!rc)

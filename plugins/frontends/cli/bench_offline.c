@@ -249,11 +249,9 @@ int bench_offline_main(struct cli *cli, struct aios_status *st)
 	if (rc)
 		return rc;
 	report_init(&report, cli, columns);
-	rc = cli_load(cli, path, &engine, st);
-	if (!rc) {
-		bench_plan_facts(engine, &report);
+	rc = bench_load(cli, path, &engine, &report, st);
+	if (!rc)
 		rc = make_load(&w, aios_engine_vocab_size(engine), &l, st);
-	}
 	if (!rc)
 		rc = warm_up(engine, &w, st);
 	if (!rc)
