@@ -173,15 +173,30 @@ GPU_FN void wg_fetch_rows(const struct aios_op_matmul &op, const struct wg_rows 
 	}
 }
 
-/* The panel that lane `lane` fetches for a tile, or null. */
+/* Panel `i` of a tile, or null. */
 template <int BN>
-GPU_FN const unsigned char *wg_panel(const struct aios_op_matmul &op, uint32_t n0, uint32_t lane)
+GPU_FN const unsigned char *wg_panel(const struct aios_op_matmul &op, uint32_t n0, uint32_t i)
 {
-	uint32_t n = n0 + (op.act ? lane / 2 : lane) * 8;
+	uint32_t n = n0 + (op.act ? i / 2 : i) * 8;
 
-	if (lane * 8 >= BN || n >= op.out.cols)
+	if (i * 8 >= BN || n >= op.out.cols)
 		return nullptr;
-	return gpu_row(&op.w, op.act && lane & 1 ? op.out.cols + n : n);
+	return gpu_row(&op.w, op.act && i & 1 ? op.out.cols + n : n);
+}
+
+/*
+ * The epilogue will read the residual: bring a tile's part of it into the L2 cache meanwhile, a
+ * row each thread.
+ */
+template <class U, int BN>
+GPU_FN void wg_prefetch(const struct aios_op_matmul &op, const struct wg_tile &tile, uint32_t p)
+{
+	const float *row = (const float *)gpu_row(&op.residual, tile.t + p) + tile.n;
+
+	if (p >= wg_shape<U, BN>::tokens || tile.t + p >= op.x.rows)
+		return;
+	for (uint32_t n = 0; n < BN && tile.n + n < op.out.cols; n += 32)
+		gpu_prefetch(row + n);
 }
 
 /* The warpgroup that fetches. */
@@ -192,13 +207,17 @@ template <class U, int BN> GPU_FN void wg_fetch(const struct gpu_wgmma_args &a)
 	struct wg_ring ring = wg_ring_of<U, BN>();
 	uint32_t p = gpu_tid() % 128, unit = p % 8, row = p / 8;
 	uint32_t at = row * GPU_WGMMA_K + ((unit ^ (row & 7)) << 4);
+	uint32_t ahead = a.k_bytes > 16 * GPU_WGMMA_K ?
+				 (a.k_bytes / GPU_WGMMA_K - 16) * GPU_WGMMA_K :
+				 0;          /* the place in k where the residual is asked for */
+	uint32_t mine = p % 32 * 4 + p / 32; /* every warp fetches a quarter of the panels */
 	struct wg_place<S::stages> place = {
 		0, 1
 	};
 
 	for (uint32_t i = gpu_bx(); i < a.tiles_t * a.tiles_n; i += gpu_grid_x()) {
 		struct wg_tile tile = wg_tile_at<U, BN>(a, i);
-		const unsigned char *panel = p < 32 ? wg_panel<BN>(op, tile.n, p) : nullptr;
+		const unsigned char *panel = wg_panel<BN>(op, tile.n, mine);
 		uint32_t panels = op.act ? BN / 8 : (op.out.cols - tile.n + 7) / 8;
 		struct wg_rows rows;
 
@@ -216,11 +235,13 @@ template <class U, int BN> GPU_FN void wg_fetch(const struct gpu_wgmma_args &a)
 			unsigned char *stage = ring.stages + place.stage * S::stage;
 			uint64_t *full = &ring.full[place.stage];
 
+			if (k == ahead && op.residual.data)
+				wg_prefetch<U, BN>(op, tile, p);
 			gpu_mbar_wait(&ring.empty[place.stage], place.parity);
 			if (p == 0)
 				gpu_mbar_expect(full, panels * 8 * GPU_WGMMA_K);
 			if (panel) {
-				gpu_bulk_copy(stage + S::x_bytes + p * 8 * GPU_WGMMA_K, panel,
+				gpu_bulk_copy(stage + S::x_bytes + mine * 8 * GPU_WGMMA_K, panel,
 					      8 * GPU_WGMMA_K, full);
 				panel += 8 * GPU_WGMMA_K;
 			}
@@ -376,6 +397,77 @@ GPU_FN void wg_segments(const struct gpu_wgmma_args &a, const struct wg_ring &ri
 
 /* --- what becomes of the sums -------------------------------------------------------- */
 
+/* A thread's part of a tile: rows t and t + 8; outputs of its warpgroup from n on. */
+struct wg_part {
+	uint32_t t, n, quad; /* its number in the four threads that share the rows */
+	float scale_x[2];
+};
+
+/* Values of a thread in four panels: [row][panel][column]. */
+struct wg_values {
+	float v[2][4][2];
+};
+
+/*
+ * Sums of four panels as values of weight rows, dequantised, + bias. The panels are at[0], at[0] +
+ * step ... of the warpgroup's; `row`: the weight row of the thread's first column, which is output
+ * `n`; neither counts where there is no output.
+ */
+template <class U, int BN>
+GPU_FN void wg_dots(const struct aios_op_matmul &op, const struct wg_sums<U, BN> &s,
+		    const struct wg_part &part, int first, int step, uint32_t row, uint32_t n,
+		    struct wg_values *out)
+{
+	const float *scale = (const float *)gpu_ptr(op.w.scale);
+
+	GPU_UNROLL
+	for (int p = 0; p < 4; p++) {
+		GPU_UNROLL
+		for (int i = 0; i < 4; i++) {
+			int at = 4 * (first + p * step) + i;
+
+			out->v[i / 2][p][i % 2] = U::value(s.v[0][at], s.v[U::planes - 1][at]);
+		}
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 2 && (U::scaled || op.bias); e++) {
+			uint32_t col = (uint32_t)p * 8 + e;
+			uint64_t at = n + col < op.out.cols ? row + col : 0;
+			float bias;
+
+			GPU_UNROLL
+			for (int h = 0; h < 2 && U::scaled; h++)
+				out->v[h][p][e] =
+					aios_dequant(out->v[h][p][e], part.scale_x[h], scale[at]);
+			if (!op.bias)
+				continue;
+			bias = gpu_load(gpu_ptr(op.bias), op.bias_dtype, at);
+			out->v[0][p][e] = aios_add(out->v[0][p][e], bias);
+			out->v[1][p][e] = aios_add(out->v[1][p][e], bias);
+		}
+	}
+}
+
+/* Rounded to 16 bits and widened; NaN stays some NaN. */
+template <bool F16> GPU_FN void wg_round(struct wg_values *s)
+{
+	GPU_UNROLL
+	for (int i = 0; i < 8; i++) {
+		float *v = s->v[i / 4][i % 4];
+		uint32_t w = gpu_round_pair<F16>(v[0], v[1]);
+
+		v[0] = gpu_half<F16>(w & 0xffffu);
+		v[1] = F16 ? gpu_half<F16>(w >> 16) : aios_float(w & 0xffff0000u);
+	}
+}
+
+GPU_FN void wg_mid(const struct aios_op_matmul &op, struct wg_values *s)
+{
+	if (op.mid_type == AIOS_BF16)
+		wg_round<false>(s);
+	else if (op.mid_type == AIOS_F16)
+		wg_round<true>(s);
+}
+
 GPU_FN float wg_sigmoid(float x)
 {
 	float e = aios_exp(-aios_abs(x)), r = gpu_reciprocal(aios_add(1.0f, e));
@@ -383,243 +475,191 @@ GPU_FN float wg_sigmoid(float x)
 	return x < 0.0f ? aios_mul(e, r) : r;
 }
 
-/* aios_silu() and aios_gelu_tanh(), by the sigmoid above. */
-GPU_FN float wg_act(uint32_t act, float x)
+/* aios_silu(), aios_gelu_tanh() of `gate`, times `up`. */
+GPU_FN void wg_act(const struct aios_op_matmul &op, const struct wg_values &up,
+		   struct wg_values *gate)
 {
-	float cubic;
+	bool silu = op.act == AIOS_ACT_SILU_MUL;
 
-	if (act == AIOS_ACT_SILU_MUL)
-		return aios_mul(x, wg_sigmoid(x));
-	cubic = aios_fma(aios_mul(0x1.6e4e26p-5f, x), aios_mul(x, x), x);
-	return aios_mul(x, wg_sigmoid(aios_mul(0x1.988454p+0f, cubic)));
-}
-
-GPU_FN float wg_mid(float x, uint32_t dtype)
-{
-	if (dtype == AIOS_BF16)
-		return aios_float(gpu_pack_bf16(x, x) << 16);
-	return aios_round_to(x, dtype);
-}
-
-/* Two neighbouring columns of the weights: their scales and biases. */
-struct wg_columns {
-	float scale[2], bias[2];
-};
-
-template <class U>
-GPU_FN void wg_load_columns(const struct aios_op_matmul &op, uint32_t row, uint32_t n,
-			    struct wg_columns *c)
-{
 	GPU_UNROLL
-	for (uint32_t e = 0; e < 2; e++) {
-		uint32_t at = row + (n + e < op.out.cols ? e : 0);
+	for (int i = 0; i < 16; i++) {
+		float *v = &gate->v[i / 8][i / 2 % 4][i % 2], x = *v, of = x;
 
-		at = n < op.out.cols ? at : 0;
-		if (U::scaled)
-			c->scale[e] = ((const float *)gpu_ptr(op.w.scale))[at];
-		if (op.bias)
-			c->bias[e] = gpu_load(gpu_ptr(op.bias), op.bias_dtype, at);
-	}
-}
-
-/* A thread's part of a tile: rows t and t + 8; outputs of its warpgroup from n on. */
-struct wg_part {
-	uint32_t t, n, quad; /* its number in the four threads that share the rows */
-	float scale_x[2];
-};
-
-/* Values of a thread in four panels of outputs: [row][panel][column]. */
-struct wg_values {
-	float v[2][4][2];
-};
-
-/* Four panels of sums: of the outputs, or with act of two outputs, gate and up in turn. */
-template <class U> struct wg_taken {
-	typename U::acc v[U::planes][16];
-};
-
-/* Panels 4 * group to 4 * group + 3. The loop that calls this is no run of 16 times the code. */
-template <class U, int BN>
-GPU_FN void wg_take(const struct wg_sums<U, BN> &s, int group, struct wg_taken<U> *out)
-{
-	GPU_UNROLL
-	for (int g = 0; g < wg_shape<U, BN>::regs / 16; g++) {
-		if (g != group)
-			continue;
-		GPU_UNROLL
-		for (int p = 0; p < U::planes; p++) {
-			GPU_UNROLL
-			for (int i = 0; i < 16; i++)
-				out->v[p][i] = s.v[p][g * 16 + i];
+		if (!silu) {
+			of = aios_fma(aios_mul(0x1.6e4e26p-5f, x), aios_mul(x, x), x);
+			of = aios_mul(0x1.988454p+0f, of);
 		}
+		*v = aios_mul(aios_mul(x, wg_sigmoid(of)), up.v[i / 8][i / 2 % 4][i % 2]);
 	}
 }
 
-/* Sum i as the value of a weight row: dequantised, + bias. */
-template <class U>
-GPU_FN float wg_dot(const struct aios_op_matmul &op, const struct wg_taken<U> &s, int i,
-		    const struct wg_part &part, const struct wg_columns &c)
+/* Outputs of group `group` of four panels. */
+template <class U, int BN, bool ACT>
+GPU_FN void wg_evaluate(const struct aios_op_matmul &op, const struct wg_sums<U, BN> &s,
+			const struct wg_part &part, int group, struct wg_values *out)
 {
-	float v = U::value(s.v[0][i], s.v[U::planes - 1][i]);
+	uint32_t n = part.n + (uint32_t)group * 32 + 2 * part.quad;
+	struct wg_values up;
 
-	if (U::scaled)
-		v = aios_dequant(v, part.scale_x[i / 2 % 2], c.scale[i % 2]);
-	return op.bias ? aios_add(v, c.bias[i % 2]) : v;
-}
-
-/* Panels [first, first + n) of `out`, n = 4, with act 2, from what was taken. */
-template <class U, bool ACT>
-GPU_FN void wg_evaluate(const struct aios_op_matmul &op, const struct wg_taken<U> &s,
-			const struct wg_part &part, int first, struct wg_values *out)
-{
-	GPU_UNROLL
-	for (int p = 0; p < (ACT ? 2 : 4); p++) {
-		const int at = ACT ? 8 * p : 4 * p;
-		uint32_t n = part.n + (uint32_t)(first + p) * 8 + 2 * part.quad;
-		struct wg_columns c, up;
-
-		wg_load_columns<U>(op, n, n, &c);
-		if (ACT)
-			wg_load_columns<U>(op, op.out.cols + n, n, &up);
-		GPU_UNROLL
-		for (int i = 0; i < 4; i++) {
-			float v = wg_dot<U>(op, s, at + i, part, c), u;
-
-			if (ACT) {
-				u = wg_dot<U>(op, s, at + 4 + i, part, up);
-				v = wg_act(op.act, wg_mid(v, op.mid_type));
-				v = aios_mul(v, wg_mid(u, op.mid_type));
-			}
-			out->v[i / 2][first + p][i % 2] = v;
-		}
+	if (!ACT) {
+		wg_dots<U, BN>(op, s, part, 4 * group, 1, n, n, out);
+		return;
 	}
+	wg_dots<U, BN>(op, s, part, 8 * group, 2, n, n, out);
+	wg_dots<U, BN>(op, s, part, 8 * group + 1, 2, op.out.cols + n, n, &up);
+	wg_mid(op, out);
+	wg_mid(op, &up);
+	wg_act(op, up, out);
 }
 
 /* --- storing --------------------------------------------------------------------- */
 
-/* + residual and store one output. */
-GPU_FN void wg_store(const struct aios_op_matmul &op, uint32_t t, uint32_t n, float v)
-{
-	if (op.residual.data)
-		v = aios_add(((const float *)gpu_row(&op.residual, t))[n], v);
-	gpu_store(gpu_row(&op.out, t), op.out.dtype, n, v);
-}
-
 /*
- * Four threads share a row and have two columns of each panel; they swap, so that each has four
- * neighbours of one panel of two. Panels p, p + 1 of row h.
+ * With F32 outputs: four threads share a row and have two columns of each panel; they swap, so
+ * that each has four neighbours of one panel of two. Its first output of pair i of panels:
  */
-GPU_FN void wg_store_f32(const struct aios_op_matmul &op, const struct wg_part &part, uint32_t n,
-			 uint32_t t, const float a[2], const float b[2])
+GPU_FN uint32_t wg_quad_at(const struct wg_part &part, uint32_t n, uint32_t i)
 {
-	bool odd = part.quad & 1;
-	float got[2], v[4];
-
-	GPU_UNROLL
-	for (int e = 0; e < 2; e++)
-		got[e] = gpu_shfl_xor_f32(odd ? a[e] : b[e], 1);
-	GPU_UNROLL
-	for (int e = 0; e < 2; e++) {
-		v[e] = odd ? got[e] : a[e];
-		v[2 + e] = odd ? b[e] : got[e];
-	}
-	n += (odd ? 8 : 0) + part.quad / 2 * 4;
-	if (t >= op.x.rows)
-		return;
-	if (n + 4 <= op.out.cols) {
-		float *out = (float *)gpu_row(&op.out, t) + n;
-		struct gpu_vec r;
-
-		if (op.residual.data) {
-			r = gpu_load16((const float *)gpu_row(&op.residual, t) + n);
-			GPU_UNROLL
-			for (int e = 0; e < 4; e++)
-				v[e] = aios_add(aios_float(r.w[e]), v[e]);
-		}
-		GPU_UNROLL
-		for (int e = 0; e < 4; e++)
-			r.w[e] = aios_bits(aios_canon(v[e]));
-		*(struct gpu_vec *)out = r;
-		return;
-	}
-	GPU_UNROLL
-	for (uint32_t e = 0; e < 4; e++)
-		if (n + e < op.out.cols)
-			wg_store(op, t, n + e, v[e]);
+	return n + i * 16 + part.quad % 2 * 8 + part.quad / 2 * 4;
 }
 
-/* The same with 16-bit outputs: words of two columns, each thread gets all of one panel. */
-GPU_FN void wg_store_half(const struct aios_op_matmul &op, const struct wg_part &part, uint32_t n,
-			  uint32_t t, const uint32_t w[4])
+/* The residual of a thread in four panels, [row][pair]. */
+struct wg_residual {
+	struct gpu_vec v[2][2];
+};
+
+/* Fetch that of the four panels from output n on; all zero where there is no output. */
+GPU_FN void wg_load_residual(const struct aios_op_matmul &op, const struct wg_part &part,
+			     uint32_t n, struct wg_residual *out)
 {
-	bool odd = part.quad & 1, high = part.quad & 2;
-	uint32_t pair[2][2], got, own;
-	struct gpu_vec v;
-
 	GPU_UNROLL
-	for (int i = 0; i < 2; i++) {
-		got = gpu_shfl_xor(odd ? w[2 * i] : w[2 * i + 1], 1);
-		own = odd ? w[2 * i + 1] : w[2 * i];
-		pair[i][0] = odd ? got : own;
-		pair[i][1] = odd ? own : got;
-	}
-	GPU_UNROLL
-	for (int i = 0; i < 2; i++) {
-		got = gpu_shfl_xor(high ? pair[0][i] : pair[1][i], 2);
-		own = high ? pair[1][i] : pair[0][i];
-		v.w[i] = high ? got : own;
-		v.w[2 + i] = high ? own : got;
-	}
-	n += part.quad * 8;
-	if (t >= op.x.rows)
-		return;
-	if (n + 8 <= op.out.cols) {
-		*(struct gpu_vec *)((uint16_t *)gpu_row(&op.out, t) + n) = v;
-		return;
-	}
-	GPU_UNROLL
-	for (uint32_t e = 0; e < 8; e++)
-		if (n + e < op.out.cols)
-			((uint16_t *)gpu_row(&op.out, t))[n + e] =
-				(uint16_t)(v.w[e / 2] >> 16 * (e % 2));
-}
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t t = part.t + i / 2 * 8, at = wg_quad_at(part, n, i % 2);
+		const float *row = (const float *)gpu_row(&op.residual, t);
+		struct gpu_vec *v = &out->v[i / 2][i % 2];
 
-/* Two columns as a word of 16-bit outputs, + residual. */
-GPU_FN uint32_t wg_pack(const struct aios_op_matmul &op, uint32_t t, uint32_t n, const float in[2])
-{
-	float v[2] = { in[0], in[1] };
-
-	if (op.residual.data && t < op.x.rows) {
-		const float *r = (const float *)gpu_row(&op.residual, t);
-
-		GPU_UNROLL
-		for (uint32_t e = 0; e < 2; e++)
-			if (n + e < op.out.cols)
-				v[e] = aios_add(r[n + e], v[e]);
-	}
-	if (op.out.dtype == AIOS_BF16)
-		return gpu_pack_bf16(v[0], v[1]);
-	return (uint32_t)aios_f32_to_f16(v[1]) << 16 | aios_f32_to_f16(v[0]);
-}
-
-GPU_FN void wg_store_values(const struct aios_op_matmul &op, const struct wg_part &part,
-			    const struct wg_values &s)
-{
-	uint32_t n = part.n;
-
-	GPU_UNROLL
-	for (uint32_t h = 0; h < 2; h++) {
-		uint32_t t = part.t + 8 * h, w[4];
-
-		if (op.out.dtype == AIOS_F32) {
-			wg_store_f32(op, part, n, t, s.v[h][0], s.v[h][1]);
-			wg_store_f32(op, part, n + 16, t, s.v[h][2], s.v[h][3]);
+		if (t < op.x.rows && at + 4 <= op.out.cols) {
+			*v = gpu_load16(row + at);
 			continue;
 		}
 		GPU_UNROLL
-		for (uint32_t p = 0; p < 4; p++)
-			w[p] = wg_pack(op, t, n + p * 8 + 2 * part.quad, s.v[h][p]);
-		wg_store_half(op, part, n, t, w);
+		for (uint32_t e = 0; e < 4; e++)
+			v->w[e] = t < op.x.rows && at + e < op.out.cols ? aios_bits(row[at + e]) :
+									  0;
+	}
+}
+
+GPU_FN void wg_store_f32(const struct aios_op_matmul &op, const struct wg_part &part, uint32_t n,
+			 const struct wg_values &s, const struct wg_residual &add)
+{
+	bool odd = part.quad & 1;
+
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 4; i++) {
+		const float *a = s.v[i / 2][i % 2 * 2], *b = s.v[i / 2][i % 2 * 2 + 1];
+		uint32_t t = part.t + i / 2 * 8, at = wg_quad_at(part, n, i % 2);
+		float *row = (float *)gpu_row(&op.out, t), v[4];
+		struct gpu_vec r;
+
+		GPU_UNROLL
+		for (int e = 0; e < 2; e++) {
+			float got = gpu_shfl_xor_f32(odd ? a[e] : b[e], 1);
+
+			v[e] = odd ? got : a[e];
+			v[2 + e] = odd ? b[e] : got;
+		}
+		GPU_UNROLL
+		for (int e = 0; e < 4; e++) {
+			if (op.residual.data)
+				v[e] = aios_add(aios_float(add.v[i / 2][i % 2].w[e]), v[e]);
+			r.w[e] = aios_bits(aios_canon(v[e]));
+		}
+		if (t >= op.x.rows)
+			continue;
+		if (at + 4 <= op.out.cols) {
+			*(struct gpu_vec *)(row + at) = r;
+			continue;
+		}
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 4; e++)
+			if (at + e < op.out.cols)
+				row[at + e] = aios_float(r.w[e]);
+	}
+}
+
+/* With 16-bit outputs: add the residual, where each thread finds its own columns of it. */
+GPU_FN void wg_add_residual(const struct aios_op_matmul &op, const struct wg_part &part, uint32_t n,
+			    struct wg_values *s)
+{
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 16; i++) {
+		uint32_t t = part.t + i / 8 * 8, at = n + i / 2 % 4 * 8 + 2 * part.quad + i % 2;
+		float *v = &s->v[i / 8][i / 2 % 4][i % 2];
+
+		if (t < op.x.rows && at < op.out.cols)
+			*v = aios_add(((const float *)gpu_row(&op.residual, t))[at], *v);
+	}
+}
+
+/* The word of lo and hi with canonical NaN. */
+template <bool F16> GPU_FN uint32_t wg_canon_pair(uint32_t w, float lo, float hi)
+{
+	const uint32_t canon = F16 ? AIOS_NAN_F16 : AIOS_NAN_BF16;
+
+	if (aios_is_nan(lo))
+		w = (w & 0xffff0000u) | canon;
+	return aios_is_nan(hi) ? (w & 0xffffu) | canon << 16 : w;
+}
+
+/* Words of two columns; the four threads swap, so that each has all eight of one panel. */
+template <bool F16>
+GPU_FN void wg_store_half(const struct aios_op_matmul &op, const struct wg_part &part, uint32_t n,
+			  const struct wg_values &s)
+{
+	bool odd = part.quad & 1, high = part.quad & 2, nan = false;
+
+	GPU_UNROLL
+	for (int i = 0; i < 8; i++)
+		nan = gpu_either_nan(s.v[i / 4][i % 4][0], s.v[i / 4][i % 4][1]) || nan;
+	n += part.quad * 8;
+	GPU_UNROLL
+	for (uint32_t h = 0; h < 2; h++) {
+		uint32_t w[4], pair[2][2], got, own, t = part.t + 8 * h;
+		uint16_t *row = (uint16_t *)gpu_row(&op.out, t);
+		struct gpu_vec v;
+
+		GPU_UNROLL
+		for (int p = 0; p < 4; p++)
+			w[p] = gpu_round_pair<F16>(s.v[h][p][0], s.v[h][p][1]);
+		if (nan) { /* rare */
+			GPU_UNROLL
+			for (int p = 0; p < 4; p++)
+				w[p] = wg_canon_pair<F16>(w[p], s.v[h][p][0], s.v[h][p][1]);
+		}
+		GPU_UNROLL
+		for (int i = 0; i < 2; i++) {
+			got = gpu_shfl_xor(odd ? w[2 * i] : w[2 * i + 1], 1);
+			own = odd ? w[2 * i + 1] : w[2 * i];
+			pair[i][0] = odd ? got : own;
+			pair[i][1] = odd ? own : got;
+		}
+		GPU_UNROLL
+		for (int i = 0; i < 2; i++) {
+			got = gpu_shfl_xor(high ? pair[0][i] : pair[1][i], 2);
+			own = high ? pair[1][i] : pair[0][i];
+			v.w[i] = high ? got : own;
+			v.w[2 + i] = high ? own : got;
+		}
+		if (t >= op.x.rows)
+			continue;
+		if (n + 8 <= op.out.cols) {
+			*(struct gpu_vec *)(row + n) = v;
+			continue;
+		}
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 8; e++)
+			if (n + e < op.out.cols)
+				row[n + e] = (uint16_t)(v.w[e / 2] >> 16 * (e % 2));
 	}
 }
 
@@ -629,6 +669,8 @@ GPU_FN void wg_finish(const struct aios_op_matmul &op, const struct wg_tile &til
 {
 	typedef wg_shape<U, BN> S;
 	const int outputs = ACT ? S::wn / 2 : S::wn; /* of the warpgroup */
+	bool fetch = op.residual.data && op.out.dtype == AIOS_F32;
+	struct wg_residual add, next;
 	struct wg_part part;
 
 	part.t = tile.t + gpu_tid() % 128 / 32 * 16 + gpu_tid() % 32 / 4;
@@ -640,19 +682,30 @@ GPU_FN void wg_finish(const struct aios_op_matmul &op, const struct wg_tile &til
 	for (uint32_t h = 0; h < 2; h++)
 		if (U::scaled && part.t + 8 * h < op.x.rows)
 			part.scale_x[h] = ((const float *)gpu_ptr(op.x.scale))[part.t + 8 * h];
-	GPU_NO_UNROLL
+	GPU_UNROLL
+	for (int i = 0; i < 16; i++)
+		next.v[i / 8][i / 4 % 2].w[i % 4] = 0;
+	if (fetch)
+		wg_load_residual(op, part, part.n, &next);
+	GPU_UNROLL
 	for (int g = 0; g < outputs / 32; g++) {
-		struct wg_taken<U> taken;
+		uint32_t n = part.n + (uint32_t)g * 32;
 		struct wg_values v;
 
-		wg_take<U, BN>(s, ACT ? 2 * g : g, &taken);
-		wg_evaluate<U, ACT>(op, taken, part, 0, &v);
-		if (ACT) {
-			wg_take<U, BN>(s, 2 * g + 1, &taken);
-			wg_evaluate<U, ACT>(op, taken, part, 2, &v);
+		add = next; /* one group ahead of the stores, which may go to the same memory */
+		if (fetch && g + 1 < outputs / 32)
+			wg_load_residual(op, part, n + 32, &next);
+		wg_evaluate<U, BN, ACT>(op, s, part, g, &v);
+		if (op.out.dtype == AIOS_F32) {
+			wg_store_f32(op, part, n, v, add);
+			continue;
 		}
-		wg_store_values(op, part, v);
-		part.n += 32;
+		if (op.residual.data)
+			wg_add_residual(op, part, n, &v);
+		if (op.out.dtype == AIOS_F16)
+			wg_store_half<true>(op, part, n, v);
+		else
+			wg_store_half<false>(op, part, n, v);
 	}
 }
 

@@ -200,9 +200,6 @@ GPU_FN void gpu_wgmma_s8(int32_t (&d)[128], gpu_operand a, gpu_operand b, uint32
 	WGMMA_STEP(256, WGMMA_S8, 128, WGMMA_INT, 128, 129, 130, "");
 }
 
-/* The loop that follows stays one. */
-#define GPU_NO_UNROLL _Pragma("unroll 1")
-
 /* --- arithmetic of epilogues -------------------------------------------------------- */
 
 /* 1 / x rounded, for x from 1 to 2, or NaN. */
@@ -214,17 +211,27 @@ GPU_FN float gpu_reciprocal(float x)
 	return __fmaf_rn(__fmaf_rn(-x, y, 1.0f), y, y);
 }
 
-/* aios_f32_to_bf16() of both; lo in the lower half. */
-GPU_FN uint32_t gpu_pack_bf16(float lo, float hi)
+/* Both rounded to 16 bits, lo in the lower half. A NaN stays one, not the canonical one. */
+template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
 {
 	uint32_t w;
 
-	asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
-	if (aios_is_nan(lo))
-		w = (w & 0xffff0000u) | AIOS_NAN_BF16;
-	if (aios_is_nan(hi))
-		w = (w & 0xffffu) | AIOS_NAN_BF16 << 16;
+	if (F16)
+		asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
+	else
+		asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
 	return w;
+}
+
+/* Is a or b a NaN? */
+GPU_FN bool gpu_either_nan(float a, float b)
+{
+	uint32_t r;
+
+	asm("{\n\t.reg .pred p;\n\tsetp.nan.f32 p, %1, %2;\n\tselp.u32 %0, 1, 0, p;\n\t}"
+	    : "=r"(r)
+	    : "f"(a), "f"(b));
+	return r;
 }
 
 #endif /* GPU_SHIM */

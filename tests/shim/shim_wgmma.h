@@ -107,16 +107,21 @@ GPU_FN void gpu_wgmma_s8(int32_t (&d)[R], struct gpu_operand a, struct gpu_opera
 	shim_wgmma(SHIM_WGMMA_S8, d, R, a, b, more != 0);
 }
 
-#define GPU_NO_UNROLL
-
 GPU_FN float gpu_reciprocal(float x)
 {
 	return aios_div(1.0f, x);
 }
 
-GPU_FN uint32_t gpu_pack_bf16(float lo, float hi)
+template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
 {
+	if (F16)
+		return (uint32_t)aios_f32_to_f16(hi) << 16 | aios_f32_to_f16(lo);
 	return (uint32_t)aios_f32_to_bf16(hi) << 16 | aios_f32_to_bf16(lo);
+}
+
+GPU_FN bool gpu_either_nan(float a, float b)
+{
+	return aios_is_nan(a) || aios_is_nan(b);
 }
 
 #endif /* SHIM_WGMMA_H */
