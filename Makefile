@@ -34,7 +34,7 @@ goals := $(or $(MAKECMDGOALS),all)
 # These read no configuration: they make one, need none, or set up and start over.
 config-goals := $(filter config %config,$(goals))
 setup-goals := demo check check-unit check-conformance check-e2e check-invariance check-mutation
-sweep-goals := fuzz asan tsan coverage
+sweep-goals := fuzz asan tsan coverage check-hip
 bare-goals := $(setup-goals) $(sweep-goals) help deps clean distclean mrproper abi-update uninstall
 
 ifneq ($(and $(config-goals),$(filter-out $(config-goals),$(goals))),)

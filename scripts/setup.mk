@@ -44,6 +44,18 @@ asan tsan:
 	$(again) O=build-$@ $@_defconfig
 	$(again) O=build-$@ run-check
 
+# AMD's compiler, and no AMD GPU: the machine code is read, and the module runs on a library that
+# is none. AIOS_HIP=some for the part that make check has.
+AIOS_HIP ?= full
+check-hip:
+	$(Q)scripts/deps --if-missing hip
+	$(again) O=build-hip hip_defconfig
+	$(again) O=build-hip all
+	$(Q)scripts/hip-isa-gate build-hip
+	$(Q)scripts/hip-isa-gate --self-test build-hip
+	+$(Q)AIOS_HIP=$(AIOS_HIP) AIOS_HIP_DRIVER=$(CURDIR)/build-hip/lib/aios/drivers/hip.so \
+		CK_RUN_SUITE=hip_conform $(MAKE) $(jobs) V=$(V) O=build-hip run-check-hip
+
 coverage:
 	$(Q)scripts/deps --if-missing coverage
 	$(again) O=build-coverage coverage_defconfig

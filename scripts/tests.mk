@@ -44,11 +44,11 @@ test-env := AIOS_TEST_BUILD=$(abspath $(O)) AIOS_TEST_SRC=$(CURDIR) UBSAN_OPTION
 	    CK_TIMEOUT_MULTIPLIER=$(if $(san-flags),20,4) $(if $(san-flags),CK_FORK=$${CK_FORK:-no})
 TEST_WRAPPER ?=
 
-.PHONY: run-check run-check-unit run-check-conformance run-check-e2e run-check-invariance tests
+.PHONY: run-check run-check-unit run-check-conformance run-check-e2e run-check-invariance run-check-hip tests
 tests: all $(testmod-files) $(runner)
 run-check: tests style-check
 	$(Q)$(test-env) $(TEST_WRAPPER) $(runner)
-run-check-unit run-check-conformance run-check-e2e run-check-invariance: run-check-%: tests
+run-check-unit run-check-conformance run-check-e2e run-check-invariance run-check-hip: run-check-%: tests
 	$(Q)$(test-env) $(TEST_WRAPPER) $(runner) $*
 
 # Under valgrind: one process, so that a leak is charged to the test that made it.

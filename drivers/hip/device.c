@@ -142,10 +142,11 @@ void hip_leave(struct gpu_device *dev)
 int hip_ctx_reset(struct gpu_device *dev)
 {
 	const struct hip_api *api = hip_api(dev->api);
-	int before = dev->ordinal, ret;
+	int before = dev->ordinal, ret = GPU_OK;
 
 	api->device_current(&before);
-	ret = api->device_set(dev->ordinal);
+	if (before != dev->ordinal)
+		ret = api->device_set(dev->ordinal);
 	if (ret == GPU_OK)
 		ret = api->device_reset();
 	if (before != dev->ordinal)

@@ -21,6 +21,7 @@ struct fake_gpu {
 	uint64_t memory;     /* bytes of a device */
 	int order;           /* of threads, enum shim_order; HIP alone */
 	uint64_t seed;
+	int mutant, mutant_at; /* enum shim_mutant: what is broken in it; HIP alone */
 	bool hold; /* streams do nothing */
 	/* The fail_nth call from now on (1: the next) that can fail returns fail_result. */
 	uint64_t fail_nth;

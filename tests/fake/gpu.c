@@ -479,7 +479,7 @@ int fake_device_name(char *name, int cap, int dev)
 
 int fake_device_bus_id(char *id, int cap, int dev)
 {
-	snprintf(id, (size_t)cap, "0000:%02X:00.0", 0x3b + dev);
+	snprintf(id, (size_t)cap, "0000:%02X:00.0", FAKE_BUS + dev);
 	return GPU_OK;
 }
 

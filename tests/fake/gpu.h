@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * gpu.h - what the two fakes share: gpu.c, compiled for each of them with cuda.h or hip.h in
- * front, which define FAKE_SYMBOLS and FAKE_IMAGES.
+ * front, which define FAKE_SYMBOLS, FAKE_IMAGES and FAKE_BUS.
  */
 #ifndef FAKE_GPU_H
 #define FAKE_GPU_H

@@ -8,3 +8,4 @@
 	{                                                                                          \
 		{ FAKE_IMAGE, 0, GPU_SHARED_KERNELS, 0 }, { 0 },                                   \
 	}
+#define FAKE_BUS 0x83 /* of the first device */

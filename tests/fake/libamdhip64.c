@@ -5,9 +5,10 @@
  * at a time in a process, since the shim is one machine with one thread.
  *
  * A program that no test steers takes SHIM_WAVE, SHIM_ORDER, SHIM_SEED and SHIM_UNITS from the
- * environment, and with FAKE_FAIL_NTH and FAKE_FAIL_RESULT the device is lost at the n-th call.
+ * environment, SHIM_MUTANT breaks the machine (tests/shim/shim_run.h), and with FAKE_FAIL_NTH and FAKE_FAIL_RESULT the device is lost at the n-th call.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,9 @@ void fake_run(const struct gpu_launch *launch)
 {
 	struct shim_config config = { .wave = (uint32_t)fake_gpu.wave,
 				      .order = (uint32_t)fake_gpu.order,
-				      .seed = fake_gpu.seed };
+				      .seed = fake_gpu.seed,
+				      .mutant = (uint32_t)fake_gpu.mutant,
+				      .mutant_at = (uint32_t)fake_gpu.mutant_at };
 
 	if (shim_run(launch, &config))
 		fake_gpu.broken = GPU_OUT_OF_MEMORY;
@@ -35,6 +38,19 @@ static uint64_t number(const char *name, uint64_t otherwise)
 	const char *text = getenv(name);
 
 	return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+/* SHIM_MUTANT: lane, flush, barrier:N. */
+static void mutant_from_environment(void)
+{
+	const char *text = getenv("SHIM_MUTANT");
+
+	if (text && strcmp(text, "lane") == 0)
+		fake_gpu.mutant = SHIM_WRONG_LANE;
+	else if (text && strcmp(text, "flush") == 0)
+		fake_gpu.mutant = SHIM_FLUSHES;
+	else if (text && sscanf(text, "barrier:%d", &fake_gpu.mutant_at) == 1)
+		fake_gpu.mutant = SHIM_NO_BARRIER;
 }
 
 /* Waves of 64 are a gfx90a's, of 32 a gfx1030's. */
@@ -56,6 +72,7 @@ __attribute__((constructor)) static void from_environment(void)
 	fake_gpu.fail_nth = number("FAKE_FAIL_NTH", 0);
 	fake_gpu.fail_result = (int)number("FAKE_FAIL_RESULT", GPU_ILLEGAL_ADDRESS);
 	fake_gpu.sticky = fake_gpu.fail_nth > 0;
+	mutant_from_environment();
 }
 
 int fake_init(unsigned int flags)
@@ -107,21 +124,17 @@ int fake_device_attribute(int *value, int attribute, int dev)
 	return GPU_OK;
 }
 
+/* Which device is current is the thread's own business, whatever became of the device. */
 int fake_device_set(int dev)
 {
-	int result = fake_begin_sure();
-
-	if (result == GPU_OK)
-		fake_current = dev;
-	return fake_end(result);
+	fake_current = dev;
+	return GPU_OK;
 }
 
 int fake_device_current(int *dev)
 {
-	int result = fake_begin();
-
 	*dev = fake_current;
-	return fake_end(result);
+	return GPU_OK;
 }
 
 int fake_device_reset(void)

@@ -205,8 +205,23 @@ static void shim_wake(const void *object)
 			shim->fibers[i].state = SHIM_READY;
 }
 
+/* Is this the barrier that the mutant lacks? */
+static bool shim_lacks(const char *site)
+{
+	static const char *met[64];
+	uint32_t i = 0;
+
+	while (i < 64 && met[i] && met[i] != site)
+		i++;
+	if (i < 64)
+		met[i] = site;
+	return i == shim->config->mutant_at;
+}
+
 void shim_barrier(const char *site)
 {
+	if (shim->config->mutant == SHIM_NO_BARRIER && shim_lacks(site))
+		return;
 	if (shim->live < shim->threads)
 		shim_die("waits at a barrier, but %u threads have left",
 			 shim->threads - shim->live);
@@ -234,6 +249,8 @@ const struct shim_lanes *shim_exchange(uint32_t v, const char *site)
 		shim_die("is in another wave operation than the first to wait");
 	w->site = site;
 	lanes->bits = (w->arrived ? lanes->bits : 0) | (uint64_t)(v & 1) << lane;
+	if (shim->config->mutant == SHIM_WRONG_LANE)
+		lane ^= 1;
 	lanes->values[lane] = v;
 	if (++w->arrived < wave) {
 		shim_pause(SHIM_IN_WAVE);
@@ -241,7 +258,7 @@ const struct shim_lanes *shim_exchange(uint32_t v, const char *site)
 	}
 	w->arrived = 0;
 	w->turn ^= 1; /* who is slow still reads these; the next exchange has the others */
-	shim_release(tid - lane, wave, SHIM_IN_WAVE);
+	shim_release(tid - tid % wave, wave, SHIM_IN_WAVE);
 	shim_yield();
 	return lanes;
 }
@@ -412,6 +429,16 @@ static bool shim_make(void)
 	return true;
 }
 
+/* Subnormal operands and results are zero from here on, or are kept. */
+static void shim_flush(bool flush)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_ldmxcsr(flush ? 0x9fc0 : 0x1f80); /* the default, all exceptions masked */
+#else
+	(void)flush;
+#endif
+}
+
 int shim_run(const struct gpu_launch *launch, const struct shim_config *config)
 {
 	unsigned char *shared;
@@ -425,7 +452,11 @@ int shim_run(const struct gpu_launch *launch, const struct shim_config *config)
 	shim->launch = launch;
 	shim->random = config->seed * 2 + 1;
 	shim->threads = launch->block[0];
+	if (config->mutant == SHIM_FLUSHES)
+		shim_flush(true);
 	shim_grid(launch, shared);
+	if (config->mutant == SHIM_FLUSHES)
+		shim_flush(false);
 	free(shared);
 	return 0;
 }

@@ -17,10 +17,23 @@ enum shim_order {
 	SHIM_RANDOM = 2
 };
 
+/*
+ * A machine that is broken on purpose, so that tests show that it is noticed: a lane gets its
+ * neighbour's value in an exchange; the barrier that is the mutant_at-th to be met is none;
+ * subnormals are zero (on x86).
+ */
+enum shim_mutant {
+	SHIM_SOUND = 0,
+	SHIM_WRONG_LANE = 1,
+	SHIM_NO_BARRIER = 2,
+	SHIM_FLUSHES = 3
+};
+
 /* Threads of a wave, and in which order fibers and asynchronous copies go. */
 struct shim_config {
 	uint32_t wave, order;
 	uint64_t seed;
+	uint32_t mutant, mutant_at;
 };
 
 /*

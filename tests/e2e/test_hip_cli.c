@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_hip_cli.c - the HIP driver as a user meets it. Without an AMD GPU: one clear sentence, and
+ * another driver only for who asked for one; with Debian's own runtime, where it is installed, and
+ * without. On the fake runtime of tests/fake: the demo model's words are cpu-ref's.
+ */
+#include <check.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+Suite *test_hip_cli_suite(void);
+
+static const char *build_folder(void)
+{
+	const char *build = getenv("AIOS_TEST_BUILD");
+
+	return build && *build ? build : "build";
+}
+
+/* The driver as a file: the build makes it for the tests whatever the configuration is. */
+static const char *hip_file(void)
+{
+	static char path[1024];
+
+	snprintf(path, sizeof(path), "%s/tests/modules/hip.so", build_folder());
+	return path;
+}
+
+static bool has_gpu(void)
+{
+	if (access("/dev/kfd", F_OK))
+		return false;
+	printf("skipped: this machine has an AMD GPU\n");
+	return true;
+}
+
+static bool has_runtime(void)
+{
+	void *lib = dlopen("libamdhip64.so.7", RTLD_LAZY | RTLD_LOCAL);
+
+	lib = lib ? lib : dlopen("libamdhip64.so.6", RTLD_LAZY | RTLD_LOCAL);
+	lib = lib ? lib : dlopen("libamdhip64.so.5", RTLD_LAZY | RTLD_LOCAL);
+	return lib != NULL;
+}
+
+/* The first line says it, exit code 1, nothing on standard output. */
+START_TEST(test_no_gpu)
+{
+	const char *says = has_runtime() ? "finds no AMD GPU" : "there is no AMD GPU runtime here";
+	struct cli_result r;
+	char line[1200];
+
+	if (cli_skip_model() || has_gpu())
+		return;
+	if (!has_runtime())
+		printf("skipped in part: no libamdhip64 here, so that none says that there is no "
+		       "GPU\n");
+	snprintf(line, sizeof(line), "run -m DEMO --driver %s -p Once -n 4", hip_file());
+	r = cli_run(line, NULL);
+	ck_assert_int_eq(r.code, 1);
+	ck_assert_uint_eq(r.out_len, 0);
+	r.err[strcspn(r.err, "\n")] = '\0'; /* where it looked comes after that */
+	ck_assert_msg(strncmp(r.err, "aios: error: ", 13) == 0 && strstr(r.err, says), "%s", r.err);
+	cli_free(&r);
+}
+END_TEST
+
+START_TEST(test_fallback_is_said)
+{
+	const char *says = has_runtime() ? "finds no AMD GPU" : "no AMD GPU runtime here";
+	struct cli_result r;
+	char line[1200];
+
+	if (cli_skip_model() || has_gpu())
+		return;
+	snprintf(line, sizeof(line), "run -m DEMO --driver %s,cpu-ref -p Once -n 4", hip_file());
+	r = cli_run(line, NULL);
+	ck_assert_msg(r.code == 0, "%s", r.err);
+	ck_assert_uint_gt(r.out_len, 0);
+	ck_assert_msg(strstr(r.err, "driver cpu-ref") && strstr(r.err, says), "%s", r.err);
+	cli_free(&r);
+}
+END_TEST
+
+/* `aios driver lint`: what the loader would say of the file, warnings included. */
+START_TEST(test_lint)
+{
+	struct cli_result r;
+	char line[1200];
+
+	snprintf(line, sizeof(line), "driver lint %s", hip_file());
+	r = cli_run(line, NULL);
+	ck_assert_msg(r.code == 0 && strstr(r.out, "Clean: it would be loaded."), "%s%s", r.out,
+		      r.err);
+	cli_free(&r);
+}
+END_TEST
+
+/* --- on the fake ---------------------------------------------------------------- */
+
+/* A folder in which the fakes have the names that the drivers look for, and the drivers. */
+static const char *fakes(void)
+{
+	static const char *const links[][2] = {
+		{ "fake-libamdhip64.so", "libamdhip64.so.7" },
+		{ "fake-libcuda.so", "libcuda.so.1" },
+		{ "hip.so", "hip.so" },
+		{ "cuda.so", "cuda.so" },
+	};
+	static char path[1024];
+	char from[1200], to[1200];
+	size_t i;
+
+	snprintf(path, sizeof(path), "%s/tests/fake-libraries", build_folder());
+	mkdir(path, 0755);
+	for (i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		snprintf(from, sizeof(from), "../modules/%s", links[i][0]);
+		snprintf(to, sizeof(to), "%s/%s", path, links[i][1]);
+		if (symlink(from, to))
+			ck_assert_msg(access(to, R_OK) == 0, "%s", to);
+	}
+	return path;
+}
+
+/* aios with the words of `line` and the fakes; `env`: more "NAME=VALUE" words. */
+static struct cli_result run_on_fakes(const char *env, const char *line)
+{
+	char words[4096];
+
+	snprintf(words, sizeof(words), "LD_LIBRARY_PATH=%s %s %s %s", fakes(), env, cli_program(),
+		 line);
+	return cli_run_program("env", words, NULL);
+}
+
+static bool skip_fibers(void)
+{
+#if defined(__SANITIZE_THREAD__)
+	printf("skipped: fibers confuse the thread sanitizer\n");
+	return true;
+#else
+	return false;
+#endif
+}
+
+START_TEST(test_words_of_cpu_ref)
+{
+	static const struct {
+		const char *env, *numerics;
+		int tokens;
+	} cases[] = {
+		{ "SHIM_WAVE=32", "fma32", 8 },
+		{ "SHIM_WAVE=64 SHIM_ORDER=reverse", "fma32", 8 },
+		{ "SHIM_WAVE=32 SHIM_ORDER=random", "fma32", 4 },
+		{ "SHIM_WAVE=64", "i8", 1 }, /* every shuffle is a change of fibers */
+	};
+	struct cli_result want, got;
+	char line[1400];
+
+	if (cli_skip_model() || skip_fibers())
+		return;
+	snprintf(line, sizeof(line),
+		 "run -m DEMO -p Once --seed 7 -n %d --numerics %s --driver cpu-ref",
+		 cases[_i].tokens, cases[_i].numerics);
+	want = cli_run(line, NULL);
+	ck_assert_msg(want.code == 0, "%s", want.err);
+	snprintf(line, sizeof(line), "run -m DEMO -p Once --seed 7 -n %d --numerics %s --driver %s",
+		 cases[_i].tokens, cases[_i].numerics, hip_file());
+	got = run_on_fakes(cases[_i].env, line);
+	ck_assert_msg(got.code == 0, "%s", got.err);
+	ck_assert_str_eq(got.out, want.out);
+	cli_free(&want);
+	cli_free(&got);
+}
+END_TEST
+
+/* A GPU that breaks under a run: a sentence with HIP's own word for it. */
+START_TEST(test_lost_device)
+{
+	struct cli_result r;
+	char line[1200];
+
+	if (cli_skip_model() || skip_fibers())
+		return;
+	snprintf(line, sizeof(line), "run -m DEMO -p Once -n 4 --driver %s", hip_file());
+	r = run_on_fakes("FAKE_FAIL_NTH=500", line);
+	ck_assert_msg(r.code == 1, "%d: %s", r.code, r.err);
+	ck_assert_msg(strstr(r.err, "hipErrorIllegalAddress") != NULL, "%s", r.err);
+	cli_free(&r);
+}
+END_TEST
+
+/* Both vendors' drivers find their own library in one process. */
+START_TEST(test_devices_of_both)
+{
+	struct cli_result r;
+	char line[2400];
+
+	snprintf(line, sizeof(line), "devices --driver-path %s", fakes());
+	r = run_on_fakes("SHIM_WAVE=32", line);
+	ck_assert_msg(r.code == 0, "%s", r.err);
+	ck_assert_msg(strstr(r.out, "hip:GPU-0123456789abcdef") && strstr(r.out, "cuda:GPU-a0a0"),
+		      "%s%s", r.out, r.err);
+	cli_free(&r);
+}
+END_TEST
+
+Suite *test_hip_cli_suite(void)
+{
+	Suite *s = suite_create("hip cli");
+	TCase *tc = tcase_create("hip cli");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, cli_setup, cli_teardown);
+	tcase_add_test(tc, test_no_gpu);
+	tcase_add_test(tc, test_fallback_is_said);
+	tcase_add_test(tc, test_lint);
+	tcase_add_loop_test(tc, test_words_of_cpu_ref, 0, 4);
+	tcase_add_test(tc, test_lost_device);
+	tcase_add_test(tc, test_devices_of_both);
+	suite_add_tcase(s, tc);
+	return s;
+}

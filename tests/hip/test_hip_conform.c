@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_hip_conform.c - the HIP driver gives cpu-ref's bits on the fake runtime (tests/fake), whose
+ * kernels run on the host: `aios conform` through the real host code, in waves of 32 and 64 and
+ * three orders of threads. And a GPU that is broken on purpose does not pass.
+ *
+ * AIOS_HIP=full runs the whole quick kit in each configuration and the conformance tests
+ * (make check-hip). AIOS_HIP_DRIVER is another driver file than the tests' own: the one with
+ * machine code in it, whose host code is the same.
+ */
+#include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+Suite *test_hip_conform_suite(void);
+
+/* A configuration of the fake, and the cases to run in it. */
+struct hip_case {
+	const char *env, *filter;
+};
+
+/* What `make check` has time for. The kernels themselves are in tests/shim/test_gpu_shim.c. */
+static const struct hip_case some_cases[] = {
+	{ "SHIM_WAVE=32 SHIM_UNITS=4", "l2/matmul/*" },
+	{ "SHIM_WAVE=64 SHIM_ORDER=random SHIM_SEED=3", "l2/matmul/*" },
+	{ "SHIM_WAVE=64 SHIM_ORDER=reverse SHIM_UNITS=104", "l2/r*" },
+	{ "SHIM_WAVE=32 SHIM_ORDER=random SHIM_SEED=4", "l2/[cg]*" },
+	{ "SHIM_WAVE=64", "l2/argmax/*" },
+	{ "SHIM_WAVE=32 SHIM_ORDER=reverse", "l[01]/*" },
+};
+
+static const struct hip_case all_cases[] = {
+	{ "SHIM_WAVE=32 SHIM_ORDER=forward SHIM_UNITS=60", "*" },
+	{ "SHIM_WAVE=64 SHIM_ORDER=reverse SHIM_UNITS=104", "*" },
+	{ "SHIM_WAVE=32 SHIM_ORDER=reverse SHIM_UNITS=4", "l2/*" },
+	{ "SHIM_WAVE=32 SHIM_ORDER=random SHIM_SEED=5", "l2/*" },
+	{ "SHIM_WAVE=64 SHIM_ORDER=forward SHIM_UNITS=1", "l2/*" },
+	{ "SHIM_WAVE=64 SHIM_ORDER=random SHIM_SEED=6", "l2/*" },
+};
+
+#define N_SOME ((int)(sizeof(some_cases) / sizeof(some_cases[0])))
+#define N_ALL ((int)(sizeof(all_cases) / sizeof(all_cases[0])))
+
+static bool full_grid(void)
+{
+	const char *text = getenv("AIOS_HIP");
+
+	return text && strcmp(text, "full") == 0;
+}
+
+static bool skip_fibers(void)
+{
+#if defined(__SANITIZE_THREAD__)
+	printf("skipped: fibers confuse the thread sanitizer\n");
+	return true;
+#else
+	return false;
+#endif
+}
+
+static const char *build_folder(void)
+{
+	const char *build = getenv("AIOS_TEST_BUILD");
+
+	return build && *build ? build : "build";
+}
+
+static const char *driver_file(void)
+{
+	static char path[1024];
+	const char *other = getenv("AIOS_HIP_DRIVER");
+
+	snprintf(path, sizeof(path), "%s/tests/modules/hip.so", build_folder());
+	return other && *other ? other : path;
+}
+
+/* A folder in which the fake has the name that the driver looks for. */
+static const char *fake_folder(void)
+{
+	static char path[1024];
+	char to[1200];
+
+	snprintf(path, sizeof(path), "%s/tests/fake-rocm", build_folder());
+	snprintf(to, sizeof(to), "%s/libamdhip64.so.7", path);
+	mkdir(path, 0755);
+	if (symlink("../modules/fake-libamdhip64.so", to))
+		ck_assert_msg(access(to, R_OK) == 0, "%s", to);
+	return path;
+}
+
+/* Run a command with the fake; its exit code, its last line in `last`, and the lines with FAIL. */
+static int run(const char *env, const char *command, char last[512], int *fails)
+{
+	char line[4096];
+	FILE *f;
+
+	snprintf(line, sizeof(line), "LD_LIBRARY_PATH='%s' %s %s 2>&1", fake_folder(), env,
+		 command);
+	f = popen(line, "r");
+	ck_assert_ptr_nonnull(f);
+	*fails = 0;
+	while (fgets(line, sizeof(line), f)) {
+		*fails += strncmp(line, "FAIL", 4) == 0;
+		if (*fails < 4 &&
+		    (strstr(line, "FAIL") || strstr(line, "error") || strstr(line, "shim:")))
+			fputs(line, stdout);
+		snprintf(last, 512, "%.500s", line);
+	}
+	return pclose(f);
+}
+
+static int conform(const struct hip_case *c, char last[512], int *fails)
+{
+	char command[2400];
+
+	snprintf(command, sizeof(command),
+		 "'%s/aios' conform --quick --progress=never --driver '%s' --filter '%s'",
+		 build_folder(), driver_file(), c->filter);
+	return run(c->env, command, last, fails);
+}
+
+START_TEST(test_same_bits)
+{
+	const struct hip_case *c = full_grid() ? &all_cases[_i] : &some_cases[_i];
+	char last[512] = "";
+	int ret, fails;
+
+	if (skip_fibers())
+		return;
+	ret = conform(c, last, &fails);
+	ck_assert_msg(ret == 0 && strncmp(last, "conforms: hip ", 14) == 0, "%s %s: %d, %s", c->env,
+		      c->filter, ret, last);
+}
+END_TEST
+
+/* The contract's own tests, through the driver. */
+START_TEST(test_contract)
+{
+	char env[1200], command[1200], last[512] = "";
+	int ret, fails;
+
+	if (!full_grid()) {
+		printf("skipped: the conformance tests run through HIP in make check-hip\n");
+		return;
+	}
+	if (skip_fibers())
+		return;
+	snprintf(env, sizeof(env), "SHIM_WAVE=%s AIOS_TEST_DRIVER='%s'", _i ? "64" : "32",
+		 driver_file());
+	snprintf(command, sizeof(command), "'%s/tests/run-tests' conformance", build_folder());
+	ret = run(env, command, last, &fails);
+	ck_assert_msg(ret == 0 && strncmp(last, "100%", 4) == 0, "%d, %s", ret, last);
+}
+END_TEST
+
+/* --- broken on purpose ------------------------------------------------------------ */
+
+/* The same cases pass on a sound machine and fail on the broken one, or it stops. */
+static void notice(const char *mutant, const char *filter)
+{
+	struct hip_case c = { .filter = filter };
+	char env[128], last[512] = "";
+	int ret, fails;
+
+	if (skip_fibers())
+		return;
+	snprintf(env, sizeof(env), "SHIM_WAVE=64");
+	c.env = env;
+	ret = conform(&c, last, &fails);
+	ck_assert_msg(ret == 0, "sound, %s: %s", filter, last);
+	snprintf(env, sizeof(env), "SHIM_WAVE=64 SHIM_MUTANT=%s", mutant);
+	ret = conform(&c, last, &fails);
+	ck_assert_msg(ret != 0, "%s was not noticed by %s: %s", mutant, filter, last);
+}
+
+START_TEST(test_wrong_lane_is_noticed)
+{
+	notice("lane", "l2/rmsnorm/*");
+}
+END_TEST
+
+/* After threads wrote and before others read, in a sum and in a maximum (of drivers/gpu/rows.cuh). */
+START_TEST(test_missing_barrier_is_noticed)
+{
+	notice(_i ? "barrier:5" : "barrier:1", "l2/rmsnorm/*");
+}
+END_TEST
+
+START_TEST(test_flushing_is_noticed)
+{
+#if defined(__x86_64__)
+	notice("flush", "l2/add/*");
+#else
+	printf("skipped: the shim can flush subnormals on x86 only\n");
+#endif
+}
+END_TEST
+
+Suite *test_hip_conform_suite(void)
+{
+	Suite *s = suite_create("hip_conform");
+	TCase *tc = tcase_create("hip_conform");
+
+	tcase_set_timeout(tc, full_grid() ? 3600 : 120);
+	tcase_add_loop_test(tc, test_same_bits, 0, full_grid() ? N_ALL : N_SOME);
+	tcase_add_loop_test(tc, test_contract, 0, 2);
+	tcase_add_test(tc, test_wrong_lane_is_noticed);
+	tcase_add_loop_test(tc, test_missing_barrier_is_noticed, 0, 2);
+	tcase_add_test(tc, test_flushing_is_noticed);
+	suite_add_tcase(s, tc);
+	return s;
+}
