@@ -29,6 +29,8 @@ struct alignas(16) gpu_vec {
 #define GPU_KERNEL(n) extern "C" __global__ __launch_bounds__(n) void
 /* The same for what needs all registers that a block may have. */
 #define GPU_KERNEL_WIDE(n) extern "C" __global__ __launch_bounds__(n, 1) void
+/* ... of which at least m are to fit on a multiprocessor. */
+#define GPU_KERNEL_MIN(n, m) extern "C" __global__ __launch_bounds__(n, m) void
 #define GPU_FN static __device__ __forceinline__
 #define GPU_UNROLL _Pragma("unroll")
 
@@ -138,6 +140,23 @@ GPU_FN float gpu_f16_to_f32(uint16_t h)
 GPU_FN int32_t gpu_dot4(uint32_t a, uint32_t b, int32_t c)
 {
 	return __dp4a((int)a, (int)b, c);
+}
+
+/* Byte i of the result is byte number `select >> 4 * i & 7` of a (0 to 3) and b (4 to 7). */
+GPU_FN uint32_t gpu_bytes(uint32_t a, uint32_t b, uint32_t select)
+{
+	return __byte_perm(a, b, select);
+}
+
+/* The smaller, the larger; neither is NaN. */
+GPU_FN float gpu_min(float a, float b)
+{
+	return fminf(a, b);
+}
+
+GPU_FN float gpu_max(float a, float b)
+{
+	return fmaxf(a, b);
 }
 
 /*
@@ -272,6 +291,26 @@ GPU_FN void gpu_async_wait(uint32_t n)
 #endif
 
 #if defined(GPU_SHIM) || defined(__HIP__)
+GPU_FN uint32_t gpu_bytes(uint32_t a, uint32_t b, uint32_t select)
+{
+	uint64_t both = (uint64_t)b << 32 | a;
+	uint32_t out = 0;
+
+	for (uint32_t i = 0; i < 4; i++)
+		out |= (uint32_t)(both >> 8 * (select >> 4 * i & 7) & 0xff) << 8 * i;
+	return out;
+}
+
+GPU_FN float gpu_min(float a, float b)
+{
+	return b < a ? b : a;
+}
+
+GPU_FN float gpu_max(float a, float b)
+{
+	return b > a ? b : a;
+}
+
 /* Launches never overlap here. */
 GPU_FN void gpu_grid_wait(void)
 {

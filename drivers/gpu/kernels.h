@@ -11,6 +11,7 @@
 #define GPU_KERNELS(X)                                                                             \
 	X(embed, gpu_embed_args, 256)                                                              \
 	X(rmsnorm, gpu_rmsnorm_args, 256)                                                          \
+	X(rmsnorm_many, gpu_rmsnorm_args, 256)                                                     \
 	X(matmul_rows_bf16, gpu_matmul_args, 128)                                                  \
 	X(matmul_rows_f16, gpu_matmul_args, 128)                                                   \
 	X(matmul_tile_bf16, gpu_matmul_args, 256)                                                  \

@@ -147,7 +147,10 @@ static int plan_simple(struct plan *p, const struct aios_op *op)
 		return gpu_emit(p, GPU_K_embed, op, any->embed.n_tokens,
 				row_parts(p, any->embed.n_tokens, any->embed.out.cols), 1, 0);
 	case AIOS_OP_RMSNORM:
-		return gpu_emit(p, GPU_K_rmsnorm, op, any->rmsnorm.x.rows, 1, 1, row);
+		return gpu_emit(p,
+				any->rmsnorm.x.rows > p->caps->units ? GPU_K_rmsnorm_many :
+								       GPU_K_rmsnorm,
+				op, any->rmsnorm.x.rows, 1, 1, row);
 	case AIOS_OP_GLU:
 		return gpu_emit(p, GPU_K_glu, op, any->glu.out.rows, out_parts(p, &any->glu.out), 1,
 				row);

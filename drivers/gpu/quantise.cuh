@@ -46,19 +46,56 @@ GPU_FN float quantise_absmax(float absmax, const float v[8], bool *finite)
 	return absmax;
 }
 
-/* The code of v; of I8X2 the upper slice, and the lower one in *lo. */
-GPU_FN uint32_t quantise_code(uint32_t dtype, float v, float inv, uint32_t *lo)
+/*
+ * x * inv as an integer of at most `most` in magnitude, in the low bits: aios_quant_clamp() and
+ * aios_rint() of finite numbers. Where a row is not finite, inv is 0, and so are its codes.
+ */
+GPU_FN uint32_t quantise_int(float x, float inv, float most)
 {
-	int32_t q;
+	float v = gpu_max(gpu_min(aios_mul(x, inv), most), -most);
+
+	return aios_bits(aios_add(inv == 0.0f ? 0.0f : v, 0x1.8p23f));
+}
+
+/* Four codes of I8. */
+GPU_FN uint32_t quantise_i8(const float v[4], float inv)
+{
+	uint32_t q[4];
+
+	GPU_UNROLL
+	for (uint32_t e = 0; e < 4; e++)
+		q[e] = quantise_int(v[e], inv, AIOS_QMAX_I8);
+	return gpu_bytes(gpu_bytes(q[0], q[1], 0x40), gpu_bytes(q[2], q[3], 0x40), 0x5410);
+}
+
+/* Four codes of I8X2: q = 256 * hi + lo, so that q + 128 has hi above and lo + 128 below. */
+GPU_FN uint32_t quantise_i8x2(const float v[4], float inv, uint32_t *lo)
+{
+	uint32_t q[4];
+
+	GPU_UNROLL
+	for (uint32_t e = 0; e < 4; e++)
+		q[e] = quantise_int(v[e], inv, AIOS_QMAX_I8X2) + 128;
+	q[0] = gpu_bytes(q[0], q[1], 0x5410);
+	q[2] = gpu_bytes(q[2], q[3], 0x5410);
+	*lo = gpu_bytes(q[0], q[2], 0x6420) ^ 0x80808080u;
+	return gpu_bytes(q[0], q[2], 0x7531);
+}
+
+/* Four codes; of I8X2 the upper slices, and the lower ones in *lo. */
+GPU_FN uint32_t quantise_codes(uint32_t dtype, const float v[4], float inv, uint32_t *lo)
+{
+	uint32_t codes = 0;
 
 	*lo = 0;
-	if (dtype == AIOS_E4M3)
-		return aios_quant_e4m3(v, inv);
 	if (dtype == AIOS_I8)
-		return (uint8_t)aios_quant_i8(v, inv);
-	q = aios_quant_i8x2(v, inv);
-	*lo = (uint8_t)aios_i8x2_lo(q);
-	return (uint8_t)aios_i8x2_hi(q);
+		return quantise_i8(v, inv);
+	if (dtype == AIOS_I8X2)
+		return quantise_i8x2(v, inv, lo);
+	GPU_UNROLL
+	for (uint32_t e = 0; e < 4; e++)
+		codes |= (uint32_t)aios_quant_e4m3(v[e], inv) << 8 * e;
+	return codes;
 }
 
 /* n <= 8 bytes of `pair` to `to`, which is aligned to 8. */
@@ -77,14 +114,10 @@ GPU_FN void quantise_put(unsigned char *to, const uint32_t pair[2], uint32_t n)
 GPU_FN void quantise_store(const struct aios_tensor *t, uint32_t row, uint32_t i, const float v[8],
 			   float inv)
 {
-	uint32_t hi[2] = { 0, 0 }, lo[2] = { 0, 0 }, low;
-	uint32_t n = t->cols - i < 8 ? t->cols - i : 8;
+	uint32_t hi[2], lo[2], n = t->cols - i < 8 ? t->cols - i : 8;
 
-	GPU_UNROLL
-	for (uint32_t e = 0; e < 8; e++) {
-		hi[e / 4] |= quantise_code(t->dtype, v[e], inv, &low) << 8 * (e % 4);
-		lo[e / 4] |= low << 8 * (e % 4);
-	}
+	hi[0] = quantise_codes(t->dtype, v, inv, &lo[0]);
+	hi[1] = quantise_codes(t->dtype, v + 4, inv, &lo[1]);
 	if (t->layout == GPU_LAYOUT_PANELS) {
 		quantise_put(gpu_ptr(t->data) + GPU_PANEL_OFFSET(row, i, t->row_bytes), hi, 8);
 		return;

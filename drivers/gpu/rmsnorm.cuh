@@ -53,25 +53,59 @@ GPU_FN void rmsnorm_store(const struct aios_tensor *out, uint32_t row,
 	}
 }
 
-/* A row of at most N * 256 columns. */
+/* The factor of a row from a thread's columns of it. */
+template <int N>
+GPU_FN float rmsnorm_factor(const struct aios_op_rmsnorm &op, struct gpu_row_shared *shared,
+			    const float v[N])
+{
+	float sum = 0.0f;
+
+	GPU_UNROLL
+	for (uint32_t k = 0; k < N; k++)
+		if (gpu_tid() + k * AIOS_LANES < op.x.cols)
+			sum = aios_sumsq_step(sum, v[k]);
+	return aios_rms_factor(rows_tree(shared->lanes, sum), op.x.cols, op.eps);
+}
+
+/* A row of at most N * 256 columns. The weights are in registers before the row is there. */
 template <int N>
 GPU_FN void rmsnorm_short(const struct aios_op_rmsnorm &op, uint32_t row,
 			  struct gpu_row_shared *shared)
 {
 	uint32_t cols = op.x.cols, tid = gpu_tid();
-	float v[N], w[N], sum = 0.0f, r;
+	float v[N], w[N], r;
 
 	rows_load<N>(gpu_ptr(op.weight), op.weight_dtype, tid, cols, w);
 	gpu_grid_wait();
 	rmsnorm_take<N>(op, row, tid, v);
-	GPU_UNROLL
-	for (uint32_t k = 0; k < N; k++)
-		if (tid + k * AIOS_LANES < cols)
-			sum = aios_sumsq_step(sum, v[k]);
-	r = aios_rms_factor(rows_tree(shared->lanes, sum), cols, op.eps);
+	r = rmsnorm_factor<N>(op, shared, v);
 	GPU_UNROLL
 	for (uint32_t k = 0; k < N; k++)
 		v[k] = aios_rms_apply(v[k], r, w[k], op.weight_offset);
+	rmsnorm_store<N>(&op.out, row, shared, v);
+}
+
+/* The same in few registers, so that many rows are on their way on a multiprocessor. */
+template <int N>
+GPU_FN void rmsnorm_many(const struct aios_op_rmsnorm &op, uint32_t row,
+			 struct gpu_row_shared *shared)
+{
+	const void *weight = gpu_ptr(op.weight);
+	uint32_t cols = op.x.cols, tid = gpu_tid();
+	float v[N], r;
+
+	gpu_grid_wait();
+	rmsnorm_take<N>(op, row, tid, v);
+	r = rmsnorm_factor<N>(op, shared, v);
+	GPU_UNROLL
+	for (uint32_t first = 0; first < N; first += 4) {
+		float w[4];
+
+		rows_load<4>(weight, op.weight_dtype, tid + first * AIOS_LANES, cols, w);
+		GPU_UNROLL
+		for (uint32_t k = 0; k < 4; k++)
+			v[first + k] = aios_rms_apply(v[first + k], r, w[k], op.weight_offset);
+	}
 	rmsnorm_store<N>(&op.out, row, shared, v);
 }
 
@@ -112,6 +146,21 @@ GPU_KERNEL(256) gpu_rmsnorm(const struct gpu_rmsnorm_args a)
 		rmsnorm_short<16>(a.op, row, shared);
 	else if (cols <= 32 * AIOS_LANES)
 		rmsnorm_short<32>(a.op, row, shared);
+	else
+		rmsnorm_long(a.op, row, shared);
+}
+
+/* As gpu_rmsnorm, for more rows than there are multiprocessors. */
+GPU_KERNEL_MIN(256, 5) gpu_rmsnorm_many(const struct gpu_rmsnorm_args a)
+{
+	struct gpu_row_shared *shared = (struct gpu_row_shared *)gpu_shared();
+	uint32_t row = gpu_bx(), cols = a.op.x.cols;
+
+	gpu_grid_go();
+	if (cols <= 4 * AIOS_LANES)
+		rmsnorm_many<4>(a.op, row, shared);
+	else if (cols <= 16 * AIOS_LANES)
+		rmsnorm_many<16>(a.op, row, shared);
 	else
 		rmsnorm_long(a.op, row, shared);
 }

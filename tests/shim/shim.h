@@ -10,6 +10,7 @@
 
 #define GPU_KERNEL(n) extern "C" void
 #define GPU_KERNEL_WIDE(n) extern "C" void
+#define GPU_KERNEL_MIN(n, m) extern "C" void
 #define GPU_FN static inline
 #define GPU_UNROLL
 
