@@ -6,6 +6,8 @@
 #include "core/engine/engine.h"
 #include "core/lib/clock.h"
 
+#define MAX_IDLE_PLANS 10000u
+
 int engine_check(struct aios_engine *e, struct aios_status *st)
 {
 	const struct aios_status *broken = &e->broken;
@@ -70,7 +72,10 @@ void aios_engine_interrupt(struct aios_engine *e)
 	inbox_interrupt(&e->inbox);
 }
 
-/* Requests are there and the scheduler has no use for any of them, now or later: a bug of the plugin. */
+/*
+ * Requests are there and the scheduler has no use for any of them, now or later, or its plans come to
+ * nothing for ever: a bug of the plugin.
+ */
 static void end_stuck(struct aios_engine *e)
 {
 	struct aios_status st;
@@ -99,7 +104,7 @@ static void check_invariants(struct aios_engine *e, bool wanted)
 /* One step, or a sleep until there may be one. */
 static void poll_step(struct aios_engine *e, uint64_t deadline_ns, struct aios_status *st)
 {
-	uint64_t wake_ns = 0;
+	uint64_t wake_ns = 0, steps = e->stats.steps;
 	int rc = engine_step(e, &wake_ns, st);
 
 	/* Its requests have ended with the error; a lost device ends the engine too. */
@@ -107,9 +112,10 @@ static void poll_step(struct aios_engine *e, uint64_t deadline_ns, struct aios_s
 		e->broken = *st;
 	aios_status_clear(st);
 	check_invariants(e, e->alive ? e->config.check_step : e->config.check_idle);
-	if (rc != 0)
+	e->idle_plans = rc == 0 || e->stats.steps != steps ? 0 : e->idle_plans + 1;
+	if (rc != 0 && e->idle_plans < MAX_IDLE_PLANS)
 		return;
-	if (wake_ns == 0) {
+	if (rc != 0 || wake_ns == 0) {
 		end_stuck(e);
 		return;
 	}

@@ -87,6 +87,7 @@ struct aios_engine {
 	struct request **hash; /* [hash_size] by id, chained by hash_next */
 	uint32_t hash_size;    /* a power of two */
 	uint32_t alive;        /* requests that have not ended */
+	uint32_t idle_plans;   /* since the last step that computed something */
 	struct event_queue events;
 	struct aios_stats stats;
 	struct aios_status broken; /* code != 0: every call fails with it */

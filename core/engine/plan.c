@@ -37,6 +37,7 @@ static void read_policies(const struct aios_config *cfg, struct engine_config *o
 	out->max_queue = config_u32(cfg, "max_queue");
 	out->max_tenants = config_u32(cfg, "max_tenants");
 	out->max_wait_ms = config_u32(cfg, "max_wait");
+	out->speculate = config_u32(cfg, "speculate");
 	out->scheduler = aios_config_get(cfg, "engine", "scheduler");
 	out->cache = aios_config_get(cfg, "engine", "cache");
 	aios_config_get_size(cfg, "engine", "swap_memory", &out->swap_memory);

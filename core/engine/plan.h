@@ -25,6 +25,7 @@ struct engine_config {
 	bool log_steps;
 	bool check_idle, check_step; /* invariants */
 	uint32_t max_queue, max_tenants, max_wait_ms;
+	uint32_t speculate; /* tokens guessed for a decoding request */
 	uint32_t preempt; /* enum aios_sched_how always; 0: what costs less */
 	uint64_t swap_memory;
 	const char *scheduler, *cache; /* plugins; the configuration's strings */

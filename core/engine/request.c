@@ -222,6 +222,12 @@ void request_give_leading(struct request *r, struct mm_pages *pages, uint32_t fi
 	}
 }
 
+void request_give_trailing(struct request *r, struct mm_pages *pages, uint32_t n)
+{
+	while (r->n_pages > n && r->n_pages > r->n_gone)
+		mm_pages_put(pages, r->pages[--r->n_pages]);
+}
+
 uint32_t request_own_pages(const struct request *r, const struct mm_pages *pages)
 {
 	uint32_t own = 0;
@@ -258,6 +264,7 @@ void request_destroy(struct request *r)
 {
 	if (!r)
 		return;
+	propose_finish(&r->propose);
 	detokenizer_close(r->detok);
 	text_finish(&r->text);
 	free(r->swapped.slots);

@@ -10,6 +10,7 @@
 #include <aios/aios.h>
 
 #include "core/engine/event.h"
+#include "core/engine/propose.h"
 #include "core/engine/swap.h"
 #include "core/engine/text.h"
 #include "core/engine/tokenizer.h"
@@ -17,6 +18,7 @@
 
 #define REQUEST_TIMELINE 32u /* transitions that are remembered with their time */
 #define REQUEST_NO_SLOT UINT32_MAX
+#define REQUEST_DRAFTS 16u /* guesses at most */
 
 struct request {
 	struct request *next; /* in the list of held ones, or of the inbox */
@@ -66,6 +68,10 @@ struct request {
 	struct request **followers; /* [n_followers]: of a leader; NULL where one went its own way */
 	uint32_t n_followers;
 
+	struct propose propose;
+	int32_t draft[REQUEST_DRAFTS]; /* guesses of the tokens after the newest */
+	uint32_t n_draft;
+
 	struct aios_token_count *counts; /* distinct tokens, when penalties need them */
 	size_t n_counts, cap_counts;
 	uint32_t *count_of; /* [vocabulary]: index into counts + 1, 0: not there */
@@ -112,6 +118,9 @@ void request_give_pages(struct request *r, struct mm_pages *pages);
 
 /* Give back leading pages below place `first`: no row to come sees them. */
 void request_give_leading(struct request *r, struct mm_pages *pages, uint32_t first);
+
+/* Give back the last pages, so that `n` are left. */
+void request_give_trailing(struct request *r, struct mm_pages *pages, uint32_t n);
 
 /* Of its pages, those that come back when it lets go. */
 uint32_t request_own_pages(const struct request *r, const struct mm_pages *pages);

@@ -153,6 +153,7 @@ void sched_facts(const struct aios_engine *e, const struct request *r,
 	memset(facts, 0, sizeof(*facts));
 	facts->computed = r->computed;
 	facts->known = r->n_tokens;
+	facts->draft = r->state == AIOS_REQUEST_DECODING ? r->n_draft : 0;
 	facts->pages = r->n_pages;
 	if (r->shared && block < r->n_pages && block >= r->n_gone &&
 	    pages->refs[r->pages[block]] > 1)

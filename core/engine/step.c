@@ -19,17 +19,38 @@ static bool wants_sampling(const struct request *r)
 	return r->sampling.temperature > 0.0f;
 }
 
-/* A request takes part with its next `rows` tokens. */
-static void step_take(struct step *s, struct request *r, uint32_t rows)
+/* Guesses that may be verified for a request that was granted so many rows. */
+static uint32_t step_drafts(const struct request *r, uint32_t granted, uint32_t spare)
 {
-	s->members[s->n++] = (struct member){ r, rows, -1 };
+	uint32_t drafts = r->state == AIOS_REQUEST_DECODING ? r->n_draft : 0;
+
+	if (r->n_tokens - r->computed != 1)
+		return 0;
+	drafts = drafts < granted - 1 ? drafts : granted - 1;
+	return drafts < spare ? drafts : spare;
+}
+
+/* A request takes part with its next tokens, and with guesses while there are pages for them. */
+static bool step_take(struct aios_engine *e, struct request *r, uint32_t rows, uint32_t drafts)
+{
+	struct step *s = &e->step;
+
+	if (drafts > 0 && blocks_prepare(e, r, rows + drafts) < 0)
+		drafts = 0;
+	if (drafts == 0 && blocks_prepare(e, r, rows) < 0)
+		return false;
+	s->members[s->n++] = (struct member){ r, rows + drafts, drafts, rows, -1 };
+	return true;
 }
 
 /* Who takes part, and with how many rows: the grants whose pages could be had. */
 static void step_choose(struct aios_engine *e, struct step *s)
 {
 	const struct aios_sched_plan *plan = &e->sched.plan;
-	uint32_t room = e->plan.max_batch_tokens, rows;
+	uint32_t room = e->plan.max_batch_tokens, rows, drafts;
+	/* Every grant may want one logits row; guesses take those that are left. */
+	uint32_t most = e->workspace.batch.max.logits;
+	uint32_t spare = most > plan->n_grant ? most - plan->n_grant : 0;
 	struct request *r, *refused = NULL;
 
 	s->n = 0;
@@ -40,9 +61,11 @@ static void step_choose(struct aios_engine *e, struct step *s)
 		rows = r->n_tokens - r->computed;
 		rows = plan->grant[i].rows < rows ? plan->grant[i].rows : rows;
 		rows = rows < room ? rows : room;
-		if (rows > 0 && blocks_prepare(e, r, rows) == 0) {
-			step_take(s, r, rows);
-			room -= rows;
+		drafts = step_drafts(r, plan->grant[i].rows, spare);
+		drafts = drafts < room - rows ? drafts : room - rows;
+		if (rows > 0 && step_take(e, r, rows, drafts)) {
+			room -= s->members[s->n - 1].rows;
+			spare -= s->members[s->n - 1].drafts;
 		} else {
 			refused = r;
 		}
@@ -62,7 +85,8 @@ static void step_size(const struct aios_engine *e, const struct step *s, struct 
 		uint32_t kv_len = s->members[i].r->computed + s->members[i].rows;
 
 		size->tokens += s->members[i].rows;
-		size->logits += kv_len == s->members[i].r->n_tokens;
+		if (kv_len >= s->members[i].r->n_tokens)
+			size->logits += 1 + s->members[i].drafts;
 		if (kv_len > *max_kv)
 			*max_kv = kv_len;
 	}
@@ -90,10 +114,13 @@ static void step_add(struct aios_engine *e, struct member *m)
 	uint32_t kv_len = r->computed + m->rows;
 
 	batch_add_seq(b, r->pages, r->n_gone, kv_pages_for(&e->kv, kv_len), kv_len);
-	for (uint32_t i = 0; i < m->rows; i++)
-		batch_add_row(b, r->tokens[r->computed + i], r->computed + i);
-	if (kv_len == r->n_tokens)
-		m->logits = (int32_t)batch_add_logits(b);
+	for (uint32_t at = r->computed; at < kv_len; at++) {
+		batch_add_row(b, at < r->n_tokens ? r->tokens[at] : r->draft[at - r->n_tokens], at);
+		if (at + 1 == r->n_tokens)
+			m->logits = (int32_t)batch_add_logits(b);
+		else if (at >= r->n_tokens)
+			batch_add_logits(b);
+	}
 }
 
 /* The members' rows in the batch arrays; true when it has the size of a graph. */
@@ -116,6 +143,24 @@ static bool step_build(struct aios_engine *e, struct step *s)
 	return graph;
 }
 
+/* Sampling rows of a member: of the token after its newest, and after each guess. */
+static void sampling_rows(struct aios_engine *e, const struct step *s, const struct member *m)
+{
+	const struct request *r = m->r;
+
+	for (uint32_t i = 0; i <= m->drafts; i++) {
+		struct aios_sample_row *row =
+			&e->workspace.batch.a.sample[(uint32_t)m->logits + i];
+
+		memset(row, 0, sizeof(*row));
+		e->sampler->row(&r->sampling, r->n_tokens + i, r->choice, row);
+		row->counts_start = (uint32_t)s->counts.n;
+		row->counts_n = (uint32_t)r->n_counts;
+		row->bias_start = (uint32_t)s->bias.n;
+		row->bias_n = r->n_bias;
+	}
+}
+
 /* Sampling rows of the members that get logits, and what the tail has to do. */
 static void step_sampling(struct aios_engine *e, struct step *s)
 {
@@ -124,17 +169,10 @@ static void step_sampling(struct aios_engine *e, struct step *s)
 	s->bias.n = 0;
 	for (uint32_t i = 0; i < s->n; i++) {
 		const struct request *r = s->members[i].r;
-		struct aios_sample_row *row;
 
 		if (s->members[i].logits < 0)
 			continue;
-		row = &e->workspace.batch.a.sample[s->members[i].logits];
-		memset(row, 0, sizeof(*row));
-		e->sampler->row(&r->sampling, r->n_tokens, r->choice, row);
-		row->counts_start = (uint32_t)s->counts.n;
-		row->counts_n = (uint32_t)r->n_counts;
-		row->bias_start = (uint32_t)s->bias.n;
-		row->bias_n = r->n_bias;
+		sampling_rows(e, s, &s->members[i]);
 		s->counts.n += r->n_counts;
 		s->bias.n += r->n_bias;
 		s->tail.sample |= wants_sampling(r);
@@ -310,13 +348,12 @@ static void observe_token(struct aios_engine *e, struct request *r, uint64_t now
 }
 
 /* A drawn token: append, tell, and note when it ends the request. */
-static int take_token(struct aios_engine *e, const struct step *s, const struct member *m,
+static int take_token(struct aios_engine *e, const struct step *s, struct request *r, size_t row,
 		      uint64_t now, struct aios_status *st)
 {
-	struct request *r = m->r;
-	int32_t id = s->ids[m->logits];
+	int32_t id = s->ids[row];
 	uint32_t n_top = r->top_logprobs > 0 ? (uint32_t)r->top_logprobs : 0;
-	size_t row = (size_t)m->logits, len = 0;
+	size_t len = 0;
 	bool eos = is_eos(e, r, id);
 	const char *text = "";
 	int rc = request_append(r, id);
@@ -351,25 +388,66 @@ static void count_rows(struct aios_engine *e, struct request *r, uint32_t rows)
 		e->stats.prompt_tokens += rows - again;
 }
 
-static void step_finish_member(struct aios_engine *e, const struct step *s, const struct member *m,
+/*
+ * Draw the member's tokens: the one after its newest, then one for each guess that turned out to be
+ * what was drawn, for its row computed what the token's own row would have.
+ */
+static int take_tokens(struct aios_engine *e, const struct step *s, struct member *m, uint64_t now,
+		       struct aios_status *st)
+{
+	struct request *r = m->r;
+	size_t row = (size_t)m->logits;
+	int rc = take_token(e, s, r, row, now, st);
+
+	for (uint32_t i = 0; i < m->drafts && rc == 0 && !r->ending; i++) {
+		if (r->tokens[r->n_tokens - 1] != r->draft[i])
+			break;
+		r->computed++;
+		m->kept++;
+		e->stats.accepted_tokens++;
+		rc = take_token(e, s, r, row + i + 1, now, st);
+	}
+	e->stats.drafted_tokens += m->drafts;
+	return rc;
+}
+
+/* Guess what comes next. Penalties look at all tokens before, which a guess would have to be among. */
+static void guess_tokens(const struct aios_engine *e, struct request *r)
+{
+	uint32_t most = e->config.speculate;
+
+	r->n_draft = 0;
+	if (most == 0 || r->ending || request_has_penalties(r))
+		return;
+	/* The last token is never computed, and the one after the guesses is drawn. */
+	most = most < r->limit - r->n_tokens - 1 ? most : r->limit - r->n_tokens - 1;
+	most = most < REQUEST_DRAFTS ? most : REQUEST_DRAFTS;
+	r->n_draft = propose(&r->propose, r->tokens, r->n_tokens, most, r->draft);
+}
+
+static void step_finish_member(struct aios_engine *e, const struct step *s, struct member *m,
 			       uint64_t now)
 {
 	struct request *r = m->r;
 	bool whole;
 
-	count_rows(e, r, m->rows);
-	r->computed += m->rows;
+	count_rows(e, r, m->kept);
+	r->computed += m->kept;
 	if (m->logits < 0)
 		return;
 	whole = r->state == AIOS_REQUEST_PREFILLING;
 	if (whole)
 		engine_move(e, r, AIOS_REQUEST_DECODING);
 	aios_status_clear(&r->status);
-	if (take_token(e, s, m, now, &r->status) < 0)
+	if (take_tokens(e, s, m, now, &r->status) < 0)
 		r->ending = AIOS_END_ERROR;
+	/* Pages that only wrong guesses needed. */
+	if (m->drafts > 0)
+		request_give_trailing(r, &e->kv.pages, kv_pages_for(&e->kv, r->n_tokens));
 	/* Whole pages of a prompt are there for others from now on. */
 	if (whole && !r->ending)
 		prefix_insert(&e->prefix, r, r->computed - r->computed % e->kv.page_size);
+	guess_tokens(e, r);
 }
 
 /* Tell the scheduler what was computed: half of the time is shared by heads, half by rows. */
@@ -387,7 +465,7 @@ static void step_tell(struct aios_engine *e, const struct step *s, uint64_t ns)
 		part = i + 1 < s->n && part < left ? part : left;
 		left -= part;
 		done[i] = (struct aios_sched_done){ .slot = m->r->slot,
-						    .rows = m->rows,
+						    .rows = m->kept,
 						    .device_ns = part };
 		sched_facts(e, m->r, &done[i].facts);
 	}

@@ -16,8 +16,10 @@ struct request;
 /* A request's part in a step. */
 struct member {
 	struct request *r;
-	uint32_t rows;
-	int32_t logits; /* index of its logits row, or -1 */
+	uint32_t rows;   /* guesses included */
+	uint32_t drafts; /* guesses: the last rows, verified by this step */
+	uint32_t kept;   /* rows that count, once the step is done */
+	int32_t logits;  /* index of its first logits row, one and one a guess, or -1: none */
 };
 
 /* A list that all members' entries are gathered in. */

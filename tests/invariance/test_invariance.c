@@ -437,6 +437,56 @@ START_TEST(test_timeline)
 }
 END_TEST
 
+/* Cancelled in any state: ended before another step, with everything given back. */
+START_TEST(test_cancel_in_every_state)
+{
+	static const uint32_t states[] = { AIOS_REQUEST_QUEUED, AIOS_REQUEST_PREFILLING,
+					   AIOS_REQUEST_DECODING, AIOS_REQUEST_SWAPPED,
+					   AIOS_REQUEST_DROPPED };
+	static const char *const list[] = { "engine.max_batch_size=2", "engine.max_batch_tokens=8",
+					    NULL };
+	uint32_t want = states[_i];
+	int32_t ids[PROMPT_TOKENS];
+	struct result got[3], others[2];
+	struct aios_request req;
+	struct aios_status st;
+	struct request *r;
+	struct bed b;
+	uint64_t id;
+
+	make_prompt(ids, PROMPT_TOKENS, 0);
+	bed_open(&b, bed_demo(), list);
+	req = subject(ids, true, 20);
+	for (int i = 0; i < 2 && want == AIOS_REQUEST_QUEUED; i++)
+		bed_submit(&b, &req, &others[i], &st);
+	req.n = want == AIOS_REQUEST_DECODING ? 3 : 1;
+	id = bed_submit(&b, &req, got, &st);
+	for (int i = 0;
+	     want != AIOS_REQUEST_QUEUED && i < (want == AIOS_REQUEST_PREFILLING ? 2 : 9); i++)
+		bed_step(&b);
+	r = engine_find(b.e, id, NULL);
+	if (want == AIOS_REQUEST_SWAPPED || want == AIOS_REQUEST_DROPPED)
+		sched_preempt(b.e, r,
+			      want == AIOS_REQUEST_SWAPPED ? AIOS_SCHED_SWAP : AIOS_SCHED_DROP,
+			      true);
+	ck_assert_uint_eq(r->state, want);
+	ck_assert_int_eq(aios_cancel(b.e, id), 0);
+	engine_take_inbox(b.e);
+	ck_assert_ptr_null(engine_find(b.e, id, NULL));
+	ck_assert_msg(engine_check_invariants(b.e, &st) == 0, "%s", st.message);
+	bed_events(&b);
+	for (uint32_t i = 0; i < (req.n ? req.n : 1); i++) {
+		ck_assert_uint_eq(got[i].ends, 1);
+		ck_assert_uint_eq(got[i].reason, AIOS_END_CANCELLED);
+		ck_assert_uint_eq(got[i].timeline[got[i].n_timeline - 1].state,
+				  AIOS_REQUEST_CANCELLED);
+	}
+	bed_run(&b);
+	ck_assert_uint_eq(b.e->kv.pages.used, prefix_evictable(&b.e->prefix));
+	bed_close(&b);
+}
+END_TEST
+
 /* Every pair of states: the table lets through what the documentation names, and nothing else. */
 START_TEST(test_transitions)
 {
@@ -485,6 +535,7 @@ Suite *test_invariance_suite(void)
 	tcase_add_loop_test(tc, test_parallel_answers, 0, 3);
 	tcase_add_test(tc, test_sliding_window);
 	tcase_add_test(tc, test_timeline);
+	tcase_add_loop_test(tc, test_cancel_in_every_state, 0, 5);
 	tcase_add_test(tc, test_transitions);
 	suite_add_tcase(s, tc);
 	return s;
