@@ -133,6 +133,12 @@ struct gpu_attention_args {
 #define GPU_DECODE_BLOCKS 8
 #define GPU_DECODE_ROPE_DIM 128
 
+/* attention_tc for prompts: threads of a block, 16 queries a warp. at_p: outputs of whole chunks. */
+#ifndef GPU_TC_THREADS
+#define GPU_TC_THREADS 256
+#endif
+#define GPU_TC_QUERIES (GPU_TC_THREADS / 2)
+
 /* What struct aios_op_rope_kv says about a head. */
 struct gpu_rope {
 	aios_addr qkv;
@@ -259,6 +265,18 @@ struct gpu_decode_shared {
 	float m[GPU_DECODE_QUERIES], l[GPU_DECODE_QUERIES]; /* of the chunk */
 	float total_m[GPU_DECODE_QUERIES], total_l[GPU_DECODE_QUERIES];
 	float e_total[GPU_DECODE_QUERIES], e_chunk[GPU_DECODE_QUERIES];
+};
+
+/* attention_merge: as many chunks at a time as threads. */
+#define GPU_MERGE_THREADS 128
+
+struct gpu_merge_shared {
+	float m[GPU_MERGE_THREADS], l[GPU_MERGE_THREADS];
+	float e_total[GPU_MERGE_THREADS], e_chunk[GPU_MERGE_THREADS];
+};
+
+struct gpu_tc_shared {
+	uint32_t position[GPU_TC_QUERIES], first[GPU_TC_QUERIES]; /* of queries */
 };
 
 #endif /* GPU_ARGS_H */

@@ -443,48 +443,100 @@ GPU_KERNEL_WIDE(GPU_ATTN_THREADS) gpu_attention_512(const struct gpu_attention_a
 	attn_block<8>(a);
 }
 
-/* Join a query's chunks in ascending order. Grid: rows, heads. */
-GPU_KERNEL(64) gpu_attention_merge(const struct gpu_attention_args a)
+/*
+ * States of up to GPU_MERGE_THREADS chunks and what brings each forward: the maximum is
+ * known to every thread from all that come before, so the factors are found side by side. Thread c
+ * takes chunk c.
+ */
+GPU_FN void attn_factors(const float *part, uint64_t step, uint32_t n, bool first,
+			 struct aios_attn_state *total, struct gpu_merge_shared *sh)
 {
+	uint32_t c = gpu_tid();
+	float m = total->m, m_new;
+
+	gpu_barrier();
+	if (c < n) {
+		sh->m[c] = part[c * step];
+		sh->l[c] = part[c * step + 1];
+	}
+	gpu_barrier();
+	if (c < n) {
+		for (uint32_t i = 0; i < c; i++)
+			m = first && i == 0 ? sh->m[0] : aios_max_step(m, sh->m[i]);
+		m_new = aios_max_step(m, sh->m[c]);
+		sh->e_total[c] = aios_exp2(aios_sub(m, m_new));
+		sh->e_chunk[c] = aios_exp2(aios_sub(sh->m[c], m_new));
+	}
+	gpu_barrier();
+	for (c = 0; c < n; c++) {
+		if (first && c == 0) {
+			total->m = sh->m[0];
+			total->l = sh->l[0];
+			continue;
+		}
+		total->m = aios_max_step(total->m, sh->m[c]);
+		total->l = aios_fma(total->l, sh->e_total[c], aios_mul(sh->l[c], sh->e_chunk[c]));
+	}
+}
+
+/* Element d of these chunks; eight are on their way at a time. */
+GPU_FN float attn_join(const float *part, uint64_t step, uint32_t n, bool first, uint32_t d,
+		       float sum, const struct gpu_merge_shared *sh)
+{
+	for (uint32_t c0 = 0; c0 < n; c0 += 8) {
+		float v[8];
+
+		GPU_UNROLL
+		for (uint32_t i = 0; i < 8; i++)
+			v[i] = c0 + i < n ? part[(c0 + i) * step + GPU_ATTN_STATE + d] : 0.0f;
+		GPU_UNROLL
+		for (uint32_t i = 0; i < 8; i++) {
+			uint32_t c = c0 + i;
+
+			if (c >= n)
+				break;
+			sum = first && c == 0 ? v[i] :
+						aios_attn_merge_acc(sum, sh->e_total[c], v[i],
+								    sh->e_chunk[c]);
+		}
+	}
+	return sum;
+}
+
+/* Join a query's chunks in ascending order. Grid: rows, heads. */
+GPU_KERNEL(GPU_MERGE_THREADS) gpu_attention_merge(const struct gpu_attention_args a)
+{
+	struct gpu_merge_shared *sh = (struct gpu_merge_shared *)gpu_shared();
 	const struct aios_op_attention &op = a.op;
-	uint32_t row = gpu_bx(), head = gpu_by(), dim = op.kv.head_dim;
+	uint32_t row = gpu_bx(), head = gpu_by(), dim = op.kv.head_dim, n, c, end, first;
+	uint64_t step = dim + GPU_ATTN_STATE;
 	struct aios_attn_state total = { 0.0f, 0.0f };
-	float sum[GPU_MAX_HEAD_DIM / 64], e_total, e_chunk, inv;
-	uint32_t c, last;
+	float sum[GPU_MAX_HEAD_DIM / GPU_MERGE_THREADS], inv = 1.0f;
 	int32_t position;
 
 	gpu_grid_enter();
 	position = keys_position(op.batch, row);
 	GPU_UNROLL
-	for (int i = 0; i < GPU_MAX_HEAD_DIM / 64; i++)
+	for (uint32_t i = 0; i < GPU_MAX_HEAD_DIM / GPU_MERGE_THREADS; i++)
 		sum[i] = 0.0f;
-	last = position == -1 ? 0 : (uint32_t)position / op.chunk;
-	c = position == -1 ? 1 : attn_first(op, (uint32_t)position) / op.chunk;
-	for (uint32_t first = c; c <= last; c++) {
+	first = position == -1 ? 0 : attn_first(op, (uint32_t)position) / op.chunk;
+	end = position == -1 ? 0 : (uint32_t)position / op.chunk + 1;
+	for (c = first; c < end; c += n) {
 		const float *part = attn_part(a, row, head, c);
 
-		if (c == first) {
-			total.m = part[0];
-			total.l = part[1];
-		} else {
-			aios_attn_merge(&total, part[0], part[1], &e_total, &e_chunk);
-		}
+		n = end - c < GPU_MERGE_THREADS ? end - c : GPU_MERGE_THREADS;
+		attn_factors(part, step, n, c == first, &total, sh);
 		GPU_UNROLL
-		for (int i = 0; i < GPU_MAX_HEAD_DIM / 64; i++) {
-			uint32_t d = gpu_tid() + 64 * (uint32_t)i;
-
-			if (d >= dim)
-				continue;
-			sum[i] = c == first ?
-					 part[GPU_ATTN_STATE + d] :
-					 aios_attn_merge_acc(sum[i], e_total,
-							     part[GPU_ATTN_STATE + d], e_chunk);
-		}
+		for (uint32_t i = 0; i < GPU_MAX_HEAD_DIM / GPU_MERGE_THREADS; i++)
+			if (gpu_tid() + GPU_MERGE_THREADS * i < dim)
+				sum[i] = attn_join(part, step, n, c == first,
+						   gpu_tid() + GPU_MERGE_THREADS * i, sum[i], sh);
 	}
-	inv = position == -1 ? 1.0f : aios_attn_final(total.l);
+	if (position != -1)
+		inv = aios_attn_final(total.l);
 	GPU_UNROLL
-	for (int i = 0; i < GPU_MAX_HEAD_DIM / 64; i++) {
-		uint32_t d = gpu_tid() + 64 * (uint32_t)i;
+	for (uint32_t i = 0; i < GPU_MAX_HEAD_DIM / GPU_MERGE_THREADS; i++) {
+		uint32_t d = gpu_tid() + GPU_MERGE_THREADS * i;
 
 		if (d < dim)
 			gpu_store(attn_out(a, row), op.out.dtype, (uint64_t)head * dim + d,

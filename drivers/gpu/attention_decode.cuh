@@ -110,32 +110,36 @@ GPU_FN struct decode_span decode_span_at(const struct gpu_attention_args &a,
 
 /* --- keys and values to shared memory ------------------------------------------ */
 
-/* The thread's keys of a span: where they lie. */
-struct decode_rows {
-	uint64_t at[GPU_DECODE_BLOCKS * AIOS_ATTN_BLOCK / GPU_DECODE_THREADS];
+/* The pages of the thread's keys of a span. */
+struct decode_pages {
+	int32_t page[GPU_DECODE_BLOCKS * AIOS_ATTN_BLOCK / GPU_DECODE_THREADS];
 };
 
+#define DECODE_PAGES (GPU_DECODE_BLOCKS * AIOS_ATTN_BLOCK / GPU_DECODE_THREADS)
+
 GPU_FN void decode_find(const struct gpu_attention_args &a, const struct decode_job &job,
-			const struct decode_span &s, struct decode_rows *r)
+			const struct decode_span &s, struct decode_pages *p)
 {
 	GPU_UNROLL
-	for (uint32_t i = 0; i < sizeof(r->at) / sizeof(r->at[0]); i++) {
+	for (uint32_t i = 0; i < DECODE_PAGES; i++) {
 		uint32_t key = s.start + gpu_tid() + i * DECODE_THREADS;
 
 		if (key >= s.lo && key < s.hi)
-			r->at[i] = 2 * keys_index(a.op.batch, a.op.kv, job.seq, job.kv_head, key);
+			p->page[i] = keys_page(a.op.batch, a.op.kv, job.seq, key);
 	}
 }
 
-GPU_FN void decode_keep(const struct gpu_attention_args &a, const struct decode_span &s,
-			const struct decode_rows &r)
+/* Where the keys lie, to shared memory. */
+GPU_FN void decode_keep(const struct gpu_attention_args &a, const struct decode_job &job,
+			const struct decode_span &s, const struct decode_pages &p)
 {
 	GPU_UNROLL
-	for (uint32_t i = 0; i < sizeof(r.at) / sizeof(r.at[0]); i++) {
-		uint32_t j = gpu_tid() + i * DECODE_THREADS;
+	for (uint32_t i = 0; i < DECODE_PAGES; i++) {
+		uint32_t j = gpu_tid() + i * DECODE_THREADS, key = s.start + j;
 
-		if (s.start + j >= s.lo && s.start + j < s.hi)
-			decode_rows(a)[j] = r.at[i];
+		if (key >= s.lo && key < s.hi)
+			decode_rows(a)[j] =
+				2 * keys_in_page(a.op.kv, (uint32_t)p.page[i], job.kv_head, key);
 	}
 }
 
@@ -284,7 +288,7 @@ GPU_FN void decode_walk(const struct gpu_attention_args &a, const struct decode_
 {
 	struct gpu_decode_shared *sh = (struct gpu_decode_shared *)gpu_shared();
 	bool first = true, more = true;
-	struct decode_rows rows;
+	struct decode_pages pages;
 	struct decode_span next;
 
 	for (; more; s = next) {
@@ -299,10 +303,10 @@ GPU_FN void decode_walk(const struct gpu_attention_args &a, const struct decode_
 		gpu_async_wait(1);
 		gpu_barrier(); /* the keys are there */
 		if (more)
-			decode_find(a, job, next, &rows);
+			decode_find(a, job, next, &pages);
 		UNIT::scores(*unit, a, job, s, sh);
 		if (more)
-			decode_keep(a, next, rows);
+			decode_keep(a, job, next, pages);
 		gpu_barrier(); /* maxima are there, keys have been read */
 		if (more) {
 			decode_fetch_k<UNIT::DIM>(a, job, next, own);
@@ -382,18 +386,29 @@ GPU_FN struct decode_span decode_first(const struct gpu_attention_args &a,
 	return decode_span_at(a, job, job.first / AIOS_ATTN_BLOCK * AIOS_ATTN_BLOCK);
 }
 
-/* Where the first span's keys lie, and its keys and values on their way. */
+/* The first span's keys and values on their way. Begins with a barrier. */
 template <int D>
 GPU_FN void decode_start(const struct gpu_attention_args &a, const struct decode_job &job,
 			 const struct decode_span &s, bool own)
 {
-	struct decode_rows rows;
-
-	decode_find(a, job, s, &rows);
-	decode_keep(a, s, rows);
-	gpu_barrier();
+	gpu_barrier(); /* it is known where they lie; without rotation the queries are there too */
 	decode_fetch_k<D>(a, job, s, own);
 	decode_fetch_v<D>(a, job, s, own);
+}
+
+/* Place, position and keys of this block of threads; false: nothing to attend to. */
+GPU_FN bool decode_enter(const struct gpu_attention_args &a, struct decode_job *job, bool *padding)
+{
+	int32_t position;
+
+	gpu_grid_go();
+	decode_place(a, job);
+	gpu_grid_wait();
+	position = keys_position(a.op.batch, job->row);
+	job->seq = keys_sequence(a.op.batch, job->row);
+	job->position = (uint32_t)position;
+	*padding = position == -1;
+	return !*padding && decode_keys(a, job);
 }
 
 /* The result: a state in the scratch, or the outputs. */
@@ -419,26 +434,21 @@ GPU_FN void decode_end(const struct gpu_attention_args &a, const struct decode_j
 /* Grid: rows; KV heads by groups of their heads; chunks, or 1. */
 template <class UNIT> GPU_FN void decode_block(const struct gpu_attention_args &a)
 {
+	struct decode_pages pages;
 	struct decode_job job;
 	struct decode_span s;
-	int32_t position;
+	bool padding;
 	UNIT unit;
 
-	gpu_grid_go();
-	decode_place(a, &job);
-	gpu_grid_wait();
-	position = keys_position(a.op.batch, job.row);
-	if (position == -1) {
-		if (!job.chunk_only)
+	if (!decode_enter(a, &job, &padding)) {
+		if (padding && !job.chunk_only)
 			decode_zero(a, job);
 		return;
 	}
-	job.seq = keys_sequence(a.op.batch, job.row);
-	job.position = (uint32_t)position;
-	if (!decode_keys(a, &job))
-		return;
 	s = decode_first(a, job);
+	decode_find(a, job, s, &pages);
 	decode_load_q<UNIT>(a, job);
+	decode_keep(a, job, s, pages);
 	decode_start<UNIT::DIM>(a, job, s, false);
 	UNIT::begin(unit, a);
 	decode_walk<UNIT>(a, job, s, false, &unit);
@@ -447,61 +457,90 @@ template <class UNIT> GPU_FN void decode_block(const struct gpu_attention_args &
 
 /* --- with the rotation, of one row a sequence -------------------------------------- */
 
-/* A rotated, rounded element: to shared memory, and where rope_kv would leave it. */
-template <class UNIT>
-GPU_FN void decode_put(const struct gpu_rope_attention_args &a, const struct decode_job &job,
-		       uint32_t task, uint32_t d, uint16_t h, bool writes, uint64_t key)
+/* Task t of a block of threads: a query of the job, its key, its value; else nothing new. */
+GPU_FN uint32_t decode_task(const struct gpu_attention_args &a, const struct decode_job &job,
+			    uint32_t t, enum rope_kind *kind)
 {
-	const struct gpu_attention_args &at = a.attention;
-	bool first = gpu_by() % at.groups == 0; /* of those that have the same own key */
+	uint32_t head = a.op.n_heads + job.kv_head;
 
-	if (task < job.n_q) {
-		UNIT::put_q1(at, task, d, h);
-		if (writes)
-			((uint16_t *)gpu_row(
-				&at.op.q,
-				job.row))[(uint64_t)(job.head0 + task) * at.op.kv.head_dim + d] = h;
-	} else if (task == job.n_q) {
-		decode_own_at(at)->k[d] = h;
-		if (writes && first)
-			((uint16_t *)gpu_ptr(at.op.kv.k))[key + d] = h;
+	*kind = t < job.n_q ? ROPE_Q : t == job.n_q ? ROPE_K : ROPE_V;
+	if (t < job.n_q)
+		return job.head0 + t;
+	return t == job.n_q ? head : head + a.op.kv.n_kv_heads;
+}
+
+template <int N>
+GPU_FN void decode_load_head(const struct gpu_rope_attention_args &a, const struct decode_job &job,
+			     uint32_t t, struct rope_head<N> *h)
+{
+	enum rope_kind kind;
+	uint32_t head = decode_task(a.attention, job, t, &kind);
+
+	rope_load<N>(a.rope, kind, job.row, head, 32 * N, h);
+	rope_load_angles<N>(a.rope, job.position, h);
+}
+
+/* Where a rotated head goes: in shared memory; in memory, null if that is another's part. */
+template <class UNIT>
+GPU_FN void decode_put(const struct gpu_rope_attention_args &r, const struct decode_job &job,
+		       uint32_t t, bool writes, const float *x)
+{
+	const struct gpu_attention_args &a = r.attention;
+	uint16_t *shared = decode_own_at(a)->k, *out = (uint16_t *)gpu_row(&a.op.q, job.row);
+	bool is_q = t < job.n_q;
+	uint64_t key = keys_index(a.op.batch, a.op.kv, job.seq, job.kv_head, job.position);
+
+	if (is_q) {
+		out += (uint64_t)(job.head0 + t) * UNIT::DIM;
 	} else {
-		decode_own_at(at)->v[d] = h;
-		if (writes && first)
-			((uint16_t *)gpu_ptr(at.op.kv.v))[key + d] = h;
+		writes = writes && gpu_by() % a.groups == 0; /* others have the same own key */
+		shared = t == job.n_q ? shared : decode_own_at(a)->v;
+		out = (uint16_t *)gpu_ptr(t == job.n_q ? a.op.kv.k : a.op.kv.v) + key;
 	}
+	rope_put<UNIT::DIM / 32>(
+		x, a.op.kv.dtype, UNIT::DIM,
+		[=](uint32_t at, uint32_t two) {
+			if (is_q) {
+				UNIT::put_q1(a, t, at, (uint16_t)two);
+				UNIT::put_q1(a, t, at + 1, (uint16_t)(two >> 16));
+			} else {
+				*(uint32_t *)(shared + at) = two;
+			}
+			if (writes)
+				*(uint32_t *)(out + at) = two;
+		},
+		[=](uint32_t at, uint16_t one) {
+			if (is_q)
+				UNIT::put_q1(a, t, at, one);
+			else
+				shared[at] = one;
+			if (writes)
+				out[at] = one;
+		});
 }
 
 /*
- * Rotate the job's queries and its own key and value, 32 threads a head. They stay in shared
- * memory; who has the row's own key also writes them to memory.
+ * Rotate the job's queries and its own key and value, 32 threads a head, of which *h is the first
+ * that the thread has. They stay in shared memory; who has the row's own key also writes them to
+ * memory.
  */
 template <class UNIT>
 GPU_FN void decode_rotate(const struct gpu_rope_attention_args &a, const struct decode_job &job,
-			  bool writes)
+			  bool writes, struct rope_head<UNIT::DIM / 32> *h)
 {
-	const struct gpu_attention_args &at = a.attention;
-	const uint32_t dim = UNIT::DIM, lane = gpu_tid() % 32;
-	uint64_t key = keys_index(at.op.batch, at.op.kv, job.seq, job.kv_head, job.position);
+	const int n = UNIT::DIM / 32;
 
 	for (uint32_t first = 0; first < job.n_q + 2; first += DECODE_THREADS / 32) {
-		uint32_t t = first + gpu_tid() / 32, head = job.head0 + t;
-		enum rope_kind kind = ROPE_Q;
-		float x[UNIT::DIM / 32];
+		uint32_t t = first + gpu_tid() / 32;
+		enum rope_kind kind;
 
-		if (t >= job.n_q) {
-			kind = t == job.n_q ? ROPE_K : ROPE_V;
-			head = at.op.n_heads + job.kv_head;
-			head += t == job.n_q ? 0 : at.op.kv.n_kv_heads;
-		}
-		rope_load<UNIT::DIM / 32>(a.rope, job.row, head, dim, x);
-		rope_norm<UNIT::DIM / 32>(a.rope, kind, dim, x);
-		rope_turn_whole<UNIT::DIM / 32>(a.rope, kind, job.position, x);
-		GPU_UNROLL
-		for (uint32_t i = 0; i < UNIT::DIM / 32; i++)
-			if (t < job.n_q + 2)
-				decode_put<UNIT>(a, job, t, lane + 32 * i,
-						 rope_round(x[i], at.op.kv.dtype), writes, key);
+		if (first > 0)
+			decode_load_head<n>(a, job, t, h);
+		decode_task(a.attention, job, t, &kind);
+		rope_norm<n>(a.rope, kind, UNIT::DIM, h);
+		rope_turn_whole<n>(kind, h);
+		if (t < job.n_q + 2)
+			decode_put<UNIT>(a, job, t, writes, h->x);
 	}
 }
 
@@ -521,29 +560,26 @@ GPU_FN void decode_zero_both(const struct gpu_attention_args &a, const struct de
 template <class UNIT> GPU_FN void decode_block_rope(const struct gpu_rope_attention_args &r)
 {
 	const struct gpu_attention_args &a = r.attention;
+	struct rope_head<UNIT::DIM / 32> h;
+	struct decode_pages pages;
 	struct decode_job job;
 	struct decode_span s;
-	int32_t position;
+	bool padding, own;
 	UNIT unit;
-	bool own;
 
-	gpu_grid_go();
-	decode_place(a, &job);
-	gpu_grid_wait();
-	position = keys_position(a.op.batch, job.row);
-	if (position == -1) {
-		decode_zero_both(a, job);
+	if (!decode_enter(a, &job, &padding)) {
+		if (padding)
+			decode_zero_both(a, job);
 		return;
 	}
-	job.seq = keys_sequence(a.op.batch, job.row);
-	job.position = (uint32_t)position;
-	if (!decode_keys(a, &job))
-		return;
 	own = job.last == job.position;
 	s = decode_first(a, job);
+	decode_find(a, job, s, &pages);
+	decode_load_head<UNIT::DIM / 32>(r, job, gpu_tid() / 32, &h);
 	decode_zero_q<UNIT>(a, job);
+	decode_keep(a, job, s, pages);
 	decode_start<UNIT::DIM>(a, job, s, own);
-	decode_rotate<UNIT>(r, job, own);
+	decode_rotate<UNIT>(r, job, own, &h);
 	gpu_barrier();
 	if (own) {
 		decode_put_own<UNIT::DIM>(a, job, s, decode_k(a), decode_own_at(a)->k);

@@ -368,4 +368,624 @@ TC_ROPE(gpu_rope_attention_tc_bf16_128, false, 128)
 TC_ROPE(gpu_rope_attention_tc_f16_64, true, 64)
 TC_ROPE(gpu_rope_attention_tc_f16_128, true, 128)
 
+/* --- prompts ---------------------------------------------------------------------------- */
+
+/*
+ * A block of threads takes up to GPU_TC_QUERIES queries (rows times heads of a KV head, adjacent
+ * rows of one sequence), a warp 16 of them as the rows of its products. It walks the keys, 64 at a
+ * time: a block of keys and its values are fetched while the one before is worked on. Lane l has
+ * queries g = l / 4 and g + 8 of the warp's, and of each eight keys or elements c = 2 * (l % 4)
+ * and c + 1. The outputs of chunks that are complete are in shared memory, a thread's own beside
+ * each other's.
+ */
+#define TC_WARPS (GPU_TC_THREADS / 32)
+#define TC_NONE UINT32_MAX /* `first` of a query that is not there */
+
+struct tc_job {
+	uint32_t seq, row, end, kv_head, head0; /* rows [row, end) */
+	uint32_t first, last;                   /* keys that any query sees lie in [first, last] */
+};
+
+/* What a warp's queries see. */
+struct tc_sight {
+	uint32_t first[2], position[2];      /* the lane's two queries */
+	uint32_t min_first, max_first;       /* all 16, those that are not there left out */
+	uint32_t min_position, max_position; /* min_first TC_NONE: none is there */
+};
+
+template <int D> struct tc_state {
+	float acc[D / 8][4];
+	float m[2], l[2], total_m[2], total_l[2];
+};
+
+GPU_FN struct gpu_tc_shared *tc_shared(void)
+{
+	return (struct gpu_tc_shared *)gpu_shared();
+}
+
+/* The tiles of a sequence, a.rows rows each. */
+GPU_FN uint32_t tc_tiles(const struct gpu_attention_args &a, uint32_t seq)
+{
+	const int32_t *start = (const int32_t *)gpu_ptr(a.op.batch.seq_start);
+
+	return seq < a.op.batch.n_seqs ?
+		       ((uint32_t)(start[seq + 1] - start[seq]) + a.rows - 1) / a.rows :
+		       0;
+}
+
+/* Tile `tile` of all sequences', the last of each first, because they have most keys. */
+GPU_FN bool tc_find(const struct gpu_attention_args &a, uint32_t tile, struct tc_job *job)
+{
+	const int32_t *start = (const int32_t *)gpu_ptr(a.op.batch.seq_start);
+	uint32_t lane = gpu_tid() % 32, before = 0;
+
+	for (uint32_t s0 = 0; s0 < a.op.batch.n_seqs; s0 += 32) {
+		uint32_t n = tc_tiles(a, s0 + lane), sum = n;
+		uint64_t past;
+
+		for (uint32_t h = 1; h < 32; h *= 2) {
+			uint32_t left = gpu_shfl(sum, lane >= h ? lane - h : 0);
+
+			sum += lane >= h ? left : 0;
+		}
+		past = gpu_ballot(before + sum > tile);
+		if (past) {
+			uint32_t at = 0, in;
+
+			while (!(past >> at & 1))
+				at++;
+			in = before + gpu_shfl(sum, at) - 1 - tile;
+			job->seq = s0 + at;
+			job->row = (uint32_t)start[job->seq] + in * a.rows;
+			job->end = (uint32_t)start[job->seq + 1];
+			job->end = job->end - job->row < a.rows ? job->end : job->row + a.rows;
+			return true;
+		}
+		before += gpu_shfl(sum, 31);
+	}
+	return false;
+}
+
+/* Zeros in the job's heads of the padding among rows [row, row + a.rows). */
+GPU_FN void tc_zero(const struct gpu_attention_args &a, const struct tc_job &job, uint32_t row)
+{
+	uint32_t dim = a.op.kv.head_dim, group = a.op.n_heads / a.op.kv.n_kv_heads;
+	uint32_t end = job.head0 + a.heads, last = row + a.rows;
+
+	end = end < (job.kv_head + 1) * group ? end : (job.kv_head + 1) * group;
+	last = last < a.op.batch.n_tokens ? last : a.op.batch.n_tokens;
+	for (; row < last; row++) {
+		if (keys_position(a.op.batch, row) != -1)
+			continue;
+		for (uint32_t i = job.head0 * dim + gpu_tid(); i < end * dim; i += GPU_TC_THREADS)
+			gpu_store(attn_out(a, row), a.op.out.dtype, i, 0.0f);
+	}
+}
+
+/* Query q's row and head; false: it is not there, or padding. */
+GPU_FN bool tc_query(const struct gpu_attention_args &a, const struct tc_job &job, uint32_t q,
+		     uint32_t *row, uint32_t *head)
+{
+	uint32_t group = a.op.n_heads / a.op.kv.n_kv_heads;
+
+	*row = job.row + q / a.heads;
+	*head = job.head0 + q % a.heads;
+	return q < a.rows * a.heads && *row < job.end && *head < (job.kv_head + 1) * group &&
+	       keys_position(a.op.batch, *row) != -1;
+}
+
+/* All queries' sight to shared memory; the job's first and last key. False: nobody is there. */
+GPU_FN bool tc_begin(const struct gpu_attention_args &a, struct tc_job *job)
+{
+	struct gpu_tc_shared *sh = tc_shared();
+	uint32_t q = gpu_tid(), row, head;
+
+	if (q < GPU_TC_QUERIES) {
+		bool there = tc_query(a, *job, q, &row, &head);
+
+		sh->position[q] = there ? (uint32_t)keys_position(a.op.batch, row) : 0;
+		sh->first[q] = there ? attn_first(a.op, sh->position[q]) : TC_NONE;
+	}
+	gpu_barrier();
+	job->first = TC_NONE;
+	job->last = 0;
+	for (q = gpu_tid() % 32; q < GPU_TC_QUERIES; q += 32) {
+		if (sh->first[q] == TC_NONE)
+			continue;
+		job->first = sh->first[q] < job->first ? sh->first[q] : job->first;
+		job->last = sh->position[q] > job->last ? sh->position[q] : job->last;
+	}
+	for (uint32_t h = 16; h > 0; h /= 2) {
+		uint32_t first = gpu_shfl_xor(job->first, h), last = gpu_shfl_xor(job->last, h);
+
+		job->first = first < job->first ? first : job->first;
+		job->last = last > job->last ? last : job->last;
+	}
+	return job->first != TC_NONE;
+}
+
+GPU_FN void tc_look(struct tc_sight *w)
+{
+	const struct gpu_tc_shared *sh = tc_shared();
+	uint32_t q0 = gpu_tid() / 32 * 16;
+
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 2; i++) {
+		w->first[i] = sh->first[q0 + gpu_tid() % 32 / 4 + 8 * i];
+		w->position[i] = sh->position[q0 + gpu_tid() % 32 / 4 + 8 * i];
+	}
+	w->min_first = w->min_position = TC_NONE;
+	w->max_first = w->max_position = 0;
+	for (uint32_t q = q0; q < q0 + 16; q++) {
+		uint32_t first = sh->first[q], position = sh->position[q];
+
+		if (first == TC_NONE)
+			continue;
+		w->min_first = first < w->min_first ? first : w->min_first;
+		w->max_first = first > w->max_first ? first : w->max_first;
+		w->min_position = position < w->min_position ? position : w->min_position;
+		w->max_position = position > w->max_position ? position : w->max_position;
+	}
+}
+
+/* Query i of the lane sees a key of [key, key + n). */
+GPU_FN bool tc_sees(const struct tc_sight &w, uint32_t i, uint32_t key, uint32_t n)
+{
+	return w.first[i] < key + n && w.position[i] >= key && w.first[i] != TC_NONE;
+}
+
+/* A query of the warp sees a key of [key, key + n); each that is there sees all of them. */
+GPU_FN bool tc_any(const struct tc_sight &w, uint32_t key, uint32_t n)
+{
+	return w.min_first != TC_NONE && w.min_first < key + n && w.max_position >= key;
+}
+
+GPU_FN bool tc_all(const struct tc_sight &w, uint32_t key, uint32_t n)
+{
+	return w.max_first <= key && w.min_position >= key + n - 1;
+}
+
+/* --- keys and values -- */
+
+/* Pages of the keys whose 16-byte units the thread fetches. */
+template <int D> struct tc_pages {
+	int32_t page[AIOS_ATTN_BLOCK * D / 8 / GPU_TC_THREADS];
+};
+
+/* Key i of the thread in a block of keys. */
+template <int D> GPU_FN uint32_t tc_key(uint32_t i)
+{
+	return gpu_tid() / (D / 8) + i * (GPU_TC_THREADS / (D / 8));
+}
+
+template <int D>
+GPU_FN void tc_find_pages(const struct gpu_attention_args &a, const struct tc_job &job,
+			  uint32_t start, struct tc_pages<D> *p)
+{
+	GPU_UNROLL
+	for (uint32_t i = 0; i < sizeof(p->page) / sizeof(p->page[0]); i++) {
+		uint32_t key = start + tc_key<D>(i);
+
+		if (key >= job.first && key <= job.last)
+			p->page[i] = keys_page(a.op.batch, a.op.kv, job.seq, key);
+	}
+}
+
+/* Fetch a block of keys and its values into stage 0 or 1; values nobody sees are zeros. */
+template <int D>
+GPU_FN void tc_fetch(const struct gpu_attention_args &a, const struct tc_job &job, uint32_t start,
+		     uint32_t stage, const struct tc_pages<D> &p)
+{
+	const uint32_t pitch = D * 2 + 16, at = gpu_tid() % (D / 8) * 16;
+
+	GPU_UNROLL
+	for (uint32_t i = 0; i < sizeof(p.page) / sizeof(p.page[0]); i++) {
+		uint32_t j = tc_key<D>(i), key = start + j;
+		uint32_t to = (stage * AIOS_ATTN_BLOCK + j) * pitch + at;
+
+		if (key >= job.first && key <= job.last) {
+			uint64_t from =
+				2 * keys_in_page(a.op.kv, (uint32_t)p.page[i], job.kv_head, key) +
+				at;
+
+			gpu_async_copy(decode_k(a) + to, gpu_ptr(a.op.kv.k) + from);
+			gpu_async_copy(decode_v(a) + to, gpu_ptr(a.op.kv.v) + from);
+		} else {
+			*(struct gpu_vec *)(decode_v(a) + to) = gpu_vec{ { 0, 0, 0, 0 } };
+		}
+	}
+	gpu_async_commit();
+}
+
+/* --- one block of keys -- */
+
+/* The warp's queries as the left operand, zeros where there are none. */
+template <int D>
+GPU_FN void tc_load_q(const struct gpu_attention_args &a, const struct tc_job &job,
+		      uint32_t q[D / 16][4])
+{
+	uint32_t lane = gpu_tid() % 32, row, head;
+
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 2; i++) {
+		bool there = tc_query(a, job, gpu_tid() / 32 * 16 + lane / 4 + 8 * i, &row, &head);
+		const uint32_t *from = (const uint32_t *)gpu_row(&a.op.q, there ? row : job.row) +
+				       (uint64_t)(there ? head : job.head0) * (D / 2) + lane % 4;
+
+		GPU_UNROLL
+		for (uint32_t step = 0; step < D / 16; step++) {
+			q[step][i] = there ? from[8 * step] : 0;
+			q[step][i + 2] = there ? from[8 * step + 4] : 0;
+		}
+	}
+}
+
+template <bool F16, int D>
+GPU_FN void tc_dots(const unsigned char *k, const uint32_t q[D / 16][4], float s[8][4])
+{
+	uint32_t lane = gpu_tid() % 32, b[4];
+	const unsigned char *at = k + (lane / 16 * 8 + lane % 8) * (D * 2 + 16) + lane / 8 % 2 * 16;
+
+	GPU_UNROLL
+	for (uint32_t j = 0; j < 8; j++)
+		s[j][0] = s[j][1] = s[j][2] = s[j][3] = 0.0f;
+	GPU_UNROLL
+	for (uint32_t step = 0; step < D / 16; step++) {
+		GPU_UNROLL
+		for (uint32_t j = 0; j < 8; j += 2) {
+			gpu_ldmatrix_x4(b, at + 8 * j * (D * 2 + 16) + 32 * step);
+			tc_mma<F16>(s[j], q[step], b);
+			tc_mma<F16>(s[j + 1], q[step], b + 2);
+		}
+	}
+}
+
+/* Query r of the lane: scores to p, m and l brought forward; returns alpha. */
+template <bool F16, bool FULL, int D>
+GPU_FN float tc_soften(const struct tc_sight &w, uint32_t start, uint32_t r, float s[8][4],
+		       struct tc_state<D> *u)
+{
+	uint32_t c = 2 * (gpu_tid() % 4), seen = 0;
+	float m = u->m[r], m_new = m, alpha, sum[2][4];
+
+	GPU_UNROLL
+	for (uint32_t j = 0; j < 8; j++) {
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 2; e++) {
+			uint32_t key = start + 8 * j + c + e;
+
+			if (!FULL && (key < w.first[r] || key > w.position[r]))
+				continue;
+			seen |= 1u << (2 * j + e);
+			m_new = aios_max_step(m_new, s[j][2 * r + e]);
+		}
+	}
+	m_new = aios_max_step(m_new, gpu_shfl_xor_f32(m_new, 1));
+	m_new = aios_max_step(m_new, gpu_shfl_xor_f32(m_new, 2));
+	GPU_UNROLL
+	for (uint32_t j = 0; j < 8; j++) {
+		uint32_t two = tc_pack<F16>(aios_exp2(aios_sub(s[j][2 * r], m_new)),
+					    aios_exp2(aios_sub(s[j][2 * r + 1], m_new)));
+
+		if (!FULL)
+			two &= (seen >> (2 * j) & 1 ? 0xffffu : 0) |
+			       (seen >> (2 * j + 1) & 1 ? 0xffff0000u : 0);
+		s[j][2 * r] = gpu_half<F16>(two & 0xffffu);
+		s[j][2 * r + 1] = gpu_half<F16>(two >> 16);
+	}
+	/* The tree: eights 4, 2 and 1 apart, then lanes, then the two neighbours. */
+	GPU_UNROLL
+	for (uint32_t e = 0; e < 2; e++) {
+		GPU_UNROLL
+		for (uint32_t j = 0; j < 4; j++)
+			sum[e][j] = aios_add(s[j][2 * r + e], s[j + 4][2 * r + e]);
+		sum[e][0] =
+			aios_add(aios_add(sum[e][0], sum[e][2]), aios_add(sum[e][1], sum[e][3]));
+		sum[e][0] = aios_add(sum[e][0], gpu_shfl_xor_f32(sum[e][0], 2));
+		sum[e][0] = aios_add(sum[e][0], gpu_shfl_xor_f32(sum[e][0], 1));
+	}
+	sum[0][0] = aios_add(sum[0][0], sum[1][0]);
+	alpha = aios_attn_rescale(m, m_new);
+	if (!FULL && !tc_sees(w, r, start, AIOS_ATTN_BLOCK))
+		return 1.0f; /* the block does not concern this query */
+	u->m[r] = m_new;
+	u->l[r] = aios_attn_l(u->l[r], alpha, sum[0][0]);
+	return alpha;
+}
+
+/* Is a half of either word an infinity or NaN? */
+template <bool F16> GPU_FN bool tc_special(const uint32_t b[2])
+{
+	const uint32_t top = F16 ? 0x7c00u : 0x7f80u;
+
+	return (b[0] & top) == top || (b[0] >> 16 & top) == top || (b[1] & top) == top ||
+	       (b[1] >> 16 & top) == top;
+}
+
+/* Those of the lane's four values that query q of the block sees; `key`: its group of 16. */
+GPU_FN void tc_mask(uint32_t q, uint32_t key, const uint32_t b[2], uint32_t out[2])
+{
+	const struct gpu_tc_shared *sh = tc_shared();
+
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t k = key + 8 * i + 2 * (gpu_tid() % 4);
+		bool lo = k >= sh->first[q] && k <= sh->position[q];
+		bool hi = k + 1 >= sh->first[q] && k + 1 <= sh->position[q];
+
+		out[i] = b[i] & ((lo ? 0xffffu : 0) | (hi ? 0xffff0000u : 0));
+	}
+}
+
+/* Does the warp's group of 16 keys have a value that is infinite or NaN? */
+template <bool F16, int D> GPU_FN bool tc_any_special(const unsigned char *at)
+{
+	bool special = false;
+	uint32_t b[4];
+
+	for (uint32_t d = 0; d < D / 8; d += 2) {
+		gpu_ldmatrix_x4_trans(b, at + d * 16);
+		special = special || tc_special<F16>(b) || tc_special<F16>(b + 2);
+	}
+	return gpu_ballot(special) != 0;
+}
+
+/* Eight elements go on over 16 keys; a lane's queries do so only where go[] says. */
+template <bool F16>
+GPU_FN void tc_mma_some(const bool go[2], const uint32_t p[4], const uint32_t b[2], float acc[4])
+{
+	float d[4] = { acc[0], acc[1], acc[2], acc[3] };
+
+	tc_mma<F16>(d, p, b);
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 4; i++)
+		acc[i] = go[i / 2] ? d[i] : acc[i];
+}
+
+/*
+ * Infinities or NaN among 16 values of which some queries see a part: each query of the warp gets
+ * a product of its own, with zeros in the place of those that it does not see.
+ */
+template <bool F16, int D>
+GPU_FN void tc_group_special(const struct tc_sight &w, uint32_t key, const unsigned char *at,
+			     const uint32_t p[4], struct tc_state<D> *u)
+{
+	uint32_t q0 = gpu_tid() / 32 * 16, g = gpu_tid() % 32 / 4, b[4], mine[2];
+
+	for (uint32_t r = 0; r < 16; r++) {
+		bool go[2] = { r == g && tc_sees(w, 0, key, 16),
+			       r == g + 8 && tc_sees(w, 1, key, 16) };
+
+		GPU_UNROLL
+		for (uint32_t d = 0; d < D / 8; d += 2) {
+			gpu_ldmatrix_x4_trans(b, at + d * 16);
+			tc_mask(q0 + r, key, b, mine);
+			tc_mma_some<F16>(go, p, mine, u->acc[d]);
+			tc_mask(q0 + r, key, b + 2, mine);
+			tc_mma_some<F16>(go, p, mine, u->acc[d + 1]);
+		}
+	}
+}
+
+/* p . V over the 16 keys of a tile from `key` on; `at`: the lane's row of their values. */
+template <bool F16, bool FULL, int D>
+GPU_FN void tc_group(const struct tc_sight &w, uint32_t key, const unsigned char *at,
+		     const float s0[4], const float s1[4], struct tc_state<D> *u)
+{
+	bool go[2] = { true, true };
+	uint32_t b[4], p[4];
+
+	if (!FULL && !tc_any(w, key, 16))
+		return;
+	p[0] = tc_pack<F16>(s0[0], s0[1]);
+	p[1] = tc_pack<F16>(s0[2], s0[3]);
+	p[2] = tc_pack<F16>(s1[0], s1[1]);
+	p[3] = tc_pack<F16>(s1[2], s1[3]);
+	if (!FULL && tc_any_special<F16, D>(at)) {
+		tc_group_special<F16, D>(w, key, at, p, u);
+		return;
+	}
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 2; i++)
+		go[i] = FULL || tc_sees(w, i, key, 16);
+	GPU_UNROLL
+	for (uint32_t d = 0; d < D / 8; d += 2) {
+		gpu_ldmatrix_x4_trans(b, at + d * 16);
+		tc_mma_some<F16>(go, p, b, u->acc[d]);
+		tc_mma_some<F16>(go, p, b + 2, u->acc[d + 1]);
+	}
+}
+
+/* The block of keys at `start`, in a stage, for the warp's queries. */
+template <bool F16, bool FULL, int D>
+GPU_FN void tc_step(const struct gpu_attention_args &a, const struct tc_sight &w, uint32_t start,
+		    uint32_t stage, const uint32_t q[D / 16][4], struct tc_state<D> *u)
+{
+	uint32_t at = stage * AIOS_ATTN_BLOCK * (D * 2 + 16), lane = gpu_tid() % 32;
+	const unsigned char *v;
+	float s[8][4], alpha[2];
+
+	tc_dots<F16, D>(decode_k(a) + at, q, s);
+	GPU_UNROLL
+	for (uint32_t j = 0; j < 8; j++) {
+		GPU_UNROLL
+		for (uint32_t i = 0; i < 4; i++)
+			s[j][i] = attn_score(a.op, s[j][i]);
+	}
+	alpha[0] = tc_soften<F16, FULL, D>(w, start, 0, s, u);
+	alpha[1] = tc_soften<F16, FULL, D>(w, start, 1, s, u);
+	if (gpu_ballot(alpha[0] != 1.0f || alpha[1] != 1.0f)) {
+		GPU_UNROLL
+		for (uint32_t d = 0; d < D / 8; d++) {
+			GPU_UNROLL
+			for (uint32_t i = 0; i < 4; i++)
+				u->acc[d][i] = aios_mul(u->acc[d][i], alpha[i / 2]);
+		}
+	}
+	v = decode_v(a) + at + lane % 16 * (D * 2 + 16) + lane / 16 * 16;
+	GPU_UNROLL
+	for (uint32_t t = 0; t < 4; t++)
+		tc_group<F16, FULL, D>(w, start + 16 * t, v + 16 * t * (D * 2 + 16), s[2 * t],
+				       s[2 * t + 1], u);
+}
+
+/* --- chunks -- */
+
+template <int D> GPU_FN void tc_reset(struct tc_state<D> *u)
+{
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 2; i++) {
+		u->m[i] = -aios_inf();
+		u->l[i] = 0.0f;
+	}
+	GPU_UNROLL
+	for (uint32_t d = 0; d < D / 8; d++)
+		u->acc[d][0] = u->acc[d][1] = u->acc[d][2] = u->acc[d][3] = 0.0f;
+}
+
+/* Output i of eight elements d of the thread, of the chunks that are complete. */
+GPU_FN float *tc_total(const struct gpu_attention_args &a, uint32_t d, uint32_t i)
+{
+	return (float *)(gpu_shared() + a.at_p) + (4 * d + i) * GPU_TC_THREADS + gpu_tid();
+}
+
+/* The chunk of the keys before `end` is complete: join it to the total, and begin another. */
+template <int D>
+GPU_FN void tc_join(const struct gpu_attention_args &a, const struct tc_sight &w, uint32_t end,
+		    struct tc_state<D> *u)
+{
+	uint32_t chunk = (end - 1) / a.op.chunk;
+
+	GPU_UNROLL
+	for (uint32_t r = 0; r < 2; r++) {
+		bool first = chunk == w.first[r] / a.op.chunk;
+		float e_total = 0.0f, e_chunk = 0.0f;
+		struct aios_attn_state total;
+
+		if (w.first[r] == TC_NONE || chunk < w.first[r] / a.op.chunk ||
+		    chunk > w.position[r] / a.op.chunk)
+			continue;
+		total.m = first ? u->m[r] : u->total_m[r];
+		total.l = first ? u->l[r] : u->total_l[r];
+		if (!first)
+			aios_attn_merge(&total, u->m[r], u->l[r], &e_total, &e_chunk);
+		u->total_m[r] = total.m;
+		u->total_l[r] = total.l;
+		GPU_UNROLL
+		for (uint32_t d = 0; d < D / 8; d++) {
+			GPU_UNROLL
+			for (uint32_t i = 2 * r; i < 2 * r + 2; i++) {
+				float *t = tc_total(a, d, i);
+
+				*t = first ? u->acc[d][i] :
+					     aios_attn_merge_acc(*t, e_total, u->acc[d][i],
+								 e_chunk);
+			}
+		}
+	}
+	tc_reset<D>(u);
+}
+
+template <int D>
+GPU_FN void tc_store(const struct gpu_attention_args &a, const struct tc_job &job, bool one_chunk,
+		     const struct tc_state<D> &u)
+{
+	uint32_t lane = gpu_tid() % 32, row, head;
+
+	GPU_UNROLL
+	for (uint32_t r = 0; r < 2; r++) {
+		float inv = aios_attn_final(one_chunk ? u.l[r] : u.total_l[r]);
+
+		if (!tc_query(a, job, gpu_tid() / 32 * 16 + lane / 4 + 8 * r, &row, &head))
+			continue;
+		GPU_UNROLL
+		for (uint32_t d = 0; d < D / 8; d++) {
+			uint64_t at = (uint64_t)head * D + 8 * d + 2 * (lane % 4);
+			float v[2];
+
+			GPU_UNROLL
+			for (uint32_t e = 0; e < 2; e++)
+				v[e] = aios_mul(one_chunk ? u.acc[d][2 * r + e] :
+							    *tc_total(a, d, 2 * r + e),
+						inv);
+			gpu_store(attn_out(a, row), a.op.out.dtype, at, v[0]);
+			gpu_store(attn_out(a, row), a.op.out.dtype, at + 1, v[1]);
+		}
+	}
+}
+
+template <bool F16, int D>
+GPU_FN void tc_walk(const struct gpu_attention_args &a, const struct tc_job &job)
+{
+	uint32_t start = job.first / AIOS_ATTN_BLOCK * AIOS_ATTN_BLOCK, stage = 0, q[D / 16][4];
+	uint32_t chunk_end = (start / a.op.chunk + 1) * a.op.chunk;
+	struct tc_pages<D> pages;
+	struct tc_state<D> u;
+	struct tc_sight w;
+	bool one_chunk;
+
+	tc_look(&w);
+	one_chunk = w.min_first == TC_NONE ||
+		    w.min_first / a.op.chunk == w.max_position / a.op.chunk;
+	tc_reset<D>(&u);
+	tc_find_pages<D>(a, job, start, &pages);
+	tc_fetch<D>(a, job, start, 0, pages);
+	tc_find_pages<D>(a, job, start + AIOS_ATTN_BLOCK, &pages);
+	tc_load_q<D>(a, job, q);
+	for (; start <= job.last; start += AIOS_ATTN_BLOCK, stage ^= 1) {
+		gpu_async_wait(0);
+		gpu_barrier(); /* the block is there, the other stage has been read */
+		if (start + AIOS_ATTN_BLOCK <= job.last) {
+			tc_fetch<D>(a, job, start + AIOS_ATTN_BLOCK, stage ^ 1, pages);
+			tc_find_pages<D>(a, job, start + 2 * AIOS_ATTN_BLOCK, &pages);
+		}
+		if (tc_all(w, start, AIOS_ATTN_BLOCK) && w.min_first != TC_NONE)
+			tc_step<F16, true, D>(a, w, start, stage, q, &u);
+		else if (tc_any(w, start, AIOS_ATTN_BLOCK))
+			tc_step<F16, false, D>(a, w, start, stage, q, &u);
+		if (start + AIOS_ATTN_BLOCK == chunk_end || start + AIOS_ATTN_BLOCK > job.last) {
+			if (!one_chunk)
+				tc_join<D>(a, w, start + AIOS_ATTN_BLOCK, &u);
+			chunk_end += a.op.chunk;
+		}
+	}
+	tc_store<D>(a, job, one_chunk, u);
+}
+
+/* Grid: tiles of all sequences (no more than the batch can have), times KV heads' head groups. */
+template <bool F16, int D> GPU_FN void tc_block(const struct gpu_attention_args &a)
+{
+	uint32_t heads = a.op.kv.n_kv_heads * a.groups, tile = gpu_bx() / heads;
+	uint32_t group = a.op.n_heads / a.op.kv.n_kv_heads, y = gpu_bx() % heads;
+	struct tc_job job;
+
+	gpu_grid_enter();
+	job.kv_head = y / a.groups;
+	job.head0 = job.kv_head * group + y % a.groups * a.heads;
+	if (tile < (a.op.batch.n_tokens + a.rows - 1) / a.rows)
+		tc_zero(a, job, tile * a.rows);
+	if (tc_find(a, tile, &job) && tc_begin(a, &job))
+		tc_walk<F16, D>(a, job);
+}
+
+GPU_KERNEL_WIDE(GPU_TC_THREADS) gpu_attention_tc_bf16_64(const struct gpu_attention_args a)
+{
+	tc_block<false, 64>(a);
+}
+
+GPU_KERNEL_WIDE(GPU_TC_THREADS) gpu_attention_tc_bf16_128(const struct gpu_attention_args a)
+{
+	tc_block<false, 128>(a);
+}
+
+GPU_KERNEL_WIDE(GPU_TC_THREADS) gpu_attention_tc_f16_64(const struct gpu_attention_args a)
+{
+	tc_block<true, 64>(a);
+}
+
+GPU_KERNEL_WIDE(GPU_TC_THREADS) gpu_attention_tc_f16_128(const struct gpu_attention_args a)
+{
+	tc_block<true, 128>(a);
+}
+
 #endif /* GPU_ATTENTION_TC_CUH */

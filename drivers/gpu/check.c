@@ -276,7 +276,7 @@ static bool check_unit(struct check *c, uint32_t profile)
 
 	if (info.attention == AIOS_PROFILE_FMA32)
 		return true;
-	if (info.attention != AIOS_PROFILE_TC_SM90)
+	if (profile != AIOS_PROFILE_TC_SM90)
 		return no(c, "no kernels for profile %s", info.name);
 	if (c->caps->arch != 90)
 		return no(c, "%s needs compute capability 9.0, this is %u.%u", info.name,

@@ -25,7 +25,7 @@
 	X(attention_128, gpu_attention_args, 256)                                                  \
 	X(attention_256, gpu_attention_args, 256)                                                  \
 	X(attention_512, gpu_attention_args, 256)                                                  \
-	X(attention_merge, gpu_attention_args, 64)                                                 \
+	X(attention_merge, gpu_attention_args, GPU_MERGE_THREADS)                                  \
 	X(attention_decode_bf16_64, gpu_attention_args, 256)                                       \
 	X(attention_decode_bf16_128, gpu_attention_args, 256)                                      \
 	X(attention_decode_bf16_any, gpu_attention_args, 256)                                      \
@@ -74,6 +74,10 @@
 	X(matmul_wgmma_i8_64, gpu_wgmma_args, 384)                                                 \
 	X(matmul_wgmma_i8x2_256, gpu_wgmma_args, 384)                                              \
 	X(matmul_wgmma_i8x2_128, gpu_wgmma_args, 384)                                              \
+	X(attention_tc_bf16_64, gpu_attention_args, GPU_TC_THREADS)                                \
+	X(attention_tc_bf16_128, gpu_attention_args, GPU_TC_THREADS)                               \
+	X(attention_tc_f16_64, gpu_attention_args, GPU_TC_THREADS)                                 \
+	X(attention_tc_f16_128, gpu_attention_args, GPU_TC_THREADS)                                \
 	X(attention_tc_decode_bf16_64, gpu_attention_args, 256)                                    \
 	X(attention_tc_decode_bf16_128, gpu_attention_args, 256)                                   \
 	X(attention_tc_decode_bf16_any, gpu_attention_args, 256)                                   \

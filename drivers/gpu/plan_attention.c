@@ -85,6 +85,26 @@ static uint32_t decode_shape(const struct gpu_caps *caps, struct gpu_attention_a
 	return decode_span(caps, a, a->n_chunks ? blocks * a->n_chunks : blocks);
 }
 
+/* Prompts in tc-sm90: as many queries as a block takes; bytes of shared memory, 0: not so. */
+static uint32_t tc_shape(const struct gpu_caps *caps, struct gpu_attention_args *a)
+{
+	const struct aios_op_attention *op = &a->op;
+	uint32_t group = op->n_heads / op->kv.n_kv_heads, dim = op->kv.head_dim, bytes;
+
+	if (!is_tc(op) || op->batch.max_q == 1 || (dim != 64 && dim != 128))
+		return 0;
+	a->heads = group < GPU_TC_QUERIES ? group : GPU_TC_QUERIES;
+	a->groups = (uint32_t)div_up(group, a->heads);
+	a->rows = GPU_TC_QUERIES / a->heads;
+	a->n_chunks = 0;
+	a->pitch = dim * 2 + 16;
+	a->at_k = sizeof(struct gpu_tc_shared);
+	a->at_v = a->at_k + 2 * AIOS_ATTN_BLOCK * a->pitch;
+	a->at_p = a->at_v + 2 * AIOS_ATTN_BLOCK * a->pitch;
+	bytes = a->at_p + (op->batch.max_kv > op->chunk ? GPU_TC_QUERIES * dim * 4 : 0);
+	return bytes <= caps->shared_max ? bytes : 0;
+}
+
 /* Blocks of 16 queries of adjacent rows. */
 static void rows_shape(const struct gpu_caps *caps, struct gpu_attention_args *a)
 {
@@ -97,14 +117,25 @@ static void rows_shape(const struct gpu_caps *caps, struct gpu_attention_args *a
 	share_chunks(caps, a, div_up(op->batch.n_tokens, a->rows) * op->kv.n_kv_heads * a->groups);
 }
 
-/* Fills *a; bytes of shared memory when decode kernels take it, else 0. */
-static uint32_t attention_shape(const struct gpu_caps *caps, struct gpu_attention_args *a)
-{
-	uint32_t shared = decode_shape(caps, a);
+enum attention_way {
+	BY_TILE,  /* attention_tc */
+	BY_ROW,   /* attention_decode, also for what attention_tc does not take */
+	BY_GROUP, /* attention_<dim> */
+};
 
-	if (!shared)
-		rows_shape(caps, a);
-	return shared;
+/* Which kernel, and the shape in *a with *shared bytes of shared memory. */
+static enum attention_way attention_shape(const struct gpu_caps *caps, struct gpu_attention_args *a,
+					  uint32_t *shared)
+{
+	*shared = tc_shape(caps, a);
+	if (*shared)
+		return BY_TILE;
+	*shared = decode_shape(caps, a);
+	if (*shared)
+		return BY_ROW;
+	rows_shape(caps, a);
+	*shared = sizeof(struct gpu_attention_shared);
+	return BY_GROUP;
 }
 
 /* Bytes of F32 rows before they are quantised; a multiple of 256. */
@@ -118,10 +149,11 @@ static uint64_t attention_rows_bytes(const struct aios_op_attention *op)
 uint64_t gpu_attention_scratch(const struct gpu_caps *caps, const struct aios_op_attention *op)
 {
 	struct gpu_attention_args a = { .op = *op };
+	uint32_t shared;
 
 	if (op->batch.n_tokens == 0)
 		return 0;
-	attention_shape(caps, &a);
+	attention_shape(caps, &a, &shared);
 	return attention_rows_bytes(op) + (uint64_t)op->batch.n_tokens * op->n_heads * a.n_chunks *
 						  (op->kv.head_dim + GPU_ATTN_STATE) * 4;
 }
@@ -142,6 +174,14 @@ static uint32_t decode_kernel(const struct aios_op_attention *op)
 	if (is_tc(op))
 		first = f16 ? GPU_K_attention_tc_decode_f16_64 : GPU_K_attention_tc_decode_bf16_64;
 	return by_dim(first, op->kv.head_dim);
+}
+
+static uint32_t tc_kernel(const struct aios_op_attention *op)
+{
+	bool f16 = op->kv.dtype == AIOS_F16;
+
+	return by_dim(f16 ? GPU_K_attention_tc_f16_64 : GPU_K_attention_tc_bf16_64,
+		      op->kv.head_dim);
 }
 
 static uint32_t rope_kernel(const struct aios_op_attention *op)
@@ -185,7 +225,8 @@ static int attention_finish(struct plan *p, const struct gpu_attention_args *a,
 	int ret = 0;
 
 	if (a->n_chunks)
-		ret = gpu_emit(p, GPU_K_attention_merge, a, op->batch.n_tokens, op->n_heads, 1, 0);
+		ret = gpu_emit(p, GPU_K_attention_merge, a, op->batch.n_tokens, op->n_heads, 1,
+			       sizeof(struct gpu_merge_shared));
 	if (ret || !aios_dtype_scaled(op->out.dtype))
 		return ret;
 	quantise.op.in = a->op.out;
@@ -194,21 +235,33 @@ static int attention_finish(struct plan *p, const struct gpu_attention_args *a,
 			sizeof(struct gpu_row_shared));
 }
 
+/* attention_tc: no more tiles than rows and sequences can give. */
+static int plan_tiles(struct plan *p, const struct gpu_attention_args *a, uint32_t shared)
+{
+	const struct aios_op_attention *op = &a->op;
+	uint64_t tiles = div_up(op->batch.n_tokens, a->rows) + op->batch.n_seqs;
+
+	return gpu_emit(p, tc_kernel(op), a, tiles * op->kv.n_kv_heads * a->groups, 1, 1, shared);
+}
+
 int gpu_plan_attention(struct plan *p, const struct aios_op_attention *op)
 {
 	struct gpu_attention_args a = { .op = *op };
-	uint32_t shared, kernel = rows_kernel(op->kv.head_dim);
+	enum attention_way way;
+	uint32_t shared;
 	int ret;
 
 	if (op->batch.n_tokens == 0)
 		return 0;
-	shared = attention_shape(p->caps, &a);
-	if (shared)
-		kernel = decode_kernel(op);
+	way = attention_shape(p->caps, &a, &shared);
 	attention_redirect(&a);
-	ret = gpu_emit(p, kernel, &a, div_up(op->batch.n_tokens, a.rows),
-		       (uint64_t)op->kv.n_kv_heads * a.groups, a.n_chunks ? a.n_chunks : 1,
-		       shared ? shared : sizeof(struct gpu_attention_shared));
+	if (way == BY_TILE)
+		ret = plan_tiles(p, &a, shared);
+	else
+		ret = gpu_emit(p, way == BY_ROW ? decode_kernel(op) : rows_kernel(op->kv.head_dim),
+			       &a, div_up(op->batch.n_tokens, a.rows),
+			       (uint64_t)op->kv.n_kv_heads * a.groups, a.n_chunks ? a.n_chunks : 1,
+			       shared);
 	return ret ? ret : attention_finish(p, &a, op);
 }
 
@@ -278,8 +331,7 @@ int gpu_plan_rope_attention(struct plan *p, const struct aios_op_rope_kv *r,
 
 	if (!one_after_the_other(r, op))
 		return 0;
-	shared = attention_shape(p->caps, &a.attention);
-	if (!shared)
+	if (attention_shape(p->caps, &a.attention, &shared) != BY_ROW)
 		return 0;
 	attention_redirect(&a.attention);
 	ret = gpu_emit(p, rope_kernel(op), &a, op->batch.n_tokens,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rope_kv.cuh - norm and rotate q and k heads, store k and v. 32 threads take a head; thread
- * `lane` of them has elements lane, lane + 32, ... in registers, N of them at most, which are the
- * lanes of the norm's sum as well.
+ * rope_kv.cuh - norm and rotate q and k heads, store k and v. 32 threads take a head, N elements
+ * each: thread `lane` has 2 * lane, 2 * lane + 1 and those 64, 128, ... further; of a head of 64 at
+ * most (N = 2) lane and lane + 32. So the two of a pair that turns, and many of the norm's partial
+ * sums, are in one thread.
  */
 #ifndef GPU_ROPE_KV_CUH
 #define GPU_ROPE_KV_CUH
@@ -39,25 +40,83 @@ GPU_FN struct gpu_rope rope_of(const struct aios_op_rope_kv &op)
 	return r;
 }
 
-/* Head `head` of the qkv row, zeros past its end. */
-template <int N>
-GPU_FN void rope_load(const struct gpu_rope &r, uint32_t row, uint32_t head, uint32_t dim,
-		      float x[N])
+/* A head in the making: elements, the norm's weights, cosines and sines. */
+template <int N> struct rope_head {
+	float x[N], w[N], c[N / 2], s[N / 2];
+};
+
+/* The element that x[i] is. */
+template <int N> GPU_FN uint32_t rope_at(uint32_t i)
 {
-	const unsigned char *src = gpu_ptr(r.qkv) + row * r.row_bytes;
 	uint32_t lane = gpu_tid() % 32;
 
-	GPU_UNROLL
-	for (uint32_t i = 0; i < N; i++)
-		x[i] = lane + 32 * i < dim ?
-			       gpu_load(src, r.dtype, (uint64_t)head * dim + lane + 32 * i) :
-			       0.0f;
+	return N == 2 ? lane + 32 * i : 2 * lane + i % 2 + i / 2 * 64;
 }
 
-/* The lane sum of squares: sums lane, lane + 32, ... + 224 are the thread's, the rest by xor. */
+/* Elements i and i + 1, i even, of a vector. */
+GPU_FN void rope_two(const void *src, uint32_t dtype, uint64_t i, float *x0, float *x1)
+{
+	uint32_t two;
+
+	if (dtype == AIOS_BF16) {
+		two = *(const uint32_t *)((const uint16_t *)src + i);
+		*x0 = gpu_half<false>(two & 0xffffu);
+		*x1 = gpu_half<false>(two >> 16);
+		return;
+	}
+	*x0 = gpu_load(src, dtype, i);
+	*x1 = gpu_load(src, dtype, i + 1);
+}
+
+/* The thread's elements of a vector of n, zeros past its end. */
+template <int N>
+GPU_FN void rope_get(const void *src, uint32_t dtype, uint64_t first, uint32_t n, float x[N])
+{
+	GPU_UNROLL
+	for (uint32_t i = 0; i < N; i += 2) {
+		uint32_t at = rope_at<N>(i);
+
+		x[i] = x[i + 1] = 0.0f;
+		if (N > 2 && at < n)
+			rope_two(src, dtype, first + at, &x[i], &x[i + 1]);
+		if (N == 2 && at < n)
+			x[i] = gpu_load(src, dtype, first + at);
+		if (N == 2 && at + 32 < n)
+			x[i + 1] = gpu_load(src, dtype, first + at + 32);
+	}
+}
+
+/* Head `head` of the qkv row and its norm's weights. */
+template <int N>
+GPU_FN void rope_load(const struct gpu_rope &r, enum rope_kind kind, uint32_t row, uint32_t head,
+		      uint32_t dim, struct rope_head<N> *h)
+{
+	aios_addr norm = kind == ROPE_Q ? r.q_norm : r.k_norm;
+
+	rope_get<N>(gpu_ptr(r.qkv) + row * r.row_bytes, r.dtype, (uint64_t)head * dim, dim, h->x);
+	if (norm)
+		rope_get<N>(gpu_ptr(norm), r.norm_dtype, 0, dim, h->w);
+}
+
+/* The angles of a head of 32 * N elements that turns as a whole. */
+template <int N>
+GPU_FN void rope_load_angles(const struct gpu_rope &r, uint32_t position, struct rope_head<N> *h)
+{
+	const uint64_t row = (uint64_t)position * (16 * N);
+	const float *c = (const float *)gpu_ptr(r.cos) + row;
+	const float *s = (const float *)gpu_ptr(r.sin) + row;
+
+	GPU_UNROLL
+	for (uint32_t i = 0; i < N / 2; i++) {
+		h->c[i] = c[rope_at<N>(i)];
+		h->s[i] = s[rope_at<N>(i)];
+	}
+}
+
+/* The lane sum of squares: lanes far apart are in the thread, then others' by xor. */
 template <int N> GPU_FN float rope_sumsq(const float x[N])
 {
-	float p[8], sum;
+	float p[8];
 
 	GPU_UNROLL
 	for (uint32_t i = 0; i < 8; i++) {
@@ -68,51 +127,41 @@ template <int N> GPU_FN float rope_sumsq(const float x[N])
 	GPU_UNROLL
 	for (uint32_t i = 0; i < 4; i++)
 		p[i] = N > 4 ? aios_add(p[i], p[i + 4]) : p[i];
-	GPU_UNROLL
-	for (uint32_t i = 0; i < 2; i++)
-		p[i] = N > 2 ? aios_add(p[i], p[i + 2]) : p[i];
-	sum = aios_add(p[0], p[1]);
-	for (uint32_t h = 16; h > 0; h /= 2)
-		sum = aios_add(sum, gpu_shfl_xor_f32(sum, h));
-	return sum;
+	p[0] = N > 2 ? aios_add(p[0], p[2]) : aios_add(p[0], p[1]);
+	p[1] = N > 2 ? aios_add(p[1], p[3]) : 0.0f;
+	for (uint32_t h = 16; h > 0; h /= 2) {
+		p[0] = aios_add(p[0], gpu_shfl_xor_f32(p[0], h));
+		p[1] = N > 2 ? aios_add(p[1], gpu_shfl_xor_f32(p[1], h)) : 0.0f;
+	}
+	return N > 2 ? aios_add(p[0], p[1]) : p[0];
 }
 
 /* The norm of a q or k head. Threads with a v head come along for the shuffles. */
 template <int N>
-GPU_FN void rope_norm(const struct gpu_rope &r, enum rope_kind kind, uint32_t dim, float x[N])
+GPU_FN void rope_norm(const struct gpu_rope &r, enum rope_kind kind, uint32_t dim,
+		      struct rope_head<N> *h)
 {
-	aios_addr norm = kind == ROPE_Q ? r.q_norm : r.k_norm;
-	uint32_t lane = gpu_tid() % 32;
 	float factor;
 
 	if (!r.q_norm)
 		return;
-	factor = aios_rms_factor(rope_sumsq<N>(x), dim, r.eps);
+	factor = aios_rms_factor(rope_sumsq<N>(h->x), dim, r.eps);
 	if (kind == ROPE_V)
 		return;
 	GPU_UNROLL
 	for (uint32_t i = 0; i < N; i++)
-		if (lane + 32 * i < dim)
-			x[i] = aios_rms_apply(x[i], factor,
-					      gpu_load(gpu_ptr(norm), r.norm_dtype, lane + 32 * i),
-					      r.weight_offset);
+		h->x[i] = aios_rms_apply(h->x[i], factor, h->w[i], r.weight_offset);
 }
 
-/* Rotate a head of 32 * N elements, all of which turn: pairs are in one thread. */
-template <int N>
-GPU_FN void rope_turn_whole(const struct gpu_rope &r, enum rope_kind kind, uint32_t position,
-			    float x[N])
+/* Rotate a head of 32 * N elements, all of which turn. */
+template <int N> GPU_FN void rope_turn_whole(enum rope_kind kind, struct rope_head<N> *h)
 {
-	const uint32_t half = 16 * N, lane = gpu_tid() % 32;
-	const float *c = (const float *)gpu_ptr(r.cos) + (uint64_t)position * half;
-	const float *s = (const float *)gpu_ptr(r.sin) + (uint64_t)position * half;
-
 	if (kind == ROPE_V)
 		return;
 	GPU_UNROLL
 	for (uint32_t i = 0; i < N / 2; i++)
-		aios_rope_pair(x[i], x[i + N / 2], c[lane + 32 * i], s[lane + 32 * i], &x[i],
-			       &x[i + N / 2]);
+		aios_rope_pair(h->x[i], h->x[i + N / 2], h->c[i], h->s[i], &h->x[i],
+			       &h->x[i + N / 2]);
 }
 
 /* Rotate any head, through shared memory. All threads of the block. */
@@ -126,21 +175,44 @@ GPU_FN void rope_turn_any(const struct gpu_rope &r, enum rope_kind kind, uint32_
 
 	GPU_UNROLL
 	for (uint32_t i = 0; i < N; i++)
-		if (lane + 32 * i < dim)
-			head[lane + 32 * i] = x[i];
+		if (rope_at<N>(i) < dim)
+			head[rope_at<N>(i)] = x[i];
 	gpu_barrier();
 	for (uint32_t i = lane; kind != ROPE_V && i < half; i += 32)
 		aios_rope_pair(head[i], head[i + half], c[i], s[i], &head[i], &head[i + half]);
 	gpu_barrier();
 	GPU_UNROLL
 	for (uint32_t i = 0; i < N; i++)
-		if (lane + 32 * i < dim)
-			x[i] = head[lane + 32 * i];
+		if (rope_at<N>(i) < dim)
+			x[i] = head[rope_at<N>(i)];
 }
 
 GPU_FN uint16_t rope_round(float x, uint32_t dtype)
 {
 	return dtype == AIOS_BF16 ? aios_f32_to_bf16(x) : aios_f32_to_f16(x);
+}
+
+/* Two rounded elements, the first in the lower half. */
+GPU_FN uint32_t rope_round2(float x0, float x1, uint32_t dtype)
+{
+	return rope_round(x0, dtype) | (uint32_t)rope_round(x1, dtype) << 16;
+}
+
+/* put(first element, the two as halves of a word), or put1(element, half) of short heads. */
+template <int N, typename F, typename G>
+GPU_FN void rope_put(const float x[N], uint32_t dtype, uint32_t dim, F put, G put1)
+{
+	GPU_UNROLL
+	for (uint32_t i = 0; i < N; i += 2) {
+		uint32_t at = rope_at<N>(i);
+
+		if (N > 2 && at < dim)
+			put(at, rope_round2(x[i], x[i + 1], dtype));
+		if (N == 2 && at < dim)
+			put1(at, rope_round(x[i], dtype));
+		if (N == 2 && at + 32 < dim)
+			put1(at + 32, rope_round(x[i + 1], dtype));
+	}
 }
 
 /* Where head `head` of the qkv row goes. */
@@ -163,33 +235,36 @@ template <int N> GPU_FN void rope_block(const struct aios_op_rope_kv &op)
 	uint32_t head = gpu_by() * ROPE_HEADS + gpu_tid() / 32, n_rotated, n_all;
 	int32_t position = keys_position(op.batch, row);
 	struct gpu_rope r = rope_of(op);
+	bool whole = dim == 32 * N && op.rot_dim == dim;
+	struct rope_head<N> h;
 	enum rope_kind kind;
 	uint16_t *out;
-	float x[N];
 
 	n_rotated = op.n_heads + op.kv.n_kv_heads;
 	n_all = n_rotated + op.kv.n_kv_heads;
+	kind = head < op.n_heads ? ROPE_Q : head < n_rotated ? ROPE_K : ROPE_V;
+	rope_load<N>(r, kind, row, head < n_all ? head : 0, dim, &h);
 	if (position == -1) {
 		out = (uint16_t *)gpu_row(&op.q, row) + (uint64_t)head * dim;
 		for (uint32_t i = lane; head < op.n_heads && i < dim; i += 32)
 			out[i] = 0;
 		return;
 	}
-	kind = head < op.n_heads ? ROPE_Q : head < n_rotated ? ROPE_K : ROPE_V;
-	rope_load<N>(r, row, head < n_all ? head : 0, dim, x);
-	rope_norm<N>(r, kind, dim, x);
-	if (dim == 32 * N && op.rot_dim == dim)
-		rope_turn_whole<N>(r, kind, (uint32_t)position, x);
+	if (whole)
+		rope_load_angles<N>(r, (uint32_t)position, &h);
+	rope_norm<N>(r, kind, dim, &h);
+	if (whole)
+		rope_turn_whole<N>(kind, &h);
 	else
 		rope_turn_any<N>(r, kind, (uint32_t)position, dim,
-				 heads + gpu_tid() / 32 * GPU_MAX_HEAD_DIM, x);
+				 heads + gpu_tid() / 32 * GPU_MAX_HEAD_DIM, h.x);
 	if (head >= n_all)
 		return;
 	out = rope_out(op, row, head, (uint32_t)position);
-	GPU_UNROLL
-	for (uint32_t i = 0; i < N; i++)
-		if (lane + 32 * i < dim)
-			out[lane + 32 * i] = rope_round(x[i], op.kv.dtype);
+	rope_put<N>(
+		h.x, op.kv.dtype, dim,
+		[=](uint32_t at, uint32_t two) { *(uint32_t *)(out + at) = two; },
+		[=](uint32_t at, uint16_t one) { out[at] = one; });
 }
 
 /* Grid: rows, heads of the qkv row by ROPE_HEADS. */
