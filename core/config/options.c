@@ -83,6 +83,9 @@ const struct aios_option config_core_options[] = {
 	ROW("engine", "graphs", CHOICE, "auto", 0, 0, "auto|on|off", "graphs", 0, "WHEN", "Engine",
 	    ENGINE, "Capture decode steps as graphs and replay them where the driver can; auto: unless a "
 		    "hook wants to see every launch. Results do not depend on it."),
+	ROW("engine", "speculate", INT, "0", 0, 16, NULL, "speculate", 0, "N", "Engine", ENGINE,
+	    "Tokens that are guessed for each answer from what it and its prompt repeat, and verified in "
+	    "one step; 0: none. Results do not depend on it."),
 	ROW("engine", "scheduler", STRING, "fcfs", 0, 0, NULL, "scheduler", 0, "NAME", "Engine", ENGINE,
 	    "Scheduler plugin: who computes next, who has to wait. Results do not depend on it."),
 	ROW("engine", "cache", STRING, "radix", 0, 0, NULL, "cache", 0, "NAME", "Engine", ENGINE,

@@ -149,8 +149,7 @@ static void sampling_rows(struct aios_engine *e, const struct step *s, const str
 	const struct request *r = m->r;
 
 	for (uint32_t i = 0; i <= m->drafts; i++) {
-		struct aios_sample_row *row =
-			&e->workspace.batch.a.sample[(uint32_t)m->logits + i];
+		struct aios_sample_row *row = &e->workspace.batch.a.sample[(uint32_t)m->logits + i];
 
 		memset(row, 0, sizeof(*row));
 		e->sampler->row(&r->sampling, r->n_tokens + i, r->choice, row);
@@ -454,10 +453,12 @@ static void step_finish_member(struct aios_engine *e, const struct step *s, stru
 static void step_tell(struct aios_engine *e, const struct step *s, uint64_t ns)
 {
 	struct aios_sched_done *done = e->sched.done;
-	uint64_t rows = 0, left = ns;
+	uint64_t rows = 0, drafts = 0, left = ns;
 
-	for (uint32_t i = 0; i < s->n; i++)
+	for (uint32_t i = 0; i < s->n; i++) {
 		rows += s->members[i].rows;
+		drafts += s->members[i].drafts;
+	}
 	for (uint32_t i = 0; i < s->n; i++) {
 		const struct member *m = &s->members[i];
 		uint64_t part = ns / 2 / s->n + ns / 2 * m->rows / rows;
@@ -470,7 +471,7 @@ static void step_tell(struct aios_engine *e, const struct step *s, uint64_t ns)
 		sched_facts(e, m->r, &done[i].facts);
 	}
 	e->sched.ops->stepped(e->sched.policy, clock_ns(), done, s->n);
-	if (rows > s->n) { /* prompts were in it: what a row costs */
+	if (rows - drafts > s->n) { /* prompts were in it: what a row costs */
 		ns /= rows;
 		e->sched.row_ns = e->sched.row_ns ? (7 * e->sched.row_ns + ns) / 8 : ns;
 	}

@@ -90,14 +90,16 @@ static void note_logits(struct bed *b)
 		const struct member *m = &e->step.members[i];
 		struct result *out = (struct result *)m->r->user + m->r->choice;
 
-		if (m->logits < 0)
-			continue;
-		ck_assert_int_eq(queue_download(&e->queue, b->row,
-						t.data + (uint64_t)m->logits * t.row_bytes, bytes,
-						&st),
-				 0);
-		ck_assert_int_eq(queue_sync(&e->queue, 60000000000ull, &st), 0);
-		out->digests[out->n_digests++] = digest(b->row, bytes);
+		/* The token after the newest, and one for each guess that was right. */
+		for (uint32_t k = 0; m->logits >= 0 && k <= m->kept + m->drafts - m->rows; k++) {
+			uint64_t row = (uint64_t)m->logits + k;
+
+			ck_assert_int_eq(queue_download(&e->queue, b->row,
+							t.data + row * t.row_bytes, bytes, &st),
+					 0);
+			ck_assert_int_eq(queue_sync(&e->queue, 60000000000ull, &st), 0);
+			out->digests[out->n_digests++] = digest(b->row, bytes);
+		}
 	}
 }
 

@@ -128,6 +128,7 @@ static const struct setting settings[] = {
 	{ "priority", { "engine.scheduler=priority" }, 12, true },
 	{ "fair", { "engine.scheduler=fair" }, 12, true },
 	{ "deadline", { "engine.scheduler=deadline" }, 12, true },
+	{ "four guesses", { "engine.speculate=4" }, 6, true },
 	{ "a pool for two, drop", { "engine.kv_memory=512K", "engine.preempt=drop" }, 12, true },
 	{ "a pool for two, swap", { "engine.kv_memory=512K", "engine.preempt=swap" }, 12, true },
 	{ "a pool for two, fair",
