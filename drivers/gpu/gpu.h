@@ -273,6 +273,36 @@ GPU_FN int32_t gpu_dot4(uint32_t a, uint32_t b, int32_t c)
 #endif
 }
 
+/*
+ * Sums of byte products by the matrix units of a wave of 64: GPU_MMA_I8_WORDS words of each lane a
+ * step. Lane l has bytes of row l % 16 of either side, those of k from 4 * words * (l / 16) on, and
+ * of the sums those of rows 4 * (l / 16) + 0 .. 3 of a and of row l % 16 of b. Exact.
+ */
+#if defined(__gfx90a__) || defined(__gfx908__)
+#define GPU_MMA_I8_WORDS 1
+#elif defined(__gfx940__) || defined(__gfx942__) || defined(__gfx950__)
+#define GPU_MMA_I8_WORDS 2
+#endif
+#if defined(GPU_MMA_I8_WORDS)
+typedef int gpu_int4 __attribute__((ext_vector_type(4)));
+
+GPU_FN void gpu_mma_i8(int32_t d[4], const uint32_t *a, const uint32_t *b)
+{
+	gpu_int4 sum = { d[0], d[1], d[2], d[3] };
+
+#if GPU_MMA_I8_WORDS == 1
+	sum = __builtin_amdgcn_mfma_i32_16x16x16i8((int)a[0], (int)b[0], sum, 0, 0, 0);
+#else
+	sum = __builtin_amdgcn_mfma_i32_16x16x32_i8((long)((uint64_t)a[1] << 32 | a[0]),
+						    (long)((uint64_t)b[1] << 32 | b[0]), sum, 0, 0,
+						    0);
+#endif
+	GPU_UNROLL
+	for (int i = 0; i < 4; i++)
+		d[i] = sum[i];
+}
+#endif
+
 /* No copies behind the thread's back here: they are done at once. */
 GPU_FN void gpu_async_copy(void *shared, const void *global)
 {
@@ -322,6 +352,26 @@ GPU_FN void gpu_grid_go(void)
 #endif
 
 /* --- built from these --------------------------------------------------------- */
+
+/* Words of each lane in a step of gpu_mma_i8(); 0 where kernels go without. */
+GPU_FN uint32_t gpu_mma_i8_words(void)
+{
+#if defined(GPU_SHIM)
+	return shim_mma_i8_words();
+#elif defined(GPU_MMA_I8_WORDS)
+	return GPU_MMA_I8_WORDS;
+#else
+	return 0;
+#endif
+}
+
+#if !defined(GPU_SHIM) && !defined(GPU_MMA_I8_WORDS)
+GPU_FN void gpu_mma_i8(int32_t d[4], const uint32_t *a, const uint32_t *b)
+{
+	for (int i = 0; i < 4; i++) /* one lane's part, were there one lane: never called */
+		d[i] = gpu_dot4(a[0], b[0], d[i]);
+}
+#endif
 
 /* What a kernel begins with that fetches nothing ahead. */
 GPU_FN void gpu_grid_enter(void)

@@ -118,7 +118,34 @@ GPU_FN uint32_t i8_word(const int8_t *row, uint32_t k)
 	return *(const uint32_t *)(row + k);
 }
 
-/* A slice of GPU_I8_TILE_K for a thread's 4 x 4 outputs. */
+/*
+ * A slice by the matrix units: a wave's 16 rows of x by the tile's four groups of 16 weight rows.
+ * Its threads' sums are those of i8_slice().
+ */
+GPU_FN void i8_slice_mma(const struct gpu_i8_tile_shared *s, bool two, uint32_t words,
+			 int32_t hi[4][4], int32_t lo[4][4])
+{
+	uint32_t lane = gpu_tid() % 64, row = gpu_tid() / 64 * 16 + lane % 16;
+	uint32_t x[2] = { 0 }, l[2] = { 0 }, w[2] = { 0 }, k;
+
+	for (uint32_t k0 = 0; k0 < GPU_I8_TILE_K; k0 += 16 * words) {
+		k = k0 + lane / 16 * 4 * words;
+		for (uint32_t i = 0; i < words; i++) {
+			x[i] = i8_word(s->x[row], k + 4 * i);
+			l[i] = two ? i8_word(s->lo[row], k + 4 * i) : 0;
+		}
+		GPU_UNROLL
+		for (uint32_t j = 0; j < 4; j++) {
+			for (uint32_t i = 0; i < words; i++)
+				w[i] = i8_word(s->w[lane % 16 + 16 * j], k + 4 * i);
+			gpu_mma_i8(hi[j], x, w);
+			if (two)
+				gpu_mma_i8(lo[j], l, w);
+		}
+	}
+}
+
+/* A slice of GPU_I8_TILE_K for a thread's 4 x 4 outputs: hi[j][i] of weight row j, row of x i. */
 GPU_FN void i8_slice(const struct gpu_i8_tile_shared *s, bool two, int32_t hi[4][4],
 		     int32_t lo[4][4])
 {
@@ -135,8 +162,8 @@ GPU_FN void i8_slice(const struct gpu_i8_tile_shared *s, bool two, int32_t hi[4]
 		for (int i = 0; i < 4; i++) {
 			GPU_UNROLL
 			for (int j = 0; j < 4; j++) {
-				hi[i][j] = gpu_dot4(x[i], w[j], hi[i][j]);
-				lo[i][j] = gpu_dot4(l[i], w[j], lo[i][j]);
+				hi[j][i] = gpu_dot4(x[i], w[j], hi[j][i]);
+				lo[j][i] = gpu_dot4(l[i], w[j], lo[j][i]);
 			}
 		}
 	}
@@ -167,7 +194,10 @@ GPU_KERNEL(256) gpu_matmul_i8_tile(const struct gpu_matmul_args a)
 		if (two)
 			i8_put(s->lo[r] + part, i8_fetch(lo_row, k0 + part, k));
 		gpu_barrier();
-		i8_slice(s, two, hi, lo);
+		if (gpu_mma_i8_words())
+			i8_slice_mma(s, two, gpu_mma_i8_words(), hi, lo);
+		else
+			i8_slice(s, two, hi, lo);
 	}
 	GPU_UNROLL
 	for (uint32_t i = 0; i < 4; i++) {
@@ -176,8 +206,8 @@ GPU_KERNEL(256) gpu_matmul_i8_tile(const struct gpu_matmul_args a)
 		for (uint32_t j = 0; j < 4; j++) {
 			n = i8_output(op, tx + 16 * j);
 			if (t < op.x.rows && n < op.out.cols && !(op.act && j >= 2))
-				matmul_finish(op, t, n, i8_acc(op, hi[i][j], lo[i][j]),
-					      i8_acc(op, hi[i][(j + 2) & 3], lo[i][(j + 2) & 3]));
+				matmul_finish(op, t, n, i8_acc(op, hi[j][i], lo[j][i]),
+					      i8_acc(op, hi[(j + 2) & 3][i], lo[(j + 2) & 3][i]));
 		}
 	}
 }

@@ -27,6 +27,7 @@ struct hip_case {
 static const struct hip_case some_cases[] = {
 	{ "SHIM_WAVE=32 SHIM_UNITS=4", "l2/matmul/*" },
 	{ "SHIM_WAVE=64 SHIM_ORDER=random SHIM_SEED=3", "l2/matmul/*" },
+	{ "SHIM_WAVE=64 SHIM_SEED=2", "l2/matmul/i8x2/*" },
 	{ "SHIM_WAVE=64 SHIM_ORDER=reverse SHIM_UNITS=104", "l2/r*" },
 	{ "SHIM_WAVE=32 SHIM_ORDER=random SHIM_SEED=4", "l2/[cg]*" },
 	{ "SHIM_WAVE=64", "l2/argmax/*" },

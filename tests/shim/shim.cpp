@@ -393,6 +393,7 @@ static void shim_grid(const struct gpu_launch *l, unsigned char *shared)
 
 	shim_here.threads = shim->threads;
 	shim_here.wave = shim->config->wave;
+	shim_here.mma_words = shim->config->wave == 64 ? 1 + (uint32_t)(shim->config->seed & 1) : 0;
 	shim_here.shared = shared;
 	memcpy(shim_here.grid, l->grid, sizeof(shim_here.grid));
 	for (uint64_t b = 0; b < blocks; b++) {

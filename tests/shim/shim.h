@@ -17,6 +17,7 @@
 /* Where the current fiber is; shim.cpp keeps it right. */
 struct shim_place {
 	uint32_t tid, threads, wave;
+	uint32_t mma_words; /* of gpu_mma_i8(), which waves of 64 have */
 	uint32_t block[3], grid[3];
 	unsigned char *shared;
 };
@@ -156,6 +157,28 @@ GPU_FN int32_t gpu_dot4(uint32_t a, uint32_t b, int32_t c)
 	for (int i = 0; i < 32; i += 8)
 		c += (int32_t)(int8_t)(a >> i) * (int32_t)(int8_t)(b >> i);
 	return c;
+}
+
+/* A step of a wave's matrix unit, by what all lanes hand over. */
+GPU_FN void shim_mma_i8(int32_t d[4], const uint32_t *a, const uint32_t *b, const char *site)
+{
+	uint32_t n = shim_here.mma_words, lane = shim_here.tid % 64, va[2][64], vb[2][64];
+
+	for (uint32_t i = 0; i < n; i++) {
+		__builtin_memcpy(va[i], shim_exchange(a[i], site)->values, sizeof(va[i]));
+		__builtin_memcpy(vb[i], shim_exchange(b[i], site)->values, sizeof(vb[i]));
+	}
+	for (uint32_t r = 0; r < 4; r++)
+		for (uint32_t g = 0; g < 4 * n; g++)
+			d[r] = gpu_dot4(va[g / 4][g % 4 * 16 + lane / 16 * 4 + r],
+					vb[g / 4][g % 4 * 16 + lane % 16], d[r]);
+}
+
+#define gpu_mma_i8(d, a, b) shim_mma_i8((d), (a), (b), SHIM_SITE)
+
+GPU_FN uint32_t shim_mma_i8_words(void)
+{
+	return shim_here.mma_words;
 }
 
 #endif /* SHIM_H */

@@ -29,7 +29,10 @@ enum shim_mutant {
 	SHIM_FLUSHES = 3
 };
 
-/* Threads of a wave, and in which order fibers and asynchronous copies go. */
+/*
+ * Threads of a wave, and in which order fibers and asynchronous copies go. Waves of 64 have the
+ * integer matrix unit of a gfx90a when the seed is even, of a gfx942 when it is odd.
+ */
 struct shim_config {
 	uint32_t wave, order;
 	uint64_t seed;
