@@ -70,10 +70,11 @@ const struct aios_option config_core_options[] = {
 
 	ROW("engine", "context_length", INT, "0", 0, INT_LARGE, NULL, "context-length", 'c', "N",
 	    "Engine", ENGINE, "Tokens a sequence may have; 0: what the model was made for."),
-	ROW("engine", "max_batch_size", INT, "8", 1, 65536, NULL, "max-batch-size", 0, "N", "Engine",
-	    ENGINE, "Sequences that are computed together at most."),
-	ROW("engine", "max_batch_tokens", INT, "512", 1, 1048576, NULL, "max-batch-tokens", 0, "N",
-	    "Engine", ENGINE, "Tokens of one step at most; longer prompts are computed in chunks."),
+	ROW("engine", "max_batch_size", INT, "0", 0, 65536, NULL, "max-batch-size", 0, "N", "Engine",
+	    ENGINE, "Sequences that are computed together at most; 0: 8 on a CPU, on a GPU 256 if memory allows."),
+	ROW("engine", "max_batch_tokens", INT, "0", 0, 1048576, NULL, "max-batch-tokens", 0, "N",
+	    "Engine", ENGINE, "Tokens of one step at most, longer prompts are computed in chunks; 0: 512 on a CPU, on a GPU "
+	    "8192 if memory allows."),
 	ROW("engine", "page_size", INT, "16", 1, 4096, NULL, "page-size", 0, "N", "Engine", ENGINE,
 	    "Tokens in a page of the KV cache."),
 	ROW("engine", "kv_memory", SIZE, "0", 0, BYTES_HUGE, NULL, "kv-memory", 0, "BYTES", "Engine",
@@ -83,6 +84,9 @@ const struct aios_option config_core_options[] = {
 	ROW("engine", "graphs", CHOICE, "auto", 0, 0, "auto|on|off", "graphs", 0, "WHEN", "Engine",
 	    ENGINE, "Capture decode steps as graphs and replay them where the driver can; auto: unless a "
 		    "hook wants to see every launch. Results do not depend on it."),
+	ROW("engine", "check", CHOICE, "off", 0, 0, "off|idle|step", "check", 0, "WHEN", "Engine", ENGINE,
+	    "Check that page counts, lists and tables agree, when nothing is left to do or after every "
+	    "step; a contradiction ends the engine."),
 	ROW("engine", "speculate", INT, "0", 0, 16, NULL, "speculate", 0, "N", "Engine", ENGINE,
 	    "Tokens that are guessed for each answer from what it and its prompt repeat, and verified in "
 	    "one step; 0: none. Results do not depend on it."),

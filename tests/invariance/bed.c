@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bed.h"
 
@@ -21,6 +22,22 @@ const char *bed_demo(void)
 	ck_assert_msg(src != NULL, "AIOS_TEST_SRC is not set; run the tests with 'make check'");
 	snprintf(path, sizeof(path), "%s/share/demo", src);
 	return path;
+}
+
+const char *bed_model(int i)
+{
+	static const char *const names[BED_MODELS] = { NULL, "llama3-rope", "mistral-swa" };
+	static char path[4096];
+	const char *src = getenv("AIOS_TEST_SRC");
+
+	if (i == 0)
+		return bed_demo();
+	ck_assert_ptr_nonnull(src);
+	snprintf(path, sizeof(path), "%s/../shared/golden/models/%s", src, names[i]);
+	if (access(path, R_OK) == 0)
+		return path;
+	printf("skipped: no %s\n", path);
+	return NULL;
 }
 
 static void set(struct bed *b, const char *text)

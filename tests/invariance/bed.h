@@ -42,6 +42,13 @@ void bed_close(struct bed *b);
 const char *bed_demo(void);
 
 /*
+ * Model `i`: the demo, then two golden checkpoints (rope of Llama 3; a sliding window) where the folder
+ * ../shared lies beside the tree. NULL: it is not there, which is printed. Static.
+ */
+#define BED_MODELS 3
+const char *bed_model(int i);
+
+/*
  * Submit; choice c arrives in out[c] (req->user is set). Returns the id, 0 when refused with the
  * status in *st.
  */
