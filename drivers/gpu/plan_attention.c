@@ -78,9 +78,14 @@ static uint32_t decode_shape(const struct gpu_caps *caps, struct gpu_attention_a
 	if (a->op.batch.max_q != 1 && !is_tc(&a->op))
 		return 0;
 	a->heads = group < GPU_DECODE_QUERIES ? group : GPU_DECODE_QUERIES;
+	blocks = (uint64_t)a->op.batch.n_tokens * a->op.kv.n_kv_heads;
+	/* fma32's arithmetic takes longer than reading the keys again. */
+	while (!is_tc(&a->op) && a->heads > 1 &&
+	       blocks * div_up(group, a->heads / 2) <= caps->units)
+		a->heads /= 2;
 	a->groups = (uint32_t)div_up(group, a->heads);
 	a->rows = 1;
-	blocks = (uint64_t)a->op.batch.n_tokens * a->op.kv.n_kv_heads * a->groups;
+	blocks *= a->groups;
 	share_chunks(caps, a, blocks);
 	return decode_span(caps, a, a->n_chunks ? blocks * a->n_chunks : blocks);
 }
