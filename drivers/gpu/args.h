@@ -223,14 +223,21 @@ struct gpu_rope_shared {
 };
 
 struct gpu_argmax_shared {
-	uint64_t keys[512];
+	uint64_t keys[32];
 };
 
+#define GPU_SAMPLE_BINS 1024
+#define GPU_SAMPLE_LIST 512
+
 struct gpu_sample_shared {
-	uint64_t keys[512]; /* partial maxima, prefix sums */
+	uint64_t keys[32]; /* partial maxima and sums */
 	uint64_t sums[256];
+	uint64_t bin_sums[GPU_SAMPLE_BINS];
+	uint64_t list[GPU_SAMPLE_LIST], weights[GPU_SAMPLE_LIST];
+	uint64_t count, sum; /* what one thread found, for all */
+	uint32_t digit, listed;
 	uint32_t counts[256];
-	uint32_t id, digit; /* what one thread found, for all */
+	uint32_t bin_counts[GPU_SAMPLE_BINS];
 };
 
 struct gpu_logprobs_shared {

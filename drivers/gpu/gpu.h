@@ -88,6 +88,12 @@ GPU_FN void gpu_add32(uint32_t *p, uint32_t v)
 	atomicAdd(p, v);
 }
 
+/* The same, and what *p was. */
+GPU_FN uint32_t gpu_take32(uint32_t *p, uint32_t v)
+{
+	return atomicAdd(p, v);
+}
+
 GPU_FN void gpu_add64(uint64_t *p, uint64_t v)
 {
 	atomicAdd((unsigned long long *)p, (unsigned long long)v);

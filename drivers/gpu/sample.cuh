@@ -3,8 +3,11 @@
  * sample.cuh - temperature, top-k, top-p, min-p, one Philox draw. One row a block.
  *
  * Weights are integers and keys are distinct, so "the first k" and "the shortest prefix that
- * reaches p" are "all keys from a cutoff on". The cutoff is found eight bits at a time, from the
- * top, with histograms; sums of integers are the same in any order.
+ * reaches p" are "all keys from a cutoff on", and sums are the same in any order. Candidates are
+ * counted in bins by their distance from the best, 1/32 each, which keep their order; then those of
+ * the one bin where the cutoff lies are compared with each other. Should too many be in it (equal
+ * logits, say), the cutoff is found eight bits at a time instead, over the whole row.
+ * Candidates of weight 0 can change nothing and are not counted.
  */
 #include "keymax.cuh"
 
@@ -23,9 +26,9 @@ GPU_FN float sample_logit(const struct sample_row *r, uint32_t id)
 }
 
 /* A candidate's weight once min-p has been asked; 0 for what is out. */
-GPU_FN uint64_t sample_left(const struct sample_row *r, uint32_t id, bool use_min_p)
+GPU_FN uint64_t sample_left(const struct sample_row *r, float logit, uint32_t id, bool use_min_p)
 {
-	float x = sample_logit(r, id);
+	float x = aios_div(logit, r->temperature);
 	uint64_t w;
 
 	if (aios_rank_key(x, id) < r->cutoff)
@@ -39,8 +42,8 @@ GPU_FN uint64_t sample_total(const struct sample_row *r, struct gpu_sample_share
 {
 	uint64_t sum = 0;
 
-	for (uint32_t id = gpu_tid(); id < r->n; id += gpu_threads())
-		sum += sample_left(r, id, use_min_p);
+	keymax_walk(r->logits, 0, r->n,
+		    [&](float logit, uint32_t id) { sum += sample_left(r, logit, id, use_min_p); });
 	return keysum_block(s->keys, sum);
 }
 
@@ -136,48 +139,231 @@ GPU_FN uint64_t sample_cutoff(const struct sample_row *r, struct gpu_sample_shar
 	return prefix;
 }
 
+/* --- the cutoff by bins ------------------------------------------------------------- */
+
+/* The bin of a candidate whose weight is not 0; a larger logit is never in a later bin. */
+GPU_FN uint32_t sample_bin(const struct sample_row *r, float x)
+{
+	float distance = aios_mul(aios_sub(r->max, x), 32.0f);
+
+	if (x == r->max)
+		return 0;
+	return distance < (float)(GPU_SAMPLE_BINS - 1) ? (uint32_t)distance : GPU_SAMPLE_BINS - 1;
+}
+
+/* Count the whole row. */
+GPU_FN void sample_fill(const struct sample_row *r, struct gpu_sample_shared *s)
+{
+	gpu_barrier();
+	for (uint32_t i = gpu_tid(); i < GPU_SAMPLE_BINS; i += gpu_threads()) {
+		s->bin_counts[i] = 0;
+		s->bin_sums[i] = 0;
+	}
+	gpu_barrier();
+	keymax_walk(r->logits, 0, r->n, [&](float logit, uint32_t id) {
+		float x = aios_div(logit, r->temperature);
+		uint64_t w = aios_sample_weight(x, r->max);
+		uint32_t bin = w ? sample_bin(r, x) : 0;
+
+		(void)id;
+		if (w) {
+			gpu_add32(&s->bin_counts[bin], 1);
+			gpu_add64(&s->bin_sums[bin], w);
+		}
+	});
+	gpu_barrier();
+}
+
+/* The sum of all bins. */
+GPU_FN uint64_t sample_binned(struct gpu_sample_shared *s)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = gpu_tid(); i < GPU_SAMPLE_BINS; i += gpu_threads())
+		sum += s->bin_sums[i];
+	return keysum_block(s->keys, sum);
+}
+
 /*
- * The first survivor, by ascending id, whose prefix sum exceeds the target: threads own ranges of
- * ids; the one in whose range that happens walks it.
+ * The first bin with which the candidates are enough: s->digit, and what is before it, s->count
+ * and s->sum. GPU_SAMPLE_BINS when all are not enough. By 32 threads, a group of bins each.
+ */
+GPU_FN void sample_pick(struct gpu_sample_shared *s, uint64_t goal, float top_p)
+{
+	const uint32_t each = GPU_SAMPLE_BINS / 32, tid = gpu_tid();
+	uint64_t count = 0, sum = 0;
+
+	gpu_barrier();
+	for (uint32_t i = tid * each; tid < 32 && i < (tid + 1) * each; i++) {
+		count += s->bin_counts[i];
+		sum += s->bin_sums[i];
+	}
+	if (tid < 32) {
+		s->sums[tid] = sum;
+		s->counts[tid] = (uint32_t)count;
+	}
+	gpu_barrier();
+	if (tid == 0) {
+		uint32_t group = 0, bin;
+
+		count = sum = 0;
+		for (; group < 32; group++) {
+			if (sample_enough(count + s->counts[group], sum + s->sums[group], goal,
+					  top_p))
+				break;
+			count += s->counts[group];
+			sum += s->sums[group];
+		}
+		for (bin = group * each; bin < GPU_SAMPLE_BINS; bin++) {
+			if (sample_enough(count + s->bin_counts[bin], sum + s->bin_sums[bin], goal,
+					  top_p))
+				break;
+			count += s->bin_counts[bin];
+			sum += s->bin_sums[bin];
+		}
+		s->digit = bin;
+		s->count = count;
+		s->sum = sum;
+		s->listed = 0;
+	}
+	gpu_barrier();
+}
+
+/* List the candidates of bin s->digit; false: there are too many. */
+GPU_FN bool sample_list(const struct sample_row *r, struct gpu_sample_shared *s)
+{
+	const uint32_t bin = s->digit;
+
+	if (s->bin_counts[bin] > GPU_SAMPLE_LIST)
+		return false;
+	keymax_walk(r->logits, 0, r->n, [&](float logit, uint32_t id) {
+		float x = aios_div(logit, r->temperature);
+		uint64_t key = aios_rank_key(x, id), w;
+		uint32_t at;
+
+		if (key < r->cutoff || !(x == r->max || aios_sub(r->max, x) < 40.0f) ||
+		    sample_bin(r, x) != bin)
+			return;
+		w = aios_sample_weight(x, r->max);
+		if (!w)
+			return;
+		at = gpu_take32(&s->listed, 1);
+		s->list[at] = key;
+		s->weights[at] = w;
+	});
+	gpu_barrier();
+	return true;
+}
+
+/* The largest key of the list with which all from it on are enough. */
+GPU_FN uint64_t sample_listed(struct gpu_sample_shared *s, uint64_t goal, float top_p)
+{
+	const uint32_t n = s->listed;
+	uint64_t best = 0;
+
+	for (uint32_t i = gpu_tid(); i < n; i += gpu_threads()) {
+		uint64_t key = s->list[i], count = s->count, sum = s->sum;
+
+		for (uint32_t j = 0; j < n; j++) {
+			if (s->list[j] >= key) {
+				count++;
+				sum += s->weights[j];
+			}
+		}
+		if (sample_enough(count, sum, goal, top_p))
+			best = keymax_join<false>(best, key);
+	}
+	return keymax_block(s->keys, best);
+}
+
+/* Bins as they are after the cutoff, which lies in bin s->digit. */
+GPU_FN void sample_cut_bins(struct gpu_sample_shared *s, uint64_t cutoff)
+{
+	const uint32_t bin = s->digit;
+	uint64_t count = 0, sum = 0;
+
+	for (uint32_t i = gpu_tid(); i < s->listed; i += gpu_threads()) {
+		if (s->list[i] >= cutoff) {
+			count++;
+			sum += s->weights[i];
+		}
+	}
+	count = keysum_block(s->keys, count);
+	sum = keysum_block(s->keys, sum);
+	gpu_barrier();
+	for (uint32_t i = bin + gpu_tid(); i < GPU_SAMPLE_BINS; i += gpu_threads()) {
+		s->bin_counts[i] = i == bin ? (uint32_t)count : 0;
+		s->bin_sums[i] = i == bin ? sum : 0;
+	}
+	gpu_barrier();
+}
+
+/* Cut, with the bins up to date before and after; false: the bins are of no use any more. */
+GPU_FN bool sample_cut(struct sample_row *r, struct gpu_sample_shared *s, uint64_t goal,
+		       float top_p)
+{
+	sample_pick(s, goal, top_p);
+	if (s->digit == GPU_SAMPLE_BINS)
+		return true; /* all of them stay */
+	if (!sample_list(r, s)) {
+		r->cutoff = sample_cutoff(r, s, goal, top_p);
+		return false;
+	}
+	r->cutoff = sample_listed(s, goal, top_p);
+	sample_cut_bins(s, r->cutoff);
+	return true;
+}
+
+/* --- the draw ------------------------------------------------------------------------ */
+
+/* The sum of what is left in [first, end), by the lanes of a group of 32 threads. */
+GPU_FN uint64_t sample_span(const struct sample_row *r, uint64_t first, uint64_t end)
+{
+	uint64_t sum = 0;
+
+	for (uint64_t id = first + gpu_tid() % 32; id < end; id += 32)
+		sum += sample_left(r, r->logits[id], (uint32_t)id, true);
+	for (uint32_t h = 16; h > 0; h /= 2)
+		sum += gpu_shfl_xor_u64(sum, h);
+	return sum;
+}
+
+/*
+ * The first survivor, by ascending id, whose prefix sum exceeds the target. Groups of 32 threads
+ * sum a part of the ids each; the part where that happens is cut again, until it is one id.
  */
 GPU_FN uint32_t sample_draw(const struct sample_row *r, struct gpu_sample_shared *s,
 			    uint64_t target)
 {
-	uint32_t tid = gpu_tid(), threads = gpu_threads(), span = (r->n + threads - 1) / threads;
-	uint64_t first = (uint64_t)tid * span, end = first + span < r->n ? first + span : r->n;
-	uint64_t own = 0, before = 0, other;
+	const uint32_t groups = gpu_threads() / 32, group = gpu_tid() / 32;
+	uint64_t first = 0, end = r->n;
 
-	for (uint64_t id = first; id < end; id++)
-		own += sample_left(r, (uint32_t)id, true);
-	gpu_barrier();
-	s->keys[tid] = own;
-	if (tid == 0)
-		s->id = r->n;
-	for (uint32_t h = 1; h < threads; h *= 2) { /* inclusive prefix sums */
+	while (end - first > 1) {
+		const uint64_t span = (end - first + groups - 1) / groups;
+		uint64_t from = first + group * span, to = from + span, sum;
+		uint32_t g = 0;
+
+		from = from < end ? from : end;
+		to = to < end ? to : end;
+		sum = sample_span(r, from, to);
 		gpu_barrier();
-		other = tid >= h ? s->keys[tid - h] : 0;
+		if (gpu_tid() % 32 == 0)
+			s->keys[group] = sum;
 		gpu_barrier();
-		s->keys[tid] += other;
+		for (; g + 1 < groups && s->keys[g] <= target; g++)
+			target -= s->keys[g];
+		first += g * span;
+		end = first + span < end ? first + span : end;
 	}
-	gpu_barrier();
-	before = s->keys[tid] - own;
-	if (before <= target && before + own > target) {
-		for (uint64_t id = first; id < end; id++) {
-			before += sample_left(r, (uint32_t)id, true);
-			if (before > target) {
-				s->id = (uint32_t)id;
-				break;
-			}
-		}
-	}
-	gpu_barrier();
-	return s->id;
+	return (uint32_t)first;
 }
 
 GPU_FN uint32_t sample_one(const float *logits, uint32_t n, const struct aios_sample_row *p,
 			   struct gpu_sample_shared *s)
 {
-	uint64_t best = 0, total, key;
+	const bool use_k = p->top_k > 0 && p->top_k<n, use_p = p->top_p> 0.0f && p->top_p < 1.0f;
+	uint64_t best = 0, total;
+	bool binned = false;
 	struct sample_row r;
 
 	r.logits = logits;
@@ -187,19 +373,26 @@ GPU_FN uint32_t sample_one(const float *logits, uint32_t n, const struct aios_sa
 	r.cutoff = 0;
 	if (!(p->temperature > 0.0f))
 		return keymax_argmax(s->keys, logits, n);
-	for (uint32_t id = gpu_tid(); id < n; id += gpu_threads()) {
-		key = keymax_of(sample_logit(&r, id));
-		best = key > best ? key : best;
-	}
+	keymax_walk(logits, 0, n, [&](float logit, uint32_t id) {
+		(void)id;
+		best = keymax_join<false>(best, keymax_of(aios_div(logit, r.temperature)));
+	});
 	r.max = keymax_float(keymax_block(s->keys, best));
-	if (p->top_k > 0 && p->top_k < n)
-		r.cutoff = sample_cutoff(&r, s, p->top_k, 0.0f);
-	total = sample_total(&r, s, false);
+	if (use_k || use_p) {
+		sample_fill(&r, s);
+		binned = true;
+	}
+	if (use_k)
+		binned = sample_cut(&r, s, p->top_k, 0.0f);
+	total = binned ? sample_binned(s) : sample_total(&r, s, false);
 	if (total == 0) /* no logit above -inf */
 		return keymax_argmax(s->keys, logits, n);
-	if (p->top_p > 0.0f && p->top_p < 1.0f)
+	if (use_p && binned)
+		binned = sample_cut(&r, s, total, p->top_p);
+	else if (use_p)
 		r.cutoff = sample_cutoff(&r, s, total, p->top_p);
-	total = sample_total(&r, s, true);
+	if (use_p || r.min_p > 0.0f)
+		total = binned && r.min_p == 0.0f ? sample_binned(s) : sample_total(&r, s, true);
 	return sample_draw(&r, s,
 			   aios_sample_target(aios_random64(p->seed, p->position, p->draw), total));
 }

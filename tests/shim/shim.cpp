@@ -16,6 +16,7 @@
 #include "sm90.cu"
 
 #define SHIM_MAX_THREADS 512
+#define SHIM_SITES 64
 #define SHIM_MAX_COPIES 128
 #define SHIM_MAX_FLIGHTS 4096
 #define SHIM_NAMED 16
@@ -82,6 +83,7 @@ struct shim {
 	struct shim_fiber fibers[SHIM_MAX_THREADS];
 	struct shim_wave waves[SHIM_MAX_THREADS / 32];
 	uint32_t order[SHIM_MAX_THREADS];
+	const char *met[SHIM_SITES]; /* places in the source that a mutant may lack */
 	struct shim_named named[SHIM_NAMED];
 	uint32_t n_flights;
 	struct shim_flight flights[SHIM_MAX_FLIGHTS];
@@ -208,13 +210,12 @@ static void shim_wake(const void *object)
 /* Is this the barrier that the mutant lacks? */
 static bool shim_lacks(const char *site)
 {
-	static const char *met[64];
 	uint32_t i = 0;
 
-	while (i < 64 && met[i] && met[i] != site)
+	while (i < SHIM_SITES && shim->met[i] && shim->met[i] != site)
 		i++;
-	if (i < 64)
-		met[i] = site;
+	if (i < SHIM_SITES)
+		shim->met[i] = site;
 	return i == shim->config->mutant_at;
 }
 

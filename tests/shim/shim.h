@@ -118,6 +118,13 @@ GPU_FN void gpu_add32(uint32_t *p, uint32_t v)
 	*p += v;
 }
 
+GPU_FN uint32_t gpu_take32(uint32_t *p, uint32_t v)
+{
+	shim_yield();
+	*p += v;
+	return *p - v;
+}
+
 GPU_FN void gpu_add64(uint64_t *p, uint64_t v)
 {
 	shim_yield();
