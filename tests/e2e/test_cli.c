@@ -90,9 +90,10 @@ END_TEST
 
 /* ---- help ------------------------------------------------------------------- */
 
-static const char *const command_names[] = { "run",      "devices", "driver",     "plan",
-					     "tokenize", "logits",  "detokenize", "config",
-					     "doctor",   "version", "help",       "completion" };
+static const char *const command_names[] = { "run",       "devices", "driver",     "plan",
+					     "tokenize",  "logits",  "detokenize", "config",
+					     "bench",     "doctor",  "version",    "help",
+					     "completion" };
 enum {
 	COMMANDS = sizeof(command_names) / sizeof(command_names[0])
 };
