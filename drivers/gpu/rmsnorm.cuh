@@ -42,15 +42,16 @@ GPU_FN void rmsnorm_store(const struct aios_tensor *out, uint32_t row,
 				absmax = aios_absmax_step(absmax, v[k], &finite);
 		inv = rows_scale(out, row, shared, absmax, finite);
 	}
-	GPU_UNROLL
-	for (uint32_t k = 0; k < N; k++) {
-		uint32_t i = gpu_tid() + k * AIOS_LANES;
-
-		if (i < out->cols && scaled)
-			rows_quantise(out, to, i, v[k], inv);
-		else if (i < out->cols)
-			gpu_store(to, out->dtype, i, v[k]);
-	}
+	if (scaled)
+		rows_put<N>(out->cols,
+			    [&](uint32_t k, uint32_t i) { rows_quantise(out, to, i, v[k], inv); });
+	else if (out->dtype == AIOS_BF16)
+		rows_put<N>(out->cols, [&](uint32_t k, uint32_t i) {
+			((uint16_t *)to)[i] = aios_f32_to_bf16(v[k]);
+		});
+	else
+		rows_put<N>(out->cols,
+			    [&](uint32_t k, uint32_t i) { gpu_store(to, out->dtype, i, v[k]); });
 }
 
 /* The factor of a row from a thread's columns of it. */

@@ -163,4 +163,16 @@ GPU_FN void rows_load(const void *src, uint32_t dtype, uint32_t first, uint32_t 
 	}
 }
 
+/*
+ * put(k, column) for a thread's N columns, first by first. One type of output at a time: code that is
+ * run through once costs what it takes to fetch it.
+ */
+template <int N, typename P> GPU_FN void rows_put(uint32_t cols, P put)
+{
+	GPU_UNROLL
+	for (uint32_t k = 0; k < N; k++)
+		if (gpu_tid() + k * AIOS_LANES < cols)
+			put(k, gpu_tid() + k * AIOS_LANES);
+}
+
 #endif /* GPU_ROWS_CUH */

@@ -232,7 +232,7 @@ int gpu_slot_probe(const struct aios_host *host, struct aios_device_desc *out, u
 const struct aios_param gpu_params[GPU_PARAMS] = {
 	{ .name = "spin",
 	  .type = AIOS_PARAM_INT,
-	  .default_text = "500",
+	  .default_text = "10000",
 	  .min = 0,
 	  .max = 1000000,
 	  .help = "microseconds that a wait polls the GPU before it begins to sleep" },
@@ -364,7 +364,7 @@ int gpu_slot_open(const struct aios_host *host, uint32_t index, void **out, stru
 	if (!dev)
 		return aios_fail(st, -ENOMEM, "no memory for a device");
 	dev->host = host;
-	dev->spin_ns = device_param(host, "spin", 500) * 1000;
+	dev->spin_ns = device_param(host, "spin", 10000) * 1000;
 	dev->stage_bytes = device_param(host, "staging", 32) << 20;
 	dev->pinned_max = device_param(host, "pinned", 0) << 20;
 	dev->overlap = device_switch(host, "overlap");
