@@ -41,7 +41,7 @@ $(addprefix $(O)/,$(objects)): | $(O)/generated/builtin-modules.c
 
 # $(call merge,target,symbol to keep,objects): several objects become one whose other symbols
 # are local, so that a built-in module hides its insides exactly as a .so does.
-merge = $(call rule,LD      ,$1,$3,$(LD) -r -o $1 $3 && $(OBJCOPY) --keep-global-symbol=$2 $1)
+merge = $(call rule,LD      ,$1,$3,$(LD) -r --force-group-allocation -o $1 $3 && $(OBJCOPY) --keep-global-symbol=$2 $1)
 
 # Modules -------------------------------------------------------------------------------------
 
