@@ -30,7 +30,11 @@ struct alignas(16) gpu_vec {
 /* The same for what needs all registers that a block may have. */
 #define GPU_KERNEL_WIDE(n) extern "C" __global__ __launch_bounds__(n, 1) void
 /* ... of which at least m are to fit on a multiprocessor. */
+#if defined(__HIP__) /* which counts waves of a quarter of a unit there, so that it would spill */
+#define GPU_KERNEL_MIN(n, blocks) GPU_KERNEL(n)
+#else
 #define GPU_KERNEL_MIN(n, m) extern "C" __global__ __launch_bounds__(n, m) void
+#endif
 #define GPU_FN static __device__ __forceinline__
 #define GPU_UNROLL _Pragma("unroll")
 
