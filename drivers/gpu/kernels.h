@@ -64,12 +64,9 @@
 	X(matmul_wgmma_bf16_64, gpu_wgmma_args, 384)                                               \
 	X(matmul_wgmma_bf16_seg, gpu_wgmma_args, 384)                                              \
 	X(matmul_wgmma_f16_256, gpu_wgmma_args, 384)                                               \
-	X(matmul_wgmma_f16_192, gpu_wgmma_args, 384)                                               \
-	X(matmul_wgmma_f16_128, gpu_wgmma_args, 384)                                               \
 	X(matmul_wgmma_f16_64, gpu_wgmma_args, 384)                                                \
 	X(matmul_wgmma_f16_seg, gpu_wgmma_args, 384)                                               \
 	X(matmul_wgmma_i8_256, gpu_wgmma_args, 384)                                                \
-	X(matmul_wgmma_i8_192, gpu_wgmma_args, 384)                                                \
 	X(matmul_wgmma_i8_128, gpu_wgmma_args, 384)                                                \
 	X(matmul_wgmma_i8_64, gpu_wgmma_args, 384)                                                 \
 	X(matmul_wgmma_i8x2_256, gpu_wgmma_args, 384)                                              \

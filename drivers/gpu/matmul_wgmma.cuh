@@ -117,7 +117,7 @@ GPU_FN struct wg_tile wg_tile_at(const struct gpu_wgmma_args &a, uint32_t i)
 /* The ring of stages, then the barriers: a stage is there; a stage is free. */
 struct wg_ring {
 	unsigned char *stages;
-	uint64_t *full, *empty;
+	gpu_place full, empty; /* 8 bytes each */
 };
 
 template <class U, int BN> GPU_FN struct wg_ring wg_ring_of(void)
@@ -127,8 +127,8 @@ template <class U, int BN> GPU_FN struct wg_ring wg_ring_of(void)
 	struct wg_ring ring;
 
 	ring.stages = (unsigned char *)at;
-	ring.full = (uint64_t *)(ring.stages + S::stages * S::stage);
-	ring.empty = ring.full + S::stages;
+	ring.full = gpu_place_of(ring.stages + S::stages * S::stage);
+	ring.empty = ring.full + 8 * S::stages;
 	return ring;
 }
 
@@ -146,109 +146,134 @@ template <uint32_t STAGES> struct wg_place {
 /* --- fetching ---------------------------------------------------------------------- */
 
 /*
- * A thread's share of a stage's rows of x: unit `unit` of every 16th row from `row` on. Zeros for
- * rows that are not there, and for k past the end.
+ * A thread's share of a stage's rows of x: one unit of 16 bytes of every 16th row. Rows that are
+ * not there stay what they are: no one stores their outputs.
  */
 struct wg_rows {
-	const unsigned char *from; /* row 0 of these, its unit in the first stage */
+	const unsigned char *from; /* of the first of these rows, hi plane */
+	uint64_t step, plane;      /* to the next of them, to the lo plane */
 	uint32_t there;            /* bit i: row i exists */
-	int32_t left;              /* bytes of the row from `from` on */
 };
 
-template <class U>
-GPU_FN void wg_fetch_rows(const struct aios_op_matmul &op, const struct wg_rows &rows,
-			  unsigned char *to)
+/* A stage all of whose k and rows exist. */
+template <class U> GPU_FN void wg_fetch_all(const struct wg_rows &rows, gpu_place to)
 {
-	const int each = 8 / U::planes;
-	uint32_t bytes = rows.left >= 16 ? 16 : rows.left > 0 ? (uint32_t)rows.left : 0;
+	const unsigned char *from = rows.from;
 
 	GPU_UNROLL
-	for (int i = 0; i < 8; i++) {
-		const unsigned char *from = rows.from + (uint32_t)(i % each) * 16 * op.x.row_bytes;
-
-		if (i >= each)
-			from += op.x.plane_bytes;
-		gpu_async_copy_zero(to + i * 16 * GPU_WGMMA_K, from,
-				    rows.there >> i & 1 ? bytes : 0);
+	for (uint32_t i = 0; i < 8; i++, from += rows.step) {
+		if (U::planes == 2 && i == 4)
+			from = rows.from + rows.plane;
+		gpu_async_copy(to + i * 16 * GPU_WGMMA_K, from);
 	}
 }
 
-/* Panel `i` of a tile, or null. */
-template <int BN>
-GPU_FN const unsigned char *wg_panel(const struct aios_op_matmul &op, uint32_t n0, uint32_t i)
+/* Any stage: `left` bytes from the thread's unit on exist, zeros follow. */
+template <class U>
+GPU_FN void wg_fetch_some(const struct wg_rows &rows, int32_t left, unsigned char *to)
 {
-	uint32_t n = n0 + (op.act ? i / 2 : i) * 8;
+	uint32_t bytes = left >= 16 ? 16 : left > 0 ? (uint32_t)left : 0;
+	const uint32_t each = 8 / U::planes;
 
-	if (i * 8 >= BN || n >= op.out.cols)
-		return nullptr;
-	return gpu_row(&op.w, op.act && i & 1 ? op.out.cols + n : n);
+	GPU_NO_UNROLL
+	for (uint32_t i = 0; i < 8; i++) {
+		const unsigned char *from = rows.from;
+
+		if (bytes)
+			from += i % each * rows.step + (i >= each ? rows.plane : 0);
+		if (rows.there >> i & 1)
+			gpu_async_copy_zero(to + i * 16 * GPU_WGMMA_K, from, bytes);
+	}
 }
+
+/* Panels of the tile that exist. */
+template <int BN> GPU_FN uint32_t wg_panels(const struct aios_op_matmul &op, uint32_t n0)
+{
+	uint32_t left = op.out.cols - n0, n = op.act ? left / 8 * 2 : (left + 7) / 8;
+
+	return left < BN && n < BN / 8 ? n : BN / 8;
+}
+
+#define WG_SLICE (GPU_PANEL_ROWS * GPU_WGMMA_K) /* of a panel, in a stage */
+
+/* A warp's panels of a tile, every fourth: the first, the distance of two, and how many. */
+struct wg_weights {
+	const unsigned char *from;
+	uint64_t step;
+	uint32_t n;
+};
 
 /*
- * The epilogue will read the residual: bring a tile's part of it into the L2 cache meanwhile, a
- * row each thread.
+ * One thread fetches a slice of them. All that this takes depends on the block and WARP alone, so
+ * that the compiler keeps addresses in uniform registers, where bulk copies want them; out of
+ * others each of them costs some 70 cycles.
  */
-template <class U, int BN>
-GPU_FN void wg_prefetch(const struct aios_op_matmul &op, const struct wg_tile &tile, uint32_t p)
+template <int BN>
+GPU_FN void wg_fetch_weights(const struct wg_weights &w, gpu_place to, gpu_place full)
 {
-	const float *row = (const float *)gpu_row(&op.residual, tile.t + p) + tile.n;
+	const unsigned char *from = w.from;
 
-	if (p >= wg_shape<U, BN>::tokens || tile.t + p >= op.x.rows)
+	if (w.n == BN / 32) {
+		GPU_UNROLL
+		for (uint32_t j = 0; j < BN / 32; j++, from += w.step)
+			gpu_bulk_copy(to + j * 4 * WG_SLICE, from, WG_SLICE, full);
 		return;
-	for (uint32_t n = 0; n < BN && tile.n + n < op.out.cols; n += 32)
-		gpu_prefetch(row + n);
+	}
+	GPU_NO_UNROLL
+	for (uint32_t j = 0; j < w.n; j++, from += w.step)
+		gpu_bulk_copy(to + j * 4 * WG_SLICE, from, WG_SLICE, full);
 }
 
-/* The warpgroup that fetches. */
-template <class U, int BN> GPU_FN void wg_fetch(const struct gpu_wgmma_args &a)
+/* Warp WARP of the four that fetch. */
+template <class U, int BN, int WARP> GPU_FN void wg_fetch(const struct gpu_wgmma_args &a)
 {
 	typedef wg_shape<U, BN> S;
 	const struct aios_op_matmul &op = a.op;
 	struct wg_ring ring = wg_ring_of<U, BN>();
 	uint32_t p = gpu_tid() % 128, unit = p % 8, row = p / 8;
-	uint32_t at = row * GPU_WGMMA_K + ((unit ^ (row & 7)) << 4);
-	uint32_t ahead = a.k_bytes > 16 * GPU_WGMMA_K ?
-				 (a.k_bytes / GPU_WGMMA_K - 16) * GPU_WGMMA_K :
-				 0;          /* the place in k where the residual is asked for */
-	uint32_t mine = p % 32 * 4 + p / 32; /* every warp fetches a quarter of the panels */
+	unsigned char *x_to = ring.stages + row * GPU_WGMMA_K + ((unit ^ (row & 7)) << 4);
+	gpu_place x_place = gpu_place_of(x_to);
+	gpu_place w_place = gpu_place_of(ring.stages) + S::x_bytes + WARP * WG_SLICE;
 	struct wg_place<S::stages> place = {
 		0, 1
 	};
+	bool one = gpu_one_lane();
+	struct wg_weights w;
+	struct wg_rows rows;
 
+	rows.step = 16 * op.x.row_bytes;
+	rows.plane = op.x.plane_bytes;
+	w.step = (op.act ? 16 : 32) * op.w.row_bytes;
 	for (uint32_t i = gpu_bx(); i < a.tiles_t * a.tiles_n; i += gpu_grid_x()) {
 		struct wg_tile tile = wg_tile_at<U, BN>(a, i);
-		const unsigned char *panel = wg_panel<BN>(op, tile.n, mine);
-		uint32_t panels = op.act ? BN / 8 : (op.out.cols - tile.n + 7) / 8;
-		struct wg_rows rows;
+		uint32_t panels = wg_panels<BN>(op, tile.n);
 
-		if (op.act && op.out.cols - tile.n < BN / 2)
-			panels = (op.out.cols - tile.n) / 8 * 2;
-		panels = panels < BN / 8 ? panels : BN / 8;
 		rows.from = gpu_row(&op.x, tile.t + row) + unit * 16;
-		rows.left = (int32_t)a.k_bytes - (int32_t)unit * 16;
 		rows.there = 0;
-		GPU_UNROLL
 		for (uint32_t r = 0; r < 8; r++)
 			if (tile.t + (row + 16 * r) % S::tokens < op.x.rows)
 				rows.there |= 1u << r;
+		w.n = (panels + 3 - WARP) / 4;
+		w.from = gpu_row(&op.w, tile.n + (op.act ? WARP / 2 * 8 + WARP % 2 * op.out.cols :
+							   WARP * 8));
 		for (uint32_t k = 0; k < a.k_bytes; k += GPU_WGMMA_K) {
-			unsigned char *stage = ring.stages + place.stage * S::stage;
-			uint64_t *full = &ring.full[place.stage];
+			gpu_place full = ring.full + 8 * place.stage;
+			uint32_t at = place.stage * S::stage;
 
-			if (k == ahead && op.residual.data)
-				wg_prefetch<U, BN>(op, tile, p);
-			gpu_mbar_wait(&ring.empty[place.stage], place.parity);
-			if (p == 0)
-				gpu_mbar_expect(full, panels * 8 * GPU_WGMMA_K);
-			if (panel) {
-				gpu_bulk_copy(stage + S::x_bytes + mine * 8 * GPU_WGMMA_K, panel,
-					      8 * GPU_WGMMA_K, full);
-				panel += 8 * GPU_WGMMA_K;
+			gpu_mbar_wait(ring.empty + 8 * place.stage, place.parity);
+			if (one) {
+				if (WARP == 0)
+					gpu_mbar_expect(full, panels * WG_SLICE);
+				wg_fetch_weights<BN>(w, w_place + at, full);
 			}
-			wg_fetch_rows<U>(op, rows, stage + at);
+			if (rows.there == 0xff && a.k_bytes - k >= GPU_WGMMA_K)
+				wg_fetch_all<U>(rows, x_place + at);
+			else
+				wg_fetch_some<U>(rows, (int32_t)(a.k_bytes - k - unit * 16),
+						 x_to + at);
 			gpu_async_arrive(full);
+			w.from += WG_SLICE;
 			rows.from += GPU_WGMMA_K;
-			rows.left -= GPU_WGMMA_K;
 			wg_place<S::stages>::next(&place);
 		}
 	}
@@ -296,7 +321,7 @@ GPU_FN void wg_step(struct wg_sums<U, BN> &s, const struct wg_operands &o, uint3
 GPU_FN void wg_release(const struct wg_ring &ring, uint32_t stage)
 {
 	if (gpu_tid() % 32 == 0)
-		gpu_mbar_arrive(&ring.empty[stage]);
+		gpu_mbar_arrive(ring.empty + 8 * stage);
 }
 
 /* All of k in one chain; the sums are there after it. */
@@ -308,7 +333,7 @@ GPU_FN void wg_chain(const struct gpu_wgmma_args &a, const struct wg_ring &ring,
 	uint32_t steps = (a.k_bytes + 31) / 32, last = place->stage, k;
 
 	for (k = 0; k + 4 <= steps; k += 4) {
-		gpu_mbar_wait(&ring.full[place->stage], place->parity);
+		gpu_mbar_wait(ring.full + 8 * place->stage, place->parity);
 		gpu_fence_async(); /* x came through ordinary asynchronous copies */
 		gpu_wgmma_fence();
 		GPU_UNROLL
@@ -326,7 +351,7 @@ GPU_FN void wg_chain(const struct gpu_wgmma_args &a, const struct wg_ring &ring,
 		wg_release(ring, last);
 	if (k == steps)
 		return;
-	gpu_mbar_wait(&ring.full[place->stage], place->parity);
+	gpu_mbar_wait(ring.full + 8 * place->stage, place->parity);
 	gpu_fence_async();
 	for (uint32_t i = 0; k < steps; i++, k++) { /* no empty step: it would turn -0 into +0 */
 		gpu_wgmma_fence();
@@ -372,7 +397,7 @@ GPU_FN void wg_segments(const struct gpu_wgmma_args &a, const struct wg_ring &ri
 		part[i][0] = part[i][1] = part[i][2] = part[i][3] = 0.0f;
 	for (uint32_t k = 0; k < steps; k++) {
 		if (k % 4 == 0) {
-			gpu_mbar_wait(&ring.full[place->stage], place->parity);
+			gpu_mbar_wait(ring.full + 8 * place->stage, place->parity);
 			gpu_fence_async();
 		}
 		gpu_wgmma_fence();
@@ -408,6 +433,17 @@ struct wg_values {
 	float v[2][4][2];
 };
 
+GPU_FN float wg_bias(const struct aios_op_matmul &op, uint64_t at)
+{
+	const unsigned char *bias = gpu_ptr(op.bias);
+
+	if (op.bias_dtype == AIOS_F32)
+		return ((const float *)bias)[at];
+	if (op.bias_dtype == AIOS_BF16)
+		return gpu_half<false>(((const uint16_t *)bias)[at]);
+	return gpu_half<true>(((const uint16_t *)bias)[at]);
+}
+
 /*
  * Sums of four panels as values of weight rows, dequantised, + bias. The panels are at[0], at[0] +
  * step ... of the warpgroup's; `row`: the weight row of the thread's first column, which is output
@@ -440,7 +476,7 @@ GPU_FN void wg_dots(const struct aios_op_matmul &op, const struct wg_sums<U, BN>
 					aios_dequant(out->v[h][p][e], part.scale_x[h], scale[at]);
 			if (!op.bias)
 				continue;
-			bias = gpu_load(gpu_ptr(op.bias), op.bias_dtype, at);
+			bias = wg_bias(op, at);
 			out->v[0][p][e] = aios_add(out->v[0][p][e], bias);
 			out->v[1][p][e] = aios_add(out->v[1][p][e], bias);
 		}
@@ -479,17 +515,25 @@ GPU_FN float wg_sigmoid(float x)
 GPU_FN void wg_act(const struct aios_op_matmul &op, const struct wg_values &up,
 		   struct wg_values *gate)
 {
-	bool silu = op.act == AIOS_ACT_SILU_MUL;
+	float of[16]; /* what the sigmoid is taken of */
 
 	GPU_UNROLL
-	for (int i = 0; i < 16; i++) {
-		float *v = &gate->v[i / 8][i / 2 % 4][i % 2], x = *v, of = x;
+	for (int i = 0; i < 16; i++)
+		of[i] = gate->v[i / 8][i / 2 % 4][i % 2];
+	if (op.act != AIOS_ACT_SILU_MUL) {
+		GPU_UNROLL
+		for (int i = 0; i < 16; i++) {
+			float x = of[i];
 
-		if (!silu) {
-			of = aios_fma(aios_mul(0x1.6e4e26p-5f, x), aios_mul(x, x), x);
-			of = aios_mul(0x1.988454p+0f, of);
+			x = aios_fma(aios_mul(0x1.6e4e26p-5f, x), aios_mul(x, x), x);
+			of[i] = aios_mul(0x1.988454p+0f, x);
 		}
-		*v = aios_mul(aios_mul(x, wg_sigmoid(of)), up.v[i / 8][i / 2 % 4][i % 2]);
+	}
+	GPU_UNROLL
+	for (int i = 0; i < 16; i++) {
+		float *v = &gate->v[i / 8][i / 2 % 4][i % 2];
+
+		*v = aios_mul(aios_mul(*v, wg_sigmoid(of[i])), up.v[i / 8][i / 2 % 4][i % 2]);
 	}
 }
 
@@ -742,8 +786,8 @@ template <class U, int BN, bool TREE> GPU_FN void wg_kernel(const struct gpu_wgm
 
 	if (gpu_tid() == 0) {
 		for (uint32_t i = 0; i < wg_shape<U, BN>::stages; i++) {
-			gpu_mbar_init(&ring.full[i], 128 + 1); /* rows of x; weights */
-			gpu_mbar_init(&ring.empty[i], 8);      /* warps that multiply */
+			gpu_mbar_init(ring.full + 8 * i, 128 + 1); /* rows of x; weights */
+			gpu_mbar_init(ring.empty + 8 * i, 8);      /* warps that multiply */
 		}
 		gpu_mbar_fence_init();
 	}
@@ -751,7 +795,20 @@ template <class U, int BN, bool TREE> GPU_FN void wg_kernel(const struct gpu_wgm
 	gpu_grid_enter();
 	if (group == 2) {
 		gpu_registers_less<GPU_WGMMA_REGS_FETCH>();
-		wg_fetch<U, BN>(a);
+		switch (gpu_shfl(gpu_tid() / 32 % 4, 0)) {
+		case 0:
+			wg_fetch<U, BN, 0>(a);
+			break;
+		case 1:
+			wg_fetch<U, BN, 1>(a);
+			break;
+		case 2:
+			wg_fetch<U, BN, 2>(a);
+			break;
+		default:
+			wg_fetch<U, BN, 3>(a);
+			break;
+		}
 	} else {
 		gpu_registers_more<GPU_WGMMA_REGS_MULTIPLY>();
 		wg_multiply<U, BN, TREE>(a, group);
@@ -771,12 +828,9 @@ WG_KERNEL(bf16_128, wg_bf16, 128, false)
 WG_KERNEL(bf16_64, wg_bf16, 64, false)
 WG_KERNEL(bf16_seg, wg_bf16, 64, true)
 WG_KERNEL(f16_256, wg_f16, 256, false)
-WG_KERNEL(f16_192, wg_f16, 192, false)
-WG_KERNEL(f16_128, wg_f16, 128, false)
 WG_KERNEL(f16_64, wg_f16, 64, false)
 WG_KERNEL(f16_seg, wg_f16, 64, true)
 WG_KERNEL(i8_256, wg_i8, 256, false)
-WG_KERNEL(i8_192, wg_i8, 192, false)
 WG_KERNEL(i8_128, wg_i8, 128, false)
 WG_KERNEL(i8_64, wg_i8, 64, false)
 WG_KERNEL(i8x2_256, wg_i8x2, 256, false)

@@ -28,14 +28,11 @@ static const struct tile tiles_bf16[TILES] = {
 
 static const struct tile tiles_f16[TILES] = {
 	{ GPU_K_matmul_wgmma_f16_256, 256, 1060 },
-	{ GPU_K_matmul_wgmma_f16_192, 192, 820 },
-	{ GPU_K_matmul_wgmma_f16_128, 128, 640 },
 	{ GPU_K_matmul_wgmma_f16_64, 64, 480 },
 };
 
 static const struct tile tiles_i8[TILES] = {
 	{ GPU_K_matmul_wgmma_i8_256, 256, 1060 },
-	{ GPU_K_matmul_wgmma_i8_192, 192, 820 },
 	{ GPU_K_matmul_wgmma_i8_128, 128, 640 },
 	{ GPU_K_matmul_wgmma_i8_64, 64, 480 },
 };

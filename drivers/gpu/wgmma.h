@@ -82,7 +82,12 @@ template <int N> GPU_FN void gpu_registers_less(void)
 	c(d[i]), c(d[i + 1]), c(d[i + 2]), c(d[i + 3]), c(d[i + 4]), c(d[i + 5]), c(d[i + 6]),     \
 		c(d[i + 7]), c(d[i + 8]), c(d[i + 9]), c(d[i + 10]), c(d[i + 11]), c(d[i + 12]),   \
 		c(d[i + 13]), c(d[i + 14]), c(d[i + 15])
+#define WGMMA_D4(c, d) c(d[0]), c(d[1]), c(d[2]), c(d[3])
+#define WGMMA_D8(c, d) WGMMA_D4(c, d), c(d[4]), c(d[5]), c(d[6]), c(d[7])
 #define WGMMA_D16(c, d) WGMMA_D(c, d, 0)
+#define WGMMA_D24(c, d)                                                                            \
+	WGMMA_D(c, d, 0), c(d[16]), c(d[17]), c(d[18]), c(d[19]), c(d[20]), c(d[21]), c(d[22]),    \
+		c(d[23])
 #define WGMMA_D32(c, d) WGMMA_D(c, d, 0), WGMMA_D(c, d, 16)
 #define WGMMA_D48(c, d) WGMMA_D32(c, d), WGMMA_D(c, d, 32)
 #define WGMMA_D64(c, d) WGMMA_D48(c, d), WGMMA_D(c, d, 48)
@@ -90,6 +95,9 @@ template <int N> GPU_FN void gpu_registers_less(void)
 #define WGMMA_D128(c, d) WGMMA_D96(c, d), WGMMA_D(c, d, 96), WGMMA_D(c, d, 112)
 
 /* Their names in the text. */
+#define WGMMA_T4 "%0,%1,%2,%3"
+#define WGMMA_T8 WGMMA_T4 ",%4,%5,%6,%7"
+#define WGMMA_T24 WGMMA_T16 ",%16,%17,%18,%19,%20,%21,%22,%23"
 #define WGMMA_T16 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
 #define WGMMA_T32                                                                                  \
 	WGMMA_T16                                                                                  \
@@ -129,6 +137,56 @@ template <int N> GPU_FN void gpu_registers_less(void)
  * d[64][n] = (more ? d : 0) + a * b, one TFDPA (L = 16, F = 25) an output; the array's length,
  * n / 2, chooses n. Steps that follow each other are one chain.
  */
+GPU_FN void gpu_wgmma_bf16(float (&d)[4], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(8, WGMMA_BF16, 4, WGMMA_FLOAT, 4, 5, 6, WGMMA_SIGNS);
+}
+
+GPU_FN void gpu_wgmma_bf16(float (&d)[8], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(16, WGMMA_BF16, 8, WGMMA_FLOAT, 8, 9, 10, WGMMA_SIGNS);
+}
+
+GPU_FN void gpu_wgmma_bf16(float (&d)[16], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(32, WGMMA_BF16, 16, WGMMA_FLOAT, 16, 17, 18, WGMMA_SIGNS);
+}
+
+GPU_FN void gpu_wgmma_bf16(float (&d)[24], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(48, WGMMA_BF16, 24, WGMMA_FLOAT, 24, 25, 26, WGMMA_SIGNS);
+}
+
+GPU_FN void gpu_wgmma_bf16(float (&d)[48], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(96, WGMMA_BF16, 48, WGMMA_FLOAT, 48, 49, 50, WGMMA_SIGNS);
+}
+
+GPU_FN void gpu_wgmma_f16(float (&d)[4], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(8, WGMMA_F16, 4, WGMMA_FLOAT, 4, 5, 6, WGMMA_SIGNS);
+}
+
+GPU_FN void gpu_wgmma_f16(float (&d)[8], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(16, WGMMA_F16, 8, WGMMA_FLOAT, 8, 9, 10, WGMMA_SIGNS);
+}
+
+GPU_FN void gpu_wgmma_f16(float (&d)[16], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(32, WGMMA_F16, 16, WGMMA_FLOAT, 16, 17, 18, WGMMA_SIGNS);
+}
+
+GPU_FN void gpu_wgmma_f16(float (&d)[24], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(48, WGMMA_F16, 24, WGMMA_FLOAT, 24, 25, 26, WGMMA_SIGNS);
+}
+
+GPU_FN void gpu_wgmma_f16(float (&d)[48], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(96, WGMMA_F16, 48, WGMMA_FLOAT, 48, 49, 50, WGMMA_SIGNS);
+}
+
 GPU_FN void gpu_wgmma_bf16(float (&d)[32], gpu_operand a, gpu_operand b, uint32_t more)
 {
 	WGMMA_STEP(64, WGMMA_BF16, 32, WGMMA_FLOAT, 32, 33, 34, WGMMA_SIGNS);
@@ -170,6 +228,21 @@ GPU_FN void gpu_wgmma_f16(float (&d)[128], gpu_operand a, gpu_operand b, uint32_
 }
 
 /* The same over signed bytes, exact. */
+GPU_FN void gpu_wgmma_s8(int32_t (&d)[4], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(8, WGMMA_S8, 4, WGMMA_INT, 4, 5, 6, "");
+}
+
+GPU_FN void gpu_wgmma_s8(int32_t (&d)[8], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(16, WGMMA_S8, 8, WGMMA_INT, 8, 9, 10, "");
+}
+
+GPU_FN void gpu_wgmma_s8(int32_t (&d)[24], gpu_operand a, gpu_operand b, uint32_t more)
+{
+	WGMMA_STEP(48, WGMMA_S8, 24, WGMMA_INT, 24, 25, 26, "");
+}
+
 GPU_FN void gpu_wgmma_s8(int32_t (&d)[16], gpu_operand a, gpu_operand b, uint32_t more)
 {
 	WGMMA_STEP(32, WGMMA_S8, 16, WGMMA_INT, 16, 17, 18, "");
@@ -199,6 +272,20 @@ GPU_FN void gpu_wgmma_s8(int32_t (&d)[128], gpu_operand a, gpu_operand b, uint32
 {
 	WGMMA_STEP(256, WGMMA_S8, 128, WGMMA_INT, 128, 129, 130, "");
 }
+
+/* Warp: true in one of its threads, the same each time, which the compiler knows to be one. */
+GPU_FN bool gpu_one_lane(void)
+{
+	uint32_t r;
+
+	asm volatile(
+		"{\n\t.reg .pred p;\n\telect.sync _|p, 0xffffffff;\n\tselp.u32 %0, 1, 0, p;\n\t}"
+		: "=r"(r));
+	return r;
+}
+
+/* The loop that follows stays one. */
+#define GPU_NO_UNROLL _Pragma("unroll 1")
 
 /* --- arithmetic of epilogues -------------------------------------------------------- */
 

@@ -107,6 +107,13 @@ GPU_FN void gpu_wgmma_s8(int32_t (&d)[R], struct gpu_operand a, struct gpu_opera
 	shim_wgmma(SHIM_WGMMA_S8, d, R, a, b, more != 0);
 }
 
+GPU_FN bool gpu_one_lane(void)
+{
+	return shim_here.tid % 32 == 0;
+}
+
+#define GPU_NO_UNROLL
+
 GPU_FN float gpu_reciprocal(float x)
 {
 	return aios_div(1.0f, x);
