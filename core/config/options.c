@@ -90,6 +90,9 @@ const struct aios_option config_core_options[] = {
 	ROW("engine", "speculate", INT, "0", 0, 16, NULL, "speculate", 0, "N", "Engine", ENGINE,
 	    "Tokens that are guessed for each answer from what it and its prompt repeat, and verified in "
 	    "one step; 0: none. Results do not depend on it."),
+	ROW("engine", "run_ahead", CHOICE, "auto", 0, 0, "auto|on|off", "run-ahead", 0, "WHEN", "Engine", ENGINE,
+	    "Enqueue a captured decode step before the tokens of the last one are known, while nobody "
+	    "waits; auto: on a GPU. Results do not depend on it."),
 	ROW("engine", "scheduler", STRING, "fcfs", 0, 0, NULL, "scheduler", 0, "NAME", "Engine", ENGINE,
 	    "Scheduler plugin: who computes next, who has to wait. Results do not depend on it."),
 	ROW("engine", "cache", STRING, "radix", 0, 0, NULL, "cache", 0, "NAME", "Engine", ENGINE,

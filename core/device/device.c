@@ -264,7 +264,7 @@ int queue_fill(struct queue *q, aios_addr dst, uint8_t value, uint64_t bytes,
 			     st);
 }
 
-static int queue_copy(struct queue *q, uint32_t dir, uint64_t dst, uint64_t src, uint64_t bytes,
+static int copy_bytes(struct queue *q, uint32_t dir, uint64_t dst, uint64_t src, uint64_t bytes,
 		      struct aios_status *st)
 {
 	struct device *dev = q->device;
@@ -279,13 +279,19 @@ static int queue_copy(struct queue *q, uint32_t dir, uint64_t dst, uint64_t src,
 int queue_upload(struct queue *q, aios_addr dst, const void *src, uint64_t bytes,
 		 struct aios_status *st)
 {
-	return queue_copy(q, AIOS_COPY_TO_DEVICE, dst, (uint64_t)(uintptr_t)src, bytes, st);
+	return copy_bytes(q, AIOS_COPY_TO_DEVICE, dst, (uint64_t)(uintptr_t)src, bytes, st);
 }
 
 int queue_download(struct queue *q, void *dst, aios_addr src, uint64_t bytes,
 		   struct aios_status *st)
 {
-	return queue_copy(q, AIOS_COPY_TO_HOST, (uint64_t)(uintptr_t)dst, src, bytes, st);
+	return copy_bytes(q, AIOS_COPY_TO_HOST, (uint64_t)(uintptr_t)dst, src, bytes, st);
+}
+
+int queue_copy(struct queue *q, aios_addr dst, aios_addr src, uint64_t bytes,
+	       struct aios_status *st)
+{
+	return copy_bytes(q, AIOS_COPY_ON_DEVICE, dst, src, bytes, st);
 }
 
 int queue_mark(struct queue *q, uint64_t *value, struct aios_status *st)
@@ -364,15 +370,19 @@ int queue_graph_launch(struct queue *q, void *graph, struct aios_status *st)
 			     dev->ops->graph_launch(dev->dev, q->queue, graph, st), st);
 }
 
-int queue_sync(struct queue *q, uint64_t timeout_ns, struct aios_status *st)
+int queue_wait(struct queue *q, uint64_t value, uint64_t timeout_ns, struct aios_status *st)
 {
 	struct device *dev = q->device;
-	uint64_t value;
-	int rc = queue_mark(q, &value, st);
 
-	if (rc < 0)
-		return rc;
 	return device_result(dev, "wait",
 			     dev->ops->wait(dev->dev, q->queue, value, clock_ns() + timeout_ns, st),
 			     st);
+}
+
+int queue_sync(struct queue *q, uint64_t timeout_ns, struct aios_status *st)
+{
+	uint64_t value;
+	int rc = queue_mark(q, &value, st);
+
+	return rc < 0 ? rc : queue_wait(q, value, timeout_ns, st);
 }

@@ -90,10 +90,14 @@ int queue_upload(struct queue *q, aios_addr dst, const void *src, uint64_t bytes
 /* The bytes are in dst after the next queue_sync(). */
 int queue_download(struct queue *q, void *dst, aios_addr src, uint64_t bytes,
 		   struct aios_status *st);
+int queue_copy(struct queue *q, aios_addr dst, aios_addr src, uint64_t bytes,
+	       struct aios_status *st);
+/* Wait until the timeline has reached a mark, at most timeout_ns. */
+int queue_wait(struct queue *q, uint64_t value, uint64_t timeout_ns, struct aios_status *st);
 /* Wait for everything enqueued so far, at most timeout_ns. */
 int queue_sync(struct queue *q, uint64_t timeout_ns, struct aios_status *st);
 
-/* Enqueue a signal; *value names it for queue_elapsed(). */
+/* Enqueue a signal; *value names it for queue_wait() and queue_elapsed(). */
 int queue_mark(struct queue *q, uint64_t *value, struct aios_status *st);
 
 /* Device time between two marks that were waited for. -ENOSYS when the driver keeps none. */

@@ -46,15 +46,16 @@ static void pin_mirror(struct batch *b, struct device *dev)
 	struct aios_heap_info heap;
 
 	if (device_heap_info(dev, AIOS_HEAP_PINNED, &heap, NULL) < 0 || heap.total == 0 ||
-	    device_alloc(dev, AIOS_HEAP_PINNED, b->bytes, "the batch arrays", &b->pinned, NULL) < 0)
+	    device_alloc(dev, AIOS_HEAP_PINNED, 2 * b->bytes, "the batch arrays", &b->pinned,
+			 NULL) < 0)
 		return;
 	if (!b->pinned.host) {
 		device_free(dev, &b->pinned);
 		return;
 	}
 	b->owner = device_get(dev);
-	b->host = b->pinned.host;
-	memset(b->host, 0, b->bytes);
+	b->mirrors = b->pinned.host;
+	memset(b->mirrors, 0, 2 * b->bytes);
 }
 
 int batch_init(struct batch *b, struct mm_arena *arena, const struct batch_size *max,
@@ -70,9 +71,9 @@ int batch_init(struct batch *b, struct mm_arena *arena, const struct batch_size 
 		return rc;
 	if (arena->device)
 		pin_mirror(b, arena->device);
-	if (!b->host)
-		b->host = calloc(1, b->bytes);
-	if (!b->host)
+	if (!b->mirrors)
+		b->mirrors = calloc(2, b->bytes);
+	if (!b->mirrors)
 		return aios_fail(st, -ENOMEM, "no host memory for the batch arrays");
 	batch_begin(b, max);
 	return 0;
@@ -84,13 +85,15 @@ void batch_finish(struct batch *b)
 		device_free(b->owner, &b->pinned);
 		device_put(b->owner);
 	} else {
-		free(b->host);
+		free(b->mirrors);
 	}
 	memset(b, 0, sizeof(*b));
 }
 
 void batch_begin(struct batch *b, const struct batch_size *size)
 {
+	b->turn ^= 1;
+	b->host = b->mirrors + b->turn * b->bytes;
 	b->size = *size;
 	b->used = lay_out(size, b->host, &b->a);
 	b->n_tokens = 0;

@@ -34,8 +34,10 @@ struct batch {
 	uint32_t n_tokens, n_seqs, n_logits;
 	uint32_t max_q, max_kv; /* of this step; may be raised before the view is taken */
 	uint64_t bytes, used;   /* of the region; of this step's layout */
-	char *host;             /* the mirror: pinned memory where the device has it */
-	struct aios_mem pinned; /* the mirror's memory, when it is */
+	char *host; /* the mirror in use, one of two: a step may be built while one is uploaded */
+	char *mirrors;          /* [2][bytes]: pinned memory where the device has it */
+	uint32_t turn;          /* which is in use */
+	struct aios_mem pinned; /* the mirrors' memory, when it is */
 	struct device *owner;   /* of `pinned` */
 	aios_addr device;       /* the region on the device */
 	struct batch_arrays a;
@@ -49,7 +51,7 @@ int batch_init(struct batch *b, struct mm_arena *arena, const struct batch_size 
 	       struct aios_status *st);
 void batch_finish(struct batch *b); /* takes a zeroed batch */
 
-/* Start an empty batch with room for these counts, each at most the maximum. */
+/* Start an empty batch with room for these counts, each at most the maximum, in the other mirror. */
 void batch_begin(struct batch *b, const struct batch_size *size);
 
 /*

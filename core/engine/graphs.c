@@ -25,13 +25,18 @@ uint32_t graphs_kv(uint32_t kv, uint32_t context)
 	return bucket < context ? (uint32_t)bucket : context;
 }
 
-static struct step_graph *find(struct step_graphs *g, const struct graph_key *key)
+static uint32_t find(const struct step_graphs *g, const struct graph_key *key)
 {
-	for (uint32_t i = 0; i < g->n; i++) {
-		if (memcmp(&g->slots[i].key, key, sizeof(*key)) == 0)
-			return &g->slots[i];
-	}
-	return NULL;
+	uint32_t i = 0;
+
+	while (i < g->n && memcmp(&g->slots[i].key, key, sizeof(*key)) != 0)
+		i++;
+	return i;
+}
+
+bool graphs_has(const struct step_graphs *g, const struct graph_key *key)
+{
+	return !g->off && find(g, key) < g->n;
 }
 
 /* A free slot, or that of the graph that was not used for longest. */
@@ -98,7 +103,7 @@ int graphs_run(struct step_graphs *g, struct queue *q, const struct graph_key *k
 	aios_status_clear(st);
 	if (g->off)
 		return 0;
-	slot = find(g, key);
+	slot = graphs_has(g, key) ? &g->slots[find(g, key)] : NULL;
 	if (!slot)
 		slot = make(g, q, key, emit, ctx, st);
 	if (!slot)

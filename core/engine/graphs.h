@@ -58,6 +58,9 @@ typedef int (*graphs_emit_fn)(void *ctx, struct aios_status *st);
 int graphs_run(struct step_graphs *g, struct queue *q, const struct graph_key *key,
 	       graphs_emit_fn emit, void *ctx, struct aios_status *st);
 
+/* Is there a graph of `key`? */
+bool graphs_has(const struct step_graphs *g, const struct graph_key *key);
+
 void graphs_finish(struct step_graphs *g, struct device *dev); /* the queue is idle */
 
 #endif /* CORE_ENGINE_GRAPHS_H */

@@ -89,6 +89,12 @@ bool inbox_pop(struct inbox *in, struct inbox_message *message)
 	return true;
 }
 
+bool inbox_empty(const struct inbox *in)
+{
+	return atomic_load(&in->cells[in->head & in->mask].turn) != in->head + 1 &&
+	       !atomic_load(&in->interrupted);
+}
+
 void inbox_interrupt(struct inbox *in)
 {
 	atomic_store(&in->interrupted, true);
@@ -120,8 +126,7 @@ void inbox_wait(struct inbox *in, uint64_t until_ns)
 
 	/* Whoever pushes after this store sees it and wakes; what was pushed before is seen here. */
 	atomic_store(&in->asleep, true);
-	if (atomic_load(&in->cells[in->head & in->mask].turn) != in->head + 1 &&
-	    !atomic_load(&in->interrupted))
+	if (inbox_empty(in))
 		poll(&p, 1, timeout_ms(until_ns));
 	atomic_store(&in->asleep, false);
 	n = read(in->fd, &count, sizeof(count));

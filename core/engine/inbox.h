@@ -47,6 +47,9 @@ bool inbox_push(struct inbox *in, const struct inbox_message *message);
 /* The reader's. False: empty. */
 bool inbox_pop(struct inbox *in, struct inbox_message *message);
 
+/* The reader's. */
+bool inbox_empty(const struct inbox *in);
+
 /* Any thread, or a signal handler: the reader's next wait returns, inbox_interrupted() is true once. */
 void inbox_interrupt(struct inbox *in);
 bool inbox_interrupted(struct inbox *in);

@@ -77,7 +77,7 @@ static void log_step(struct aios_engine *e, uint64_t ns)
 		"step %" PRIu64 ": %u answers, %u rows, %u us; queued %u, prefilling %u, "
 		"decoding %u, swapped %u, dropped %u; pages %u of %u, cached %u; preempted %" PRIu64
 		", copied %" PRIu64 "%s",
-		e->stats.steps, e->step.n, b->n_tokens, (unsigned)(ns / 1000),
+		e->stats.steps, e->step.now.n, b->n_tokens, (unsigned)(ns / 1000),
 		states[AIOS_REQUEST_QUEUED], states[AIOS_REQUEST_PREFILLING],
 		states[AIOS_REQUEST_DECODING], states[AIOS_REQUEST_SWAPPED],
 		states[AIOS_REQUEST_DROPPED], e->kv.pages.used, e->kv.pages.total,
@@ -93,7 +93,7 @@ void observe_step(struct aios_engine *e, uint64_t start, uint64_t end)
 	s->step_ns += end - start;
 	histogram_add(&s->steps_ns, end - start);
 	histogram_add(&s->step_rows, e->workspace.batch.n_tokens);
-	histogram_add(&s->step_seqs, e->step.n);
+	histogram_add(&s->step_seqs, e->step.now.n);
 	if (e->config.log_steps)
 		log_step(e, end - start);
 }

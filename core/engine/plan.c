@@ -32,6 +32,7 @@ static void read_policies(const struct aios_config *cfg, struct engine_config *o
 {
 	const char *preempt = aios_config_get(cfg, "engine", "preempt");
 	const char *log = aios_config_get(cfg, "aios", "log");
+	const char *ahead = aios_config_get(cfg, "engine", "run_ahead");
 	const char *check = aios_config_get(cfg, "engine", "check");
 
 	out->max_queue = config_u32(cfg, "max_queue");
@@ -47,6 +48,8 @@ static void read_policies(const struct aios_config *cfg, struct engine_config *o
 		out->preempt = AIOS_SCHED_DROP;
 	out->check_step = check && strcmp(check, "step") == 0;
 	out->check_idle = out->check_step || (check && strcmp(check, "idle") == 0);
+	out->run_ahead = ahead && strcmp(ahead, "on") == 0;
+	out->run_ahead_auto = !ahead || strcmp(ahead, "auto") == 0;
 	out->log_steps = log && strcmp(log, "steps") == 0;
 }
 

@@ -22,11 +22,13 @@ struct engine_config {
 	uint32_t tensor_parallel;
 	uint32_t segments; /* S */
 	bool graphs;       /* capture decode steps where the driver can */
+	/* Enqueue a decode step before the last one's tokens are known; auto: on a GPU. */
+	bool run_ahead, run_ahead_auto;
 	bool log_steps;
 	bool check_idle, check_step; /* invariants */
 	uint32_t max_queue, max_tenants, max_wait_ms;
 	uint32_t speculate; /* tokens guessed for a decoding request */
-	uint32_t preempt; /* enum aios_sched_how always; 0: what costs less */
+	uint32_t preempt;   /* enum aios_sched_how always; 0: what costs less */
 	uint64_t swap_memory;
 	const char *scheduler, *cache; /* plugins; the configuration's strings */
 };

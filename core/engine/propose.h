@@ -15,8 +15,8 @@
 
 /* Where each run of tokens was last. Zero-initialise it; one for each sequence, which only grows. */
 struct propose {
-	uint32_t *table; /* [size]: end of a run and its length, 0: empty */
-	uint32_t size;   /* a power of two, or 0 */
+	uint32_t *table;  /* [size]: end of a run and its length, 0: empty */
+	uint32_t size;    /* a power of two, or 0 */
 	uint32_t indexed; /* runs that end before this are in the table */
 };
 

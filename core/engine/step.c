@@ -13,6 +13,7 @@
 #include "core/lib/clock.h"
 
 #define STEP_NS (600ull * 1000000000ull)
+#define MAX_CHAIN 64u /* steps that run ahead before the scheduler is asked again */
 
 static bool wants_sampling(const struct request *r)
 {
@@ -39,7 +40,8 @@ static bool step_take(struct aios_engine *e, struct request *r, uint32_t rows, u
 		drafts = 0;
 	if (drafts == 0 && blocks_prepare(e, r, rows) < 0)
 		return false;
-	s->members[s->n++] = (struct member){ r, rows + drafts, drafts, rows, -1 };
+	s->now.members[s->now.n++] =
+		(struct member){ r, rows + drafts, drafts, rows, -1, r->n_tokens };
 	return true;
 }
 
@@ -53,7 +55,7 @@ static void step_choose(struct aios_engine *e, struct step *s)
 	uint32_t spare = most > plan->n_grant ? most - plan->n_grant : 0;
 	struct request *r, *refused = NULL;
 
-	s->n = 0;
+	s->now.n = 0;
 	for (uint32_t i = 0; i < plan->n_grant; i++) {
 		r = e->sched.slots[plan->grant[i].slot];
 		if (!r || !request_running(r))
@@ -64,14 +66,14 @@ static void step_choose(struct aios_engine *e, struct step *s)
 		drafts = step_drafts(r, plan->grant[i].rows, spare);
 		drafts = drafts < room - rows ? drafts : room - rows;
 		if (rows > 0 && step_take(e, r, rows, drafts)) {
-			room -= s->members[s->n - 1].rows;
-			spare -= s->members[s->n - 1].drafts;
+			room -= s->now.members[s->now.n - 1].rows;
+			spare -= s->now.members[s->now.n - 1].drafts;
 		} else {
 			refused = r;
 		}
 	}
 	/* Nobody got pages: somebody has to go, or this would go on for ever. */
-	if (s->n == 0 && refused)
+	if (s->now.n == 0 && refused)
 		sched_preempt(e, refused, AIOS_SCHED_DROP, true);
 }
 
@@ -81,16 +83,16 @@ static void step_size(const struct aios_engine *e, const struct step *s, struct 
 {
 	memset(size, 0, sizeof(*size));
 	*max_kv = 1;
-	for (uint32_t i = 0; i < s->n; i++) {
-		uint32_t kv_len = s->members[i].r->computed + s->members[i].rows;
+	for (uint32_t i = 0; i < s->now.n; i++) {
+		uint32_t kv_len = s->now.members[i].r->computed + s->now.members[i].rows;
 
-		size->tokens += s->members[i].rows;
-		if (kv_len >= s->members[i].r->n_tokens)
-			size->logits += 1 + s->members[i].drafts;
+		size->tokens += s->now.members[i].rows;
+		if (kv_len >= s->now.members[i].r->n_tokens)
+			size->logits += 1 + s->now.members[i].drafts;
 		if (kv_len > *max_kv)
 			*max_kv = kv_len;
 	}
-	size->seqs = s->n;
+	size->seqs = s->now.n;
 	size->blocks = kv_pages_for(&e->kv, *max_kv);
 }
 
@@ -134,8 +136,8 @@ static bool step_build(struct aios_engine *e, struct step *s)
 	step_size(e, s, &size, &max_kv);
 	graph = step_graph_size(e, &size, &max_kv);
 	batch_begin(b, &size);
-	for (uint32_t i = 0; i < s->n; i++)
-		step_add(e, &s->members[i]);
+	for (uint32_t i = 0; i < s->now.n; i++)
+		step_add(e, &s->now.members[i]);
 	if (graph) {
 		batch_pad(b);
 		b->max_kv = max_kv;
@@ -166,12 +168,12 @@ static void step_sampling(struct aios_engine *e, struct step *s)
 	memset(&s->tail, 0, sizeof(s->tail));
 	s->counts.n = 0;
 	s->bias.n = 0;
-	for (uint32_t i = 0; i < s->n; i++) {
-		const struct request *r = s->members[i].r;
+	for (uint32_t i = 0; i < s->now.n; i++) {
+		const struct request *r = s->now.members[i].r;
 
-		if (s->members[i].logits < 0)
+		if (s->now.members[i].logits < 0)
 			continue;
-		sampling_rows(e, s, &s->members[i]);
+		sampling_rows(e, s, &s->now.members[i]);
 		s->counts.n += r->n_counts;
 		s->bias.n += r->n_bias;
 		s->tail.sample |= wants_sampling(r);
@@ -197,12 +199,12 @@ static int upload_list(struct aios_engine *e, const struct step *s, struct step_
 	if (array_reserve(&list->host, &list->cap, list->n * elem, 1) < 0)
 		return aios_fail(st, -ENOMEM, "no host memory for the token lists of a step");
 	at = list->host;
-	for (uint32_t i = 0; i < s->n; i++) {
-		const struct request *r = s->members[i].r;
+	for (uint32_t i = 0; i < s->now.n; i++) {
+		const struct request *r = s->now.members[i].r;
 		const void *src = counts ? (const void *)r->counts : (const void *)r->bias;
 		size_t len = counts ? r->n_counts : r->n_bias;
 
-		if (s->members[i].logits < 0 || len == 0)
+		if (s->now.members[i].logits < 0 || len == 0)
 			continue;
 		memcpy(at, src, len * elem);
 		at += len * elem;
@@ -275,7 +277,7 @@ static int step_download(struct aios_engine *e, struct step *s, struct aios_stat
 
 	if (rows == 0)
 		return 0;
-	rc = queue_download(&e->queue, s->ids, ws->out_ids, rows * sizeof(int32_t), st);
+	rc = queue_download(&e->queue, s->now.ids, ws->out_ids, rows * sizeof(int32_t), st);
 	if (rc < 0 || !s->tail.logprobs)
 		return rc;
 	rc = queue_download(&e->queue, s->logprobs, ws->out_logprobs, rows * sizeof(float), st);
@@ -284,7 +286,16 @@ static int step_download(struct aios_engine *e, struct step *s, struct aios_stat
 	return rc < 0 ? rc : queue_download(&e->queue, s->top, ws->out_top, top, st);
 }
 
-/* Enqueue everything: arrays, lists, the model, the tail, the downloads; then wait. */
+/* All of a flight is enqueued. */
+static int step_enqueued(struct aios_engine *e, struct flight *f, struct aios_status *st)
+{
+	f->launched_ns = clock_ns();
+	if (e->step.enqueued)
+		e->step.enqueued(e->step.enqueued_ctx, f);
+	return queue_mark(&e->queue, &f->mark, st);
+}
+
+/* Enqueue everything: arrays, lists, the model, the tail, the downloads. */
 static int step_compute(struct aios_engine *e, struct step *s, bool graph, struct aios_status *st)
 {
 	int rc = blocks_launch_copies(e, st);
@@ -301,8 +312,139 @@ static int step_compute(struct aios_engine *e, struct step *s, bool graph, struc
 		rc = step_launch(e, graph, st);
 	if (rc == 0)
 		rc = step_download(e, s, st);
-	return rc < 0 ? rc : queue_sync(&e->queue, STEP_NS, st);
+	return rc < 0 ? rc : step_enqueued(e, &s->now, st);
 }
+
+/* ---- running ahead ---------------------------------------------------------------- */
+
+/* Can the member's next token be followed by another without asking anybody? */
+static bool member_goes_on(struct aios_engine *e, const struct member *m)
+{
+	struct request *r = m->r;
+	uint32_t block = (r->computed + 1) / e->kv.page_size;
+
+	if (!request_running(r) || r->state != AIOS_REQUEST_DECODING || r->n_tokens + 1 >= r->limit)
+		return false;
+	if (r->shared && block < r->n_pages && e->kv.pages.refs[r->pages[block]] > 1)
+		return false; /* it would have to be copied */
+	return blocks_prepare(e, r, 2) == 0;
+}
+
+/* The key of the graph for the step after this one, whose sequences are all one longer. */
+static struct graph_key next_key(const struct aios_engine *e)
+{
+	const struct step *s = &e->step;
+	uint32_t max_kv = 1;
+
+	for (uint32_t i = 0; i < s->now.n; i++) {
+		uint32_t kv_len = s->now.members[i].r->computed + 2;
+
+		max_kv = kv_len > max_kv ? kv_len : max_kv;
+	}
+	return (struct graph_key){ graphs_seqs(s->now.n, e->plan.max_batch_size),
+				   graphs_kv(max_kv, e->plan.context_length),
+				   graph_tail(&s->tail) };
+}
+
+/*
+ * May the next step be enqueued before this one's tokens are known? When every request there is
+ * decodes in it and draws on the device by a graph that is there, nobody waits, and pages can be had.
+ * The scheduler has nothing to decide then; it is asked again after MAX_CHAIN steps.
+ */
+static bool may_run_ahead(struct aios_engine *e, struct graph_key *key)
+{
+	const struct step *s = &e->step;
+
+	if (!e->config.run_ahead || !s->captured || s->chain >= MAX_CHAIN ||
+	    e->config.speculate > 0 || graph_tail(&s->tail) == GRAPH_TAIL_NONE ||
+	    e->alive != s->now.n || !inbox_empty(&e->inbox))
+		return false;
+	for (uint32_t i = 0; i < s->now.n; i++) {
+		if (!s->now.members[i].r || !member_goes_on(e, &s->now.members[i]))
+			return false;
+	}
+	*key = next_key(e);
+	return graphs_has(&s->graphs, key);
+}
+
+/* The next step's arrays: all that the host knows already, which is everything but the ids. */
+static void build_ahead(struct aios_engine *e, const struct graph_key *key)
+{
+	struct batch *b = &e->workspace.batch;
+	struct step *s = &e->step;
+	const struct batch_size size = { key->seqs, key->seqs, key->seqs,
+					 kv_pages_for(&e->kv, key->kv) };
+
+	batch_begin(b, &size);
+	s->ahead.n = s->now.n;
+	for (uint32_t i = 0; i < s->now.n; i++) {
+		const struct request *r = s->now.members[i].r;
+		uint32_t kv_len = r->computed + 2;
+		struct aios_sample_row *row;
+
+		batch_add_seq(b, r->pages, r->n_gone, kv_pages_for(&e->kv, kv_len), kv_len);
+		batch_add_row(b, 0, kv_len - 1);
+		row = &b->a.sample[batch_add_logits(b)];
+		memset(row, 0, sizeof(*row));
+		e->sampler->row(&r->sampling, r->n_tokens + 1, r->choice, row);
+		s->ahead.members[i] = (struct member){ s->now.members[i].r, 1, 0, 1, (int32_t)i,
+						       r->n_tokens + 1 };
+	}
+	batch_pad(b);
+	b->max_kv = key->kv;
+}
+
+/*
+ * Enqueue the step after this one. Its ids are what this one draws, copied on the device. A request
+ * that turns out to end has drawn in vain: its row writes KV behind its last token, in pages that
+ * whoever gets them next writes later in the same queue.
+ */
+static int run_ahead(struct aios_engine *e, const struct graph_key *key, struct aios_status *st)
+{
+	const struct workspace *ws = &e->workspace;
+	struct step *s = &e->step;
+	uint64_t bytes = s->now.n * sizeof(int32_t);
+	int rc;
+
+	build_ahead(e, key);
+	rc = batch_upload(&e->workspace.batch, &e->queue, st);
+	if (rc == 0)
+		rc = queue_copy(&e->queue, batch_addr(&ws->batch, ws->batch.a.ids), ws->out_ids,
+				bytes, st);
+	if (rc == 0)
+		rc = graphs_run(&s->graphs, &e->queue, key, emit_captured, e, st);
+	if (rc == 0)
+		rc = aios_fail(st, -EINVAL, "internal error: a captured step is gone");
+	if (rc > 0)
+		rc = queue_download(&e->queue, s->ahead.ids, ws->out_ids, bytes, st);
+	if (rc < 0)
+		return rc;
+	e->stats.steps_ahead++;
+	return step_enqueued(e, &s->ahead, st);
+}
+
+/* The step that was enqueued ahead is now the one that is computed. */
+static void take_ahead(struct step *s)
+{
+	struct flight f = s->now;
+
+	s->now = s->ahead;
+	s->ahead = f;
+	s->ahead.n = 0;
+	s->chain++;
+}
+
+void step_forget(struct aios_engine *e, const struct request *r)
+{
+	struct flight *f = &e->step.ahead;
+
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (f->members[i].r == r)
+			f->members[i].r = NULL;
+	}
+}
+
+/* ---- what came out ------------------------------------------------------------------ */
 
 static bool is_eos(const struct aios_engine *e, const struct request *r, int32_t id)
 {
@@ -350,7 +492,7 @@ static void observe_token(struct aios_engine *e, struct request *r, uint64_t now
 static int take_token(struct aios_engine *e, const struct step *s, struct request *r, size_t row,
 		      uint64_t now, struct aios_status *st)
 {
-	int32_t id = s->ids[row];
+	int32_t id = s->now.ids[row];
 	uint32_t n_top = r->top_logprobs > 0 ? (uint32_t)r->top_logprobs : 0;
 	size_t len = 0;
 	bool eos = is_eos(e, r, id);
@@ -454,40 +596,47 @@ static void step_tell(struct aios_engine *e, const struct step *s, uint64_t ns)
 {
 	struct aios_sched_done *done = e->sched.done;
 	uint64_t rows = 0, drafts = 0, left = ns;
+	uint32_t n = 0, heads = s->now.n;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		rows += s->members[i].rows;
-		drafts += s->members[i].drafts;
+	for (uint32_t i = 0; i < heads; i++) {
+		rows += s->now.members[i].rows;
+		drafts += s->now.members[i].drafts;
 	}
-	for (uint32_t i = 0; i < s->n; i++) {
-		const struct member *m = &s->members[i];
-		uint64_t part = ns / 2 / s->n + ns / 2 * m->rows / rows;
+	for (uint32_t i = 0; i < heads; i++) {
+		const struct member *m = &s->now.members[i];
+		uint64_t part = ns / 2 / heads + ns / 2 * m->rows / rows;
 
-		part = i + 1 < s->n && part < left ? part : left;
+		part = i + 1 < heads && part < left ? part : left;
 		left -= part;
-		done[i] = (struct aios_sched_done){ .slot = m->r->slot,
+		if (!m->r)
+			continue;
+		done[n] = (struct aios_sched_done){ .slot = m->r->slot,
 						    .rows = m->kept,
 						    .device_ns = part };
-		sched_facts(e, m->r, &done[i].facts);
+		sched_facts(e, m->r, &done[n++].facts);
 	}
-	e->sched.ops->stepped(e->sched.policy, clock_ns(), done, s->n);
-	if (rows - drafts > s->n) { /* prompts were in it: what a row costs */
+	e->sched.ops->stepped(e->sched.policy, clock_ns(), done, n);
+	if (rows - drafts > heads) { /* prompts were in it: what a row costs */
 		ns /= rows;
 		e->sched.row_ns = e->sched.row_ns ? (7 * e->sched.row_ns + ns) / 8 : ns;
 	}
 }
 
-static void step_finish(struct aios_engine *e, struct step *s, uint64_t ns)
+static void step_finish(struct aios_engine *e, struct step *s)
 {
 	uint64_t now = clock_ns();
+	uint64_t from = s->now.launched_ns > s->done_ns ? s->now.launched_ns : s->done_ns;
 
-	for (uint32_t i = 0; i < s->n; i++)
-		step_finish_member(e, s, &s->members[i], now);
-	step_tell(e, s, ns);
-	for (uint32_t i = 0; i < s->n; i++) {
-		struct request *r = s->members[i].r;
+	s->done_ns = now;
+	for (uint32_t i = 0; i < s->now.n; i++) {
+		if (s->now.members[i].r)
+			step_finish_member(e, s, &s->now.members[i], now);
+	}
+	step_tell(e, s, now - from);
+	for (uint32_t i = 0; i < s->now.n; i++) {
+		struct request *r = s->now.members[i].r;
 
-		if (r->ending)
+		if (r && r->ending)
 			engine_end(e, r, r->ending,
 				   r->ending == AIOS_END_ERROR ? &r->status : NULL);
 	}
@@ -524,19 +673,24 @@ int step_open(struct aios_engine *e, struct aios_status *st)
 {
 	struct step *s = &e->step;
 	uint64_t rows = e->workspace.batch.max.logits, word = sizeof(int32_t);
-	uint64_t top = rows * MAX_TOP_LOGPROBS, bytes = (2 * rows + 2 * top) * word;
+	uint64_t top = rows * MAX_TOP_LOGPROBS, bytes = (3 * rows + 2 * top) * word;
 
 	s->graphs.off = !e->config.graphs;
-	s->members = calloc(e->plan.max_batch_size, sizeof(*s->members));
+	/* A CPU computes while it is told to: the last tokens would only come later. */
+	if (e->config.run_ahead_auto)
+		e->config.run_ahead = e->device->info.wave > 1;
+	s->now.members = calloc(e->plan.max_batch_size, sizeof(*s->now.members));
+	s->ahead.members = calloc(e->plan.max_batch_size, sizeof(*s->ahead.members));
 	pin_outputs(e, s, bytes);
 	if (!s->host)
 		s->host = malloc(bytes);
-	if (!s->members || !s->host)
+	if (!s->now.members || !s->ahead.members || !s->host)
 		return aios_fail(st, -ENOMEM, "no host memory for a step");
-	s->ids = (int32_t *)(void *)s->host;
-	s->logprobs = (float *)(void *)(s->host + rows * word);
-	s->top_ids = (int32_t *)(void *)(s->host + 2 * rows * word);
-	s->top = (float *)(void *)(s->host + (2 * rows + top) * word);
+	s->now.ids = (int32_t *)(void *)s->host;
+	s->ahead.ids = (int32_t *)(void *)(s->host + rows * word);
+	s->logprobs = (float *)(void *)(s->host + 2 * rows * word);
+	s->top_ids = (int32_t *)(void *)(s->host + 3 * rows * word);
+	s->top = (float *)(void *)(s->host + (3 * rows + top) * word);
 	return 0;
 }
 
@@ -549,46 +703,89 @@ void step_close(struct aios_engine *e)
 		device_free(e->device, &s->pinned);
 	else
 		free(s->host);
-	free(s->members);
+	free(s->now.members);
+	free(s->ahead.members);
 	free(s->counts.host);
 	free(s->bias.host);
 	free(s->copies.host);
 	memset(s, 0, sizeof(*s));
 }
 
-int engine_step(struct aios_engine *e, uint64_t *wake_ns, struct aios_status *st)
+/* Plan a step and enqueue it: 1, 0 when there is nothing to compute, negative when the device failed. */
+static int step_begin(struct aios_engine *e, struct aios_status *st)
 {
 	struct step *s = &e->step;
-	uint64_t start = clock_ns(), computing;
-	int rc;
 
 	sched_release_held(e);
 	sched_plan(e);
 	step_choose(e, s);
-	*wake_ns = e->sched.plan.wake_ns;
-	if (s->n == 0 && s->copies.n == 0 && e->swap.timed_pages == 0)
-		return e->sched.plan.n_grant + e->sched.plan.n_preempt + e->sched.plan.n_admit > 0;
-	computing = clock_ns();
-	if (s->n > 0) {
-		s->captured = step_build(e, s);
-		step_sampling(e, s);
-		rc = step_compute(e, s, s->captured, st);
-	} else { /* pages were copied or swapped for somebody who has to wait */
-		rc = blocks_launch_copies(e, st);
+	s->chain = 0;
+	if (s->now.n == 0)
+		return 0;
+	s->captured = step_build(e, s);
+	step_sampling(e, s);
+	return step_compute(e, s, s->captured, st) < 0 ? st->code : 1;
+}
+
+/* Nobody computes; pages that were copied or swapped for somebody who has to wait have to come all the same. */
+static int step_without_rows(struct aios_engine *e, struct aios_status *st)
+{
+	const struct aios_sched_plan *plan = &e->sched.plan;
+	int rc;
+
+	if (e->step.copies.n == 0 && e->swap.timed_pages == 0)
+		return plan->n_grant + plan->n_preempt + plan->n_admit > 0;
+	rc = blocks_launch_copies(e, st);
+	if (rc == 0)
+		rc = queue_sync(&e->queue, STEP_NS, st);
+	blocks_copied(e);
+	if (rc == 0)
+		swap_settle(&e->swap, &e->queue);
+	else
+		step_fail(e, st);
+	return rc < 0 ? rc : 1;
+}
+
+/* Wait for the step, having enqueued the next one where that may be done. */
+static int step_wait(struct aios_engine *e, struct aios_status *st)
+{
+	struct step *s = &e->step;
+	struct graph_key key;
+	int rc = 0;
+
+	if (may_run_ahead(e, &key))
+		rc = run_ahead(e, &key, st);
+	return rc < 0 ? rc : queue_wait(&e->queue, s->now.mark, STEP_NS, st);
+}
+
+int engine_step(struct aios_engine *e, uint64_t *wake_ns, struct aios_status *st)
+{
+	struct step *s = &e->step;
+	uint64_t start = clock_ns();
+	int rc = 1;
+
+	*wake_ns = 0;
+	if (s->ahead.n > 0) {
+		take_ahead(s);
+	} else {
+		rc = step_begin(e, st);
+		*wake_ns = e->sched.plan.wake_ns;
 		if (rc == 0)
-			rc = queue_sync(&e->queue, STEP_NS, st);
+			return step_without_rows(e, st);
 	}
+	if (rc > 0)
+		rc = step_wait(e, st);
 	mm_pool_free(&e->pool, &s->counts.block);
 	mm_pool_free(&e->pool, &s->bias.block);
 	blocks_copied(e);
 	if (rc == 0) {
 		swap_settle(&e->swap, &e->queue);
-		if (s->n > 0)
-			step_finish(e, s, clock_ns() - computing);
-	} else {
+		step_finish(e, s);
+	} else { /* nothing that is under way is to be believed, or in the way of what follows */
+		queue_sync(&e->queue, STEP_NS, NULL);
 		step_fail(e, st);
+		s->ahead.n = 0;
 	}
-	if (s->n > 0)
-		observe_step(e, start, clock_ns());
+	observe_step(e, start, clock_ns());
 	return rc < 0 ? rc : 1;
 }

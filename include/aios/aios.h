@@ -471,6 +471,7 @@ struct aios_stats {
 	struct aios_histogram steps_ns;   /* length of a step */
 	struct aios_histogram step_rows;  /* rows of a step */
 	struct aios_histogram step_seqs;  /* answers in a step */
+	uint64_t steps_ahead; /* enqueued before the tokens of the step before were known */
 	uint64_t drafted_tokens, accepted_tokens; /* guesses that were verified; that were right */
 };
 

@@ -13,7 +13,7 @@
 struct result {
 	int32_t ids[BED_MAX_TOKENS];
 	uint64_t digests[BED_MAX_TOKENS]; /* of the logits that the id was drawn from */
-	uint32_t n, n_digests, ends;
+	uint32_t n, ends;
 	uint32_t reason;
 	struct aios_usage usage;
 	struct aios_status status;

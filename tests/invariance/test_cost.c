@@ -81,7 +81,7 @@ START_TEST(test_step_cost)
 		ck_assert_int_eq(engine_step(b.e, &wake, &st), 1);
 		drain(&b);
 	}
-	ck_assert_uint_eq(b.e->step.n, RUNNING);
+	ck_assert_uint_eq(b.e->step.now.n, RUNNING);
 	begin = clock_ns();
 	plan = b.e->stats.plan_ns;
 	for (int i = 0; i < STEPS; i++) {

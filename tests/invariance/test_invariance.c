@@ -44,6 +44,7 @@ static uint32_t answer_tokens(void)
 /* What the request gets alone, computed once a process for each kind. */
 static const struct result *alone_with(int model, bool sampled)
 {
+	static const char *const plain[] = { "engine.graphs=off", "engine.run_ahead=off", NULL };
 	static struct result results[BED_MODELS][2];
 	struct result *out = &results[model][sampled];
 	int32_t ids[PROMPT_TOKENS];
@@ -55,7 +56,7 @@ static const struct result *alone_with(int model, bool sampled)
 		return out;
 	make_prompt(ids, PROMPT_TOKENS, 0);
 	req = subject(ids, sampled, answer_tokens());
-	bed_open(&b, bed_model(model), NULL);
+	bed_open(&b, bed_model(model), plain);
 	b.digests = true;
 	ck_assert_uint_ne(bed_submit(&b, &req, out, &st), 0);
 	bed_run(&b);
@@ -454,6 +455,62 @@ START_TEST(test_timeline)
 }
 END_TEST
 
+/* ---- running ahead -------------------------------------------------------------------------- */
+
+/* Answers that end by a stop text, an end-of-sequence token or a cancel while the next step is under way. */
+static uint64_t run_stories(const char *setting, struct result out[4])
+{
+	static const char *const prompts[] = { "Once upon a time", "The old lighthouse",
+					       "One day, a little fox", "Lily" };
+	static const char *const stops[] = { " and" };
+	const char *list[] = { setting, "engine.max_batch_size=4", NULL };
+	struct aios_stats stats = { .size = sizeof(stats) };
+	struct aios_status st;
+	uint64_t id = 0;
+	struct bed b;
+
+	bed_open(&b, bed_demo(), list);
+	b.digests = true;
+	for (int i = 0; i < 4; i++) {
+		struct aios_request req = AIOS_REQUEST_INIT;
+
+		req.text = prompts[i];
+		req.text_len = strlen(prompts[i]);
+		req.max_tokens = i == 3 ? 33 : 450;
+		req.stop = stops;
+		req.n_stop = i == 1;
+		req.sampling.temperature = i ? 0.9f : 0.0f;
+		req.sampling.seed = 3;
+		id = bed_submit(&b, &req, &out[i], &st);
+		ck_assert_uint_ne(id, 0);
+	}
+	/* The third is cancelled at its twelfth token, wherever the steps are. */
+	while (out[2].n < 12)
+		ck_assert(bed_step(&b));
+	ck_assert_int_eq(aios_cancel(b.e, id - 1), 0);
+	bed_run(&b);
+	aios_engine_stats(b.e, &stats);
+	ck_assert_uint_eq(b.e->kv.pages.used, prefix_evictable(&b.e->prefix));
+	bed_close(&b);
+	return stats.steps_ahead;
+}
+
+START_TEST(test_running_ahead)
+{
+	static struct result want[4], got[4];
+
+	ck_assert_uint_eq(run_stories("engine.run_ahead=off", want), 0);
+	ck_assert_uint_gt(run_stories("engine.run_ahead=on", got), 50);
+	for (int i = 0; i < 4; i++)
+		bed_equal(&want[i], &got[i], "running ahead");
+	ck_assert_uint_eq(got[0].reason, AIOS_END_STOP);
+	ck_assert_uint_eq(got[1].reason, AIOS_END_STOP);
+	ck_assert_uint_eq(got[2].reason, AIOS_END_CANCELLED);
+	ck_assert_uint_eq(got[2].n, 12);
+	ck_assert_uint_eq(got[3].reason, AIOS_END_LENGTH);
+}
+END_TEST
+
 /* Cancelled in any state: ended before another step, with everything given back. */
 START_TEST(test_cancel_in_every_state)
 {
@@ -550,6 +607,7 @@ Suite *test_invariance_suite(void)
 	tcase_add_loop_test(tc, test_preempted_at_every_token, 0, 4 * BED_MODELS);
 	tcase_add_loop_test(tc, test_warm_prefix, 0, 8);
 	tcase_add_loop_test(tc, test_parallel_answers, 0, 3);
+	tcase_add_test(tc, test_running_ahead);
 	tcase_add_test(tc, test_sliding_window);
 	tcase_add_test(tc, test_timeline);
 	tcase_add_loop_test(tc, test_cancel_in_every_state, 0, 5);
