@@ -125,6 +125,7 @@ struct gpu_attention_args {
 	uint32_t pitch; /* of a key or value; an odd multiple of 16, so that rows hit all banks */
 	uint32_t q_pitch, p_pitch;
 	uint32_t at_q, at_p, at_rows, at_own, at_k, at_v;
+	uint32_t page_shift; /* attention_tc: log2 of the page size; 32: it is no power of two */
 };
 
 /* attention_decode: a block's threads and heads; blocks of keys, widest head when it rotates. */

@@ -140,9 +140,10 @@ GPU_FN void attn_scores(const struct gpu_attention_args &a, const struct attn_jo
 		else
 			attn_dots<false>(s, j, slot, n, dot);
 	}
+	attn_scores_of<ATTN_OWN>(a.op, dot);
 	GPU_UNROLL
 	for (int i = 0; i < ATTN_OWN; i++)
-		s->p[slot + ATTN_SLOTS * (uint32_t)i][j] = attn_score(a.op, dot[i]);
+		s->p[slot + ATTN_SLOTS * (uint32_t)i][j] = dot[i];
 }
 
 /*
@@ -658,12 +659,13 @@ template <bool F16, int D> struct fma_unit {
 				break;
 			there = item(job, s, i, &b, &q);
 			dots(a, b, q, dot);
+			attn_scores_of<4>(a.op, &dot[0][0]);
 			GPU_UNROLL
 			for (uint32_t j = 0; j < 2; j++) {
 				m[j] = -aios_inf();
 				GPU_UNROLL
 				for (uint32_t k = 0; k < 2; k++) {
-					u.s[i][j][k] = attn_score(a.op, dot[j][k]);
+					u.s[i][j][k] = dot[j][k];
 					if (sees(s, b, k))
 						m[j] = aios_max_step(m[j], u.s[i][j][k]);
 				}

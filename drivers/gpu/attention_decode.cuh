@@ -62,11 +62,17 @@ GPU_FN uint32_t attn_first(const struct aios_op_attention &op, uint32_t position
 	return op.window && position >= op.window ? position - op.window + 1 : 0;
 }
 
-/* dot as a score. */
-GPU_FN float attn_score(const struct aios_op_attention &op, float dot)
+/* Dots as scores, all of them in one branch. */
+template <int N> GPU_FN void attn_scores_of(const struct aios_op_attention &op, float s[N])
 {
-	return op.softcap != 0.0f ? aios_attn_score_capped(dot, op.scale, op.softcap) :
-				    aios_attn_score(dot, op.scale_log2);
+	if (op.softcap != 0.0f) {
+		for (uint32_t i = 0; i < N; i++)
+			s[i] = aios_attn_score_capped(s[i], op.scale, op.softcap);
+		return;
+	}
+	GPU_UNROLL
+	for (uint32_t i = 0; i < N; i++)
+		s[i] = aios_attn_score(s[i], op.scale_log2);
 }
 
 /* The head dimension: known when compiled, or 0 and the descriptor's. */
@@ -476,7 +482,8 @@ GPU_FN void decode_load_head(const struct gpu_rope_attention_args &a, const stru
 	enum rope_kind kind;
 	uint32_t head = decode_task(a.attention, job, t, &kind);
 
-	rope_load<N>(a.rope, kind, job.row, head, 32 * N, h);
+	rope_load<N>(a.rope, job.row, head, 32 * N, h->x);
+	rope_load_norm<N>(a.rope, kind, 32 * N, h->w);
 	rope_load_angles<N>(a.rope, job.position, h);
 }
 

@@ -132,11 +132,11 @@ template <bool F16, int D> struct tc_unit {
 		if (!block(s, &b))
 			return;
 		dots(u, a, b);
+		attn_scores_of<16>(a.op, &u.s[0][0]);
 		GPU_UNROLL
 		for (uint32_t t = 0; t < 4; t++) {
 			GPU_UNROLL
 			for (uint32_t i = 0; i < 4; i++) {
-				u.s[t][i] = attn_score(a.op, u.s[t][i]);
 				if (sees(s, b, t, i))
 					m[i % 2] = aios_max_step(m[i % 2], u.s[t][i]);
 			}
@@ -547,9 +547,11 @@ GPU_FN bool tc_all(const struct tc_sight &w, uint32_t key, uint32_t n)
 
 /* --- keys and values -- */
 
-/* Pages of the keys whose 16-byte units the thread fetches. */
+/* Keys of a block of which a thread fetches a 16-byte unit, and their pages. */
+#define TC_KEYS(dim) (AIOS_ATTN_BLOCK * (dim) / 8 / GPU_TC_THREADS)
+
 template <int D> struct tc_pages {
-	int32_t page[AIOS_ATTN_BLOCK * D / 8 / GPU_TC_THREADS];
+	int32_t page[TC_KEYS(D)];
 };
 
 /* Key i of the thread in a block of keys. */
@@ -562,12 +564,16 @@ template <int D>
 GPU_FN void tc_find_pages(const struct gpu_attention_args &a, const struct tc_job &job,
 			  uint32_t start, struct tc_pages<D> *p)
 {
+	const int32_t *table = (const int32_t *)gpu_ptr(a.op.batch.block_table) +
+			       (uint64_t)job.seq * a.op.batch.max_blocks;
+
 	GPU_UNROLL
-	for (uint32_t i = 0; i < sizeof(p->page) / sizeof(p->page[0]); i++) {
+	for (uint32_t i = 0; i < TC_KEYS(D); i++) {
 		uint32_t key = start + tc_key<D>(i);
 
 		if (key >= job.first && key <= job.last)
-			p->page[i] = keys_page(a.op.batch, a.op.kv, job.seq, key);
+			p->page[i] = table[a.page_shift < 32 ? key >> a.page_shift :
+							       key / a.op.kv.page_size];
 	}
 }
 
@@ -576,20 +582,23 @@ template <int D>
 GPU_FN void tc_fetch(const struct gpu_attention_args &a, const struct tc_job &job, uint32_t start,
 		     uint32_t stage, const struct tc_pages<D> &p)
 {
-	const uint32_t pitch = D * 2 + 16, at = gpu_tid() % (D / 8) * 16;
+	const uint32_t pitch = D * 2 + 16, at = gpu_tid() % (D / 8) * 16, row = 2 * D;
+	uint32_t page_size = a.op.kv.page_size, head = job.kv_head * page_size;
+	uint64_t page_bytes = (uint64_t)a.op.kv.n_kv_heads * page_size * row;
+	const unsigned char *k = gpu_ptr(a.op.kv.k) + at, *v = gpu_ptr(a.op.kv.v) + at;
 
 	GPU_UNROLL
-	for (uint32_t i = 0; i < sizeof(p.page) / sizeof(p.page[0]); i++) {
-		uint32_t j = tc_key<D>(i), key = start + j;
+	for (uint32_t i = 0; i < TC_KEYS(D); i++) {
+		uint32_t j = tc_key<D>(i), key = start + j, slot;
 		uint32_t to = (stage * AIOS_ATTN_BLOCK + j) * pitch + at;
 
 		if (key >= job.first && key <= job.last) {
-			uint64_t from =
-				2 * keys_in_page(a.op.kv, (uint32_t)p.page[i], job.kv_head, key) +
-				at;
+			uint64_t from;
 
-			gpu_async_copy(decode_k(a) + to, gpu_ptr(a.op.kv.k) + from);
-			gpu_async_copy(decode_v(a) + to, gpu_ptr(a.op.kv.v) + from);
+			slot = a.page_shift < 32 ? key & (page_size - 1) : key % page_size;
+			from = (uint32_t)p.page[i] * page_bytes + (uint64_t)(head + slot) * row;
+			gpu_async_copy(decode_k(a) + to, k + from);
+			gpu_async_copy(decode_v(a) + to, v + from);
 		} else {
 			*(struct gpu_vec *)(decode_v(a) + to) = gpu_vec{ { 0, 0, 0, 0 } };
 		}
@@ -806,12 +815,7 @@ GPU_FN void tc_step(const struct gpu_attention_args &a, const struct tc_sight &w
 	float s[8][4], alpha[2];
 
 	tc_dots<F16, D>(decode_k(a) + at, q, s);
-	GPU_UNROLL
-	for (uint32_t j = 0; j < 8; j++) {
-		GPU_UNROLL
-		for (uint32_t i = 0; i < 4; i++)
-			s[j][i] = attn_score(a.op, s[j][i]);
-	}
+	attn_scores_of<32>(a.op, &s[0][0]);
 	alpha[0] = tc_soften<F16, FULL, D>(w, start, 0, s, u);
 	alpha[1] = tc_soften<F16, FULL, D>(w, start, 1, s, u);
 	if (gpu_ballot(alpha[0] != 1.0f || alpha[1] != 1.0f)) {

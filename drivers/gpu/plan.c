@@ -105,12 +105,17 @@ static int plan_logits(struct plan *p, const struct aios_op_logits *op)
 	return ret;
 }
 
+/* With many rows a block takes all heads of one, so that it finds the angles once. */
 static int plan_rope_kv(struct plan *p, const struct aios_op_rope_kv *op)
 {
-	return gpu_emit(p, GPU_K_rope_kv, op, op->batch.n_tokens,
-			div_up((uint64_t)op->n_heads + 2 * (uint64_t)op->kv.n_kv_heads,
-			       GPU_ROPE_HEADS),
-			1, sizeof(struct gpu_rope_shared));
+	uint64_t heads = (uint64_t)op->n_heads + 2 * (uint64_t)op->kv.n_kv_heads;
+	uint64_t most = div_up(heads, GPU_ROPE_HEADS);
+	uint64_t want =
+		div_up(16 * (uint64_t)p->caps->units, op->batch.n_tokens ? op->batch.n_tokens : 1);
+
+	return gpu_emit(p, op->kv.head_dim > 128 ? GPU_K_rope_kv_long : GPU_K_rope_kv, op,
+			op->batch.n_tokens, most < want ? most : want, 1,
+			sizeof(struct gpu_rope_shared));
 }
 
 /* A part has enough to keep its block's loads in flight. */

@@ -102,6 +102,9 @@ static uint32_t tc_shape(const struct gpu_caps *caps, struct gpu_attention_args 
 	a->groups = (uint32_t)div_up(group, a->heads);
 	a->rows = GPU_TC_QUERIES / a->heads;
 	a->n_chunks = 0;
+	for (a->page_shift = 0; a->page_shift < 32; a->page_shift++)
+		if (op->kv.page_size == 1u << a->page_shift)
+			break;
 	a->pitch = dim * 2 + 16;
 	a->at_k = sizeof(struct gpu_tc_shared);
 	a->at_v = a->at_k + 2 * AIOS_ATTN_BLOCK * a->pitch;

@@ -86,16 +86,22 @@ GPU_FN void rope_get(const void *src, uint32_t dtype, uint64_t first, uint32_t n
 	}
 }
 
-/* Head `head` of the qkv row and its norm's weights. */
+/* Head `head` of the qkv row. */
 template <int N>
-GPU_FN void rope_load(const struct gpu_rope &r, enum rope_kind kind, uint32_t row, uint32_t head,
-		      uint32_t dim, struct rope_head<N> *h)
+GPU_FN void rope_load(const struct gpu_rope &r, uint32_t row, uint32_t head, uint32_t dim,
+		      float x[N])
+{
+	rope_get<N>(gpu_ptr(r.qkv) + row * r.row_bytes, r.dtype, (uint64_t)head * dim, dim, x);
+}
+
+/* The weights of its norm. */
+template <int N>
+GPU_FN void rope_load_norm(const struct gpu_rope &r, enum rope_kind kind, uint32_t dim, float w[N])
 {
 	aios_addr norm = kind == ROPE_Q ? r.q_norm : r.k_norm;
 
-	rope_get<N>(gpu_ptr(r.qkv) + row * r.row_bytes, r.dtype, (uint64_t)head * dim, dim, h->x);
 	if (norm)
-		rope_get<N>(gpu_ptr(norm), r.norm_dtype, 0, dim, h->w);
+		rope_get<N>(gpu_ptr(norm), r.norm_dtype, 0, dim, w);
 }
 
 /* The angles of a head of 32 * N elements that turns as a whole. */
@@ -228,55 +234,84 @@ GPU_FN uint16_t *rope_out(const struct aios_op_rope_kv &op, uint32_t row, uint32
 						      (head - n_heads) % n_kv, position);
 }
 
-template <int N> GPU_FN void rope_block(const struct aios_op_rope_kv &op)
+/* One head of a row, which a block of threads takes four at a time. */
+template <int N>
+GPU_FN void rope_one(const struct aios_op_rope_kv &op, const struct gpu_rope &r, uint32_t row,
+		     uint32_t head, uint32_t position, struct rope_head<N> *h)
 {
-	float *heads = (float *)gpu_shared();
-	uint32_t row = gpu_bx(), lane = gpu_tid() % 32, dim = op.kv.head_dim;
-	uint32_t head = gpu_by() * ROPE_HEADS + gpu_tid() / 32, n_rotated, n_all;
-	int32_t position = keys_position(op.batch, row);
-	struct gpu_rope r = rope_of(op);
-	bool whole = dim == 32 * N && op.rot_dim == dim;
-	struct rope_head<N> h;
-	enum rope_kind kind;
+	uint32_t dim = op.kv.head_dim, n_rotated = op.n_heads + op.kv.n_kv_heads;
+	enum rope_kind kind = head < op.n_heads ? ROPE_Q : head < n_rotated ? ROPE_K : ROPE_V;
+	float *shared = (float *)gpu_shared() + gpu_tid() / 32 * GPU_MAX_HEAD_DIM;
 	uint16_t *out;
 
-	n_rotated = op.n_heads + op.kv.n_kv_heads;
-	n_all = n_rotated + op.kv.n_kv_heads;
-	kind = head < op.n_heads ? ROPE_Q : head < n_rotated ? ROPE_K : ROPE_V;
-	rope_load<N>(r, kind, row, head < n_all ? head : 0, dim, &h);
-	if (position == -1) {
-		out = (uint16_t *)gpu_row(&op.q, row) + (uint64_t)head * dim;
-		for (uint32_t i = lane; head < op.n_heads && i < dim; i += 32)
-			out[i] = 0;
-		return;
-	}
-	if (whole)
-		rope_load_angles<N>(r, (uint32_t)position, &h);
-	rope_norm<N>(r, kind, dim, &h);
-	if (whole)
-		rope_turn_whole<N>(kind, &h);
+	rope_load_norm<N>(r, kind, dim, h->w);
+	rope_norm<N>(r, kind, dim, h);
+	if (dim == 32 * N && op.rot_dim == dim)
+		rope_turn_whole<N>(kind, h);
 	else
-		rope_turn_any<N>(r, kind, (uint32_t)position, dim,
-				 heads + gpu_tid() / 32 * GPU_MAX_HEAD_DIM, h.x);
-	if (head >= n_all)
+		rope_turn_any<N>(r, kind, position, dim, shared, h->x);
+	if (head >= n_rotated + op.kv.n_kv_heads)
 		return;
-	out = rope_out(op, row, head, (uint32_t)position);
+	out = rope_out(op, row, head, position);
 	rope_put<N>(
-		h.x, op.kv.dtype, dim,
+		h->x, op.kv.dtype, dim,
 		[=](uint32_t at, uint32_t two) { *(uint32_t *)(out + at) = two; },
 		[=](uint32_t at, uint16_t one) { out[at] = one; });
 }
 
-/* Grid: rows, heads of the qkv row by ROPE_HEADS. */
+/* A padding row: zeros in q, of the heads that the block of threads has. */
+GPU_FN void rope_zero(const struct aios_op_rope_kv &op, uint32_t row)
+{
+	uint16_t *q = (uint16_t *)gpu_row(&op.q, row);
+	uint32_t dim = op.kv.head_dim, n = op.n_heads * dim;
+
+	for (uint32_t i = gpu_by() * ROPE_THREADS + gpu_tid(); i < n;
+	     i += gpu_grid_y() * ROPE_THREADS)
+		q[i] = 0;
+}
+
+/* The next heads are on their way while these are turned. */
+template <int N> GPU_FN void rope_block(const struct aios_op_rope_kv &op)
+{
+	uint32_t row = gpu_bx(), dim = op.kv.head_dim, step = gpu_grid_y() * ROPE_HEADS;
+	uint32_t n = op.n_heads + 2 * op.kv.n_kv_heads, head = gpu_by() * ROPE_HEADS;
+	int32_t position = keys_position(op.batch, row);
+	struct gpu_rope r = rope_of(op);
+	struct rope_head<N> h;
+	float next[N];
+
+	head += gpu_tid() / 32;
+	rope_load<N>(r, row, head < n ? head : 0, dim, next);
+	if (position == -1) {
+		rope_zero(op, row);
+		return;
+	}
+	if (dim == 32 * N && op.rot_dim == dim)
+		rope_load_angles<N>(r, (uint32_t)position, &h);
+	for (uint32_t i = gpu_by() * ROPE_HEADS; i < n; i += step, head += step) {
+		GPU_UNROLL
+		for (uint32_t e = 0; e < N; e++)
+			h.x[e] = next[e];
+		rope_load<N>(r, row, head + step < n ? head + step : 0, dim, next);
+		rope_one<N>(op, r, row, head, (uint32_t)position, &h);
+	}
+}
+
+/* Grid: rows; blocks of threads that share a row's heads, of up to 128 elements. */
 GPU_KERNEL(ROPE_THREADS) gpu_rope_kv(const struct gpu_rope_kv_args a)
 {
 	gpu_grid_enter();
 	if (a.op.kv.head_dim <= 64)
 		rope_block<2>(a.op);
-	else if (a.op.kv.head_dim <= 128)
-		rope_block<4>(a.op);
 	else
-		rope_block<16>(a.op);
+		rope_block<4>(a.op);
+}
+
+/* The same for longer heads. */
+GPU_KERNEL(ROPE_THREADS) gpu_rope_kv_long(const struct gpu_rope_kv_args a)
+{
+	gpu_grid_enter();
+	rope_block<16>(a.op);
 }
 
 #endif /* GPU_ROPE_KV_CUH */
