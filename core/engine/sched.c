@@ -18,7 +18,7 @@
 int sched_open(struct aios_engine *e, struct aios_status *st)
 {
 	struct sched *s = &e->sched;
-	uint32_t running = e->plan.max_batch_size;
+	uint32_t running = e->plan.max_batch_size, slots = e->config.max_queue + running;
 	const struct aios_sched_limits limits = {
 		.size = sizeof(limits),
 		.max_queued = e->config.max_queue,
@@ -30,20 +30,20 @@ int sched_open(struct aios_engine *e, struct aios_status *st)
 	};
 	int rc;
 
-	s->n_slots = e->config.max_queue + running;
-	s->slots = calloc(s->n_slots, sizeof(struct request *));
-	s->free = calloc(s->n_slots, sizeof(*s->free));
+	s->slots = calloc(slots, sizeof(struct request *));
+	s->free = calloc(slots, sizeof(*s->free));
 	s->plan.preempt = calloc(running, sizeof(*s->plan.preempt));
 	s->plan.admit = calloc(running, sizeof(*s->plan.admit));
 	s->plan.grant = calloc(running, sizeof(*s->plan.grant));
 	s->done = calloc(running, sizeof(*s->done));
-	for (e->hash_size = 64; e->hash_size < s->n_slots; e->hash_size *= 2)
+	for (e->hash_size = 64; e->hash_size < slots; e->hash_size *= 2)
 		;
 	e->hash = calloc(e->hash_size, sizeof(struct request *));
 	if (!s->slots || !s->free || !s->plan.preempt || !s->plan.admit || !s->plan.grant ||
 	    !s->done || !e->hash)
-		return aios_fail(st, -ENOMEM, "no host memory for %u requests", s->n_slots);
-	for (uint32_t i = s->n_slots; i > 0; i--)
+		return aios_fail(st, -ENOMEM, "no host memory for %u requests", slots);
+	s->n_slots = slots;
+	for (uint32_t i = slots; i > 0; i--)
 		s->free[s->n_free++] = i - 1;
 	rc = module_get(e->aios->modules, AIOS_KIND_SCHEDULER, e->config.scheduler, &s->module, st);
 	if (rc < 0)
