@@ -47,6 +47,28 @@ struct gpu_matmul_args {
 };
 
 /*
+ * 17 to 64 rows of x, weights in panels (matmul_batch.cuh): a warpgroup that multiplies, four warps
+ * that fetch x, one that fetches weights.
+ */
+#define GPU_BATCH_ROWS 64
+#define GPU_BATCH_MULTIPLY 128
+#define GPU_BATCH_FETCH_X 128
+#define GPU_BATCH_THREADS (GPU_BATCH_MULTIPLY + GPU_BATCH_FETCH_X + 32)
+#define GPU_BATCH_STAGES 16
+#define GPU_BATCH_BARS 256 /* bytes of barriers */
+#define GPU_BATCH_PART 32  /* columns that pass through shared memory together */
+#define GPU_BATCH_PITCH (GPU_BATCH_PART + 4)
+#define GPU_BATCH_SUMS (GPU_BATCH_ROWS * GPU_BATCH_PITCH * 4)
+
+struct gpu_batch_args {
+	struct aios_op_matmul op;
+	uint32_t items; /* of 8 outputs */
+	uint32_t slice; /* bytes of a row in a stage, a multiple of 128 */
+	uint32_t stages;
+	uint32_t reserved;
+};
+
+/*
  * Many rows with weights in panels (matmul_wgmma.cuh): rows of x in a stage, bytes of k; how many
  * stages of bn weight rows there are; registers of a thread that fetches, that multiplies.
  */
@@ -74,7 +96,6 @@ struct gpu_wgmma_args {
  */
 #define GPU_STREAM_FETCH 64         /* threads that fetch, two warps; the others multiply */
 #define GPU_STREAM_THREADS 384      /* at most */
-#define GPU_STREAM_WIDE_THREADS 320 /* where they need more registers */
 #define GPU_STREAM_STAGES 32
 #define GPU_STREAM_BARS 640 /* bytes of barriers before the rest of shared memory */
 

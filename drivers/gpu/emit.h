@@ -69,6 +69,11 @@ bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *
 		      const struct gpu_stream_tune *tune, struct gpu_stream_args *a,
 		      struct gpu_launch *l);
 
+/* The same for matmul_batch; of the tuning it heeds slice, budget and grid. */
+bool gpu_batch_shape(const struct gpu_caps *caps, const struct aios_op_matmul *m,
+		     const struct gpu_stream_tune *tune, struct gpu_batch_args *a,
+		     struct gpu_launch *l);
+
 /*
  * A norm and the matmul that reads its output, in one kernel that also writes that output. 1:
  * planned; 0: plan both (many rows, other layouts or types); -errno. Both have been checked, m->x

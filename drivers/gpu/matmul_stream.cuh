@@ -521,36 +521,22 @@ GPU_FN void stream_kernel(const struct gpu_stream_args &a)
 		stream_kernel<kind, mt, half, panels, false, false>(a);                            \
 	}
 
-#define STREAM_WIDE(kind, name, mt, half, panels)                                                  \
-	GPU_KERNEL_WIDE(GPU_STREAM_WIDE_THREADS)                                                   \
-	gpu_matmul_stream_##name(const struct gpu_stream_args a)                                   \
-	{                                                                                          \
-		stream_kernel<kind, mt, half, panels, false, false>(a);                            \
-	}
-
 /* By the most rows of x and the panels of a warp. */
 STREAM(STREAM_BF16, bf16_8_1, 1, true, 1)
 STREAM(STREAM_BF16, bf16_8_2, 1, true, 2)
 STREAM(STREAM_BF16, bf16_16_1, 1, false, 1)
 STREAM(STREAM_BF16, bf16_16_2, 1, false, 2)
-STREAM(STREAM_BF16, bf16_32_2, 2, false, 2)
-STREAM_WIDE(STREAM_BF16, bf16_64_2, 4, false, 2)
 STREAM(STREAM_F16, f16_8_1, 1, true, 1)
 STREAM(STREAM_F16, f16_8_2, 1, true, 2)
 STREAM(STREAM_F16, f16_16_1, 1, false, 1)
 STREAM(STREAM_F16, f16_16_2, 1, false, 2)
-STREAM(STREAM_F16, f16_32_2, 2, false, 2)
-STREAM_WIDE(STREAM_F16, f16_64_2, 4, false, 2)
 STREAM(STREAM_I8, i8_8_1, 1, true, 1)
 STREAM(STREAM_I8, i8_8_2, 1, true, 2)
 STREAM(STREAM_I8, i8_16_1, 1, false, 1)
 STREAM(STREAM_I8, i8_16_2, 1, false, 2)
-STREAM(STREAM_I8, i8_32_2, 2, false, 2)
-STREAM_WIDE(STREAM_I8, i8_64_2, 4, false, 2)
 STREAM(STREAM_I8X2, i8x2_8_1, 1, false, 1)
 STREAM(STREAM_I8X2, i8x2_8_2, 1, false, 2)
 STREAM(STREAM_I8X2, i8x2_16_2, 2, false, 2)
-STREAM_WIDE(STREAM_I8X2, i8x2_32_2, 4, false, 2)
 
 /* With a norm before it. */
 #define STREAM_NORM(kind, name, panels)                                                            \

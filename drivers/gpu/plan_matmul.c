@@ -81,18 +81,14 @@ struct stream_kernels {
 		{ 8, GPU_K_matmul_stream_##kind##_8_1, GPU_K_matmul_stream_##kind##_8_2 },         \
 			{ 16, GPU_K_matmul_stream_##kind##_16_1,                                   \
 			  GPU_K_matmul_stream_##kind##_16_2 },                                     \
-			{ 32, GPU_KERNEL_COUNT, GPU_K_matmul_stream_##kind##_32_2 },               \
-			{ 64, GPU_KERNEL_COUNT, GPU_K_matmul_stream_##kind##_64_2 },               \
 	}
 
-static const struct stream_kernels stream_bf16[4] = STREAM_ROWS(bf16);
-static const struct stream_kernels stream_f16[4] = STREAM_ROWS(f16);
-static const struct stream_kernels stream_i8[4] = STREAM_ROWS(i8);
-static const struct stream_kernels stream_i8x2[4] = {
+static const struct stream_kernels stream_bf16[2] = STREAM_ROWS(bf16);
+static const struct stream_kernels stream_f16[2] = STREAM_ROWS(f16);
+static const struct stream_kernels stream_i8[2] = STREAM_ROWS(i8);
+static const struct stream_kernels stream_i8x2[2] = {
 	{ 8, GPU_K_matmul_stream_i8x2_8_1, GPU_K_matmul_stream_i8x2_8_2 },
 	{ 16, GPU_KERNEL_COUNT, GPU_K_matmul_stream_i8x2_16_2 },
-	{ 32, GPU_KERNEL_COUNT, GPU_K_matmul_stream_i8x2_32_2 },
-	{ 32, GPU_KERNEL_COUNT, GPU_K_matmul_stream_i8x2_32_2 },
 };
 static const struct stream_kernels stream_seg_bf16 = { 16, GPU_K_matmul_stream_seg_bf16,
 						       GPU_KERNEL_COUNT };
@@ -107,20 +103,21 @@ static const struct stream_kernels stream_norm_f16 = { 8, GPU_K_matmul_stream_no
 static const struct stream_kernels *stream_kernels(const struct aios_op_matmul *m, bool norm)
 {
 	const struct stream_kernels *k = m->x.dtype == AIOS_BF16 ? stream_bf16 : stream_f16;
-	uint32_t i = 0;
-
 	if (norm)
 		return m->x.dtype == AIOS_BF16 ? &stream_norm_bf16 : &stream_norm_f16;
 	if (m->segments > 1 && !aios_dtype_scaled(m->x.dtype))
 		return m->x.dtype == AIOS_BF16 ? &stream_seg_bf16 : &stream_seg_f16;
 	if (aios_dtype_scaled(m->x.dtype))
 		k = m->x.dtype == AIOS_I8 ? stream_i8 : stream_i8x2;
-	while (i < 3 && k[i].rows < m->x.rows)
-		i++;
-	return &k[i];
+	return m->x.rows <= k[0].rows ? &k[0] : &k[1];
 }
 
-#define STREAM_BUDGET (96u << 10) /* two blocks fit: the next launch's begins beside this one's */
+/*
+ * Shared memory of a block. When all that a block reads fits twice, the next launch's blocks begin
+ * beside this one's and fetch theirs; else a deep ring is better.
+ */
+#define STREAM_SMALL (112u << 10)
+#define STREAM_LARGE (200u << 10)
 
 /* Panels of a warp and warps: all items of a block at once where that is possible. */
 static bool stream_split(const struct aios_op_matmul *m, const struct stream_kernels *k,
@@ -163,15 +160,20 @@ static uint64_t stream_stage(const struct aios_op_matmul *m, const struct gpu_st
 static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul *m,
 			const struct gpu_stream_tune *tune, struct gpu_stream_args *a)
 {
-	uint64_t budget = tune->budget ? tune->budget : STREAM_BUDGET;
 	uint64_t whole = stream_x_bytes(m, a->rows, m->w.row_bytes);
+	uint64_t all = whole + a->warps * a->panels * GPU_PANEL_ROWS * m->w.row_bytes;
+	uint64_t lanes = tune->norm ? (uint64_t)a->rows * AIOS_LANES * sizeof(float) : 0;
+	bool small = GPU_STREAM_BARS + all + lanes <= STREAM_SMALL, x_whole = tune->norm;
+	uint64_t budget = small ? STREAM_SMALL : STREAM_LARGE;
 
+	if (tune->budget)
+		budget = tune->budget;
 	if (budget > caps->shared_max)
 		budget = caps->shared_max;
-	if (tune->norm)
-		whole += (uint64_t)a->rows * AIOS_LANES * sizeof(float);
-	if ((tune->whole || tune->norm) && whole <= budget / 2)
-		a->whole = (uint32_t)whole;
+	if (tune->whole ? tune->whole == 1 : small && a->warps * a->panels > 1)
+		x_whole = true;
+	if (x_whole && whole + lanes <= budget / 2)
+		a->whole = (uint32_t)(whole + lanes);
 	else if (tune->norm)
 		return false;
 	budget -= GPU_STREAM_BARS + a->whole;
@@ -222,8 +224,8 @@ static bool stream_takes(const struct aios_op_matmul *m)
 	return !(m->act && m->segments > 1 && m->profile == AIOS_PROFILE_TC_SM90);
 }
 
-/* Rows of x up to which it is the best there is. */
-#define STREAM_ROWS_MAX 64
+/* Rows of x up to which it is the best there is; from there on, batch. */
+#define STREAM_ROWS_MAX 16
 
 /* 1: planned, 0: not one for it, or -errno. */
 static int plan_stream(struct plan *p, const struct aios_op_matmul *m)
@@ -240,6 +242,76 @@ static int plan_stream(struct plan *p, const struct aios_op_matmul *m)
 		return ret;
 	p->launches[p->n - 1].block[0] = l.block[0];
 	return 1;
+}
+
+/* --- matmul_batch ------------------------------------------------------------------ */
+
+#define BATCH_SIZES 6
+
+/* Weight rows of a pass, and the kernels that do so many. */
+static const uint32_t batch_rows[BATCH_SIZES] = { 16, 32, 48, 96, 128, 192 };
+
+#define BATCH_SMALL(kind)                                                                          \
+	GPU_K_matmul_batch_##kind##_16, GPU_K_matmul_batch_##kind##_32,                            \
+		GPU_K_matmul_batch_##kind##_48, GPU_K_matmul_batch_##kind##_96
+#define BATCH_ALL(kind)                                                                            \
+	BATCH_SMALL(kind), GPU_K_matmul_batch_##kind##_128, GPU_K_matmul_batch_##kind##_192
+
+static const uint32_t batch_bf16[BATCH_SIZES] = { BATCH_ALL(bf16) };
+static const uint32_t batch_f16[BATCH_SIZES] = { BATCH_ALL(f16) };
+static const uint32_t batch_i8[BATCH_SIZES] = { BATCH_ALL(i8) };
+static const uint32_t batch_i8x2[BATCH_SIZES] = { BATCH_SMALL(i8x2) };
+
+bool gpu_batch_shape(const struct gpu_caps *caps, const struct aios_op_matmul *m,
+		     const struct gpu_stream_tune *tune, struct gpu_batch_args *a,
+		     struct gpu_launch *l)
+{
+	uint32_t planes = m->x.dtype == AIOS_I8X2 ? 2 : 1, sizes = planes == 2 ? 4 : BATCH_SIZES;
+	uint32_t grid = tune->grid ? tune->grid : caps->units, share, passes, i = 0, stage;
+	uint32_t budget = tune->budget && tune->budget < caps->shared_max ? tune->budget :
+									    caps->shared_max;
+	const uint32_t *kernels = m->x.dtype == AIOS_BF16 ? batch_bf16 :
+				  m->x.dtype == AIOS_F16  ? batch_f16 :
+				  m->x.dtype == AIOS_I8   ? batch_i8 :
+							    batch_i8x2;
+
+	memset(a, 0, sizeof(*a));
+	a->op = *m;
+	a->items = (uint32_t)div_up(m->out.cols, GPU_PANEL_ROWS);
+	grid = grid < a->items ? grid : a->items;
+	share = (uint32_t)div_up(a->items, grid) * GPU_PANEL_ROWS * (m->act ? 2 : 1);
+	passes = (uint32_t)div_up(share, batch_rows[sizes - 1]);
+	while (i + 1 < sizes && batch_rows[i] * passes < share)
+		i++;
+	a->slice = tune->slice ? tune->slice : 256;
+	for (;; a->slice /= 2) {
+		stage = a->slice * (batch_rows[i] + planes * GPU_BATCH_ROWS);
+		a->stages = (budget - GPU_BATCH_BARS - GPU_BATCH_SUMS - 1024) / stage;
+		if (a->slice == 128 || (a->stages >= 5 && a->slice <= m->w.row_bytes))
+			break;
+	}
+	if (a->stages > GPU_BATCH_STAGES)
+		a->stages = GPU_BATCH_STAGES;
+	l->kernel = kernels[i];
+	l->grid[0] = grid;
+	l->grid[1] = (uint32_t)div_up(m->x.rows, GPU_BATCH_ROWS);
+	l->block[0] = GPU_BATCH_THREADS;
+	l->shared = GPU_BATCH_BARS + GPU_BATCH_SUMS + 1024 + a->stages * stage;
+	return a->stages >= 2;
+}
+
+/* 1: planned, 0: not one for it, or -errno. */
+static int plan_batch(struct plan *p, const struct aios_op_matmul *m)
+{
+	struct gpu_stream_tune tune = { 0 };
+	struct gpu_batch_args a;
+	struct gpu_launch l;
+	int ret;
+
+	if (!stream_takes(m) || !gpu_batch_shape(p->caps, m, &tune, &a, &l))
+		return 0;
+	ret = gpu_emit(p, l.kernel, &a, l.grid[0], l.grid[1], 1, l.shared);
+	return ret ? ret : 1;
 }
 
 int gpu_plan_norm_matmul(struct plan *p, const struct aios_op_rmsnorm *norm,
@@ -269,15 +341,17 @@ int gpu_plan_norm_matmul(struct plan *p, const struct aios_op_rmsnorm *norm,
 
 int gpu_plan_matmul(struct plan *p, const struct aios_op_matmul *m)
 {
-	int ret;
+	bool tree = m->segments > 1 && !aios_dtype_scaled(m->x.dtype);
+	int ret = 0;
 
 	if (m->x.rows == 0)
 		return 0;
-	if (m->x.rows <= STREAM_ROWS_MAX || m->segments > 1) {
+	if (m->x.rows <= STREAM_ROWS_MAX || (tree && m->x.rows <= GPU_BATCH_ROWS))
 		ret = plan_stream(p, m);
-		if (ret)
-			return ret < 0 ? ret : 0;
-	}
+	else if (m->x.rows <= GPU_BATCH_ROWS)
+		ret = plan_batch(p, m);
+	if (ret)
+		return ret < 0 ? ret : 0;
 	if (gpu_wgmma_takes(p->caps, m))
 		return gpu_plan_wgmma(p, m);
 	if (m->profile == AIOS_PROFILE_TC_SM90)

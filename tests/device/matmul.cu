@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "matmul_any.cuh"
+#include "matmul_batch.cuh"
 #include "matmul_stream.cuh"
 
 extern "C" {
@@ -41,8 +42,6 @@ static void cuda(cudaError_t e, const char *what)
 
 /* --- kernels by number ----------------------------------------------------------- */
 
-#define SKIP_WGMMA(name) (strncmp(name, "gpu_matmul_stream", 17) == 0)
-
 struct entry {
 	const char *name;
 	const void *fn;
@@ -52,15 +51,26 @@ struct entry {
 	{                                                                                          \
 		"gpu_matmul_stream_" #n, (const void *)gpu_matmul_stream_##n                       \
 	}
+#define BATCH_ENTRY(n)                                                                             \
+	{                                                                                          \
+		"gpu_matmul_batch_" #n, (const void *)gpu_matmul_batch_##n                         \
+	}
 static const struct entry entries[] = {
-	STREAM_ENTRY(bf16_8_1),  STREAM_ENTRY(bf16_8_2),  STREAM_ENTRY(bf16_16_1),
-	STREAM_ENTRY(bf16_16_2), STREAM_ENTRY(bf16_32_2), STREAM_ENTRY(bf16_64_2),
-	STREAM_ENTRY(f16_8_1),   STREAM_ENTRY(f16_8_2),   STREAM_ENTRY(f16_16_1),
-	STREAM_ENTRY(f16_16_2),  STREAM_ENTRY(f16_32_2),  STREAM_ENTRY(f16_64_2),
-	STREAM_ENTRY(i8_8_1),    STREAM_ENTRY(i8_8_2),    STREAM_ENTRY(i8_16_1),
-	STREAM_ENTRY(i8_16_2),   STREAM_ENTRY(i8_32_2),   STREAM_ENTRY(i8_64_2),
-	STREAM_ENTRY(i8x2_8_1),  STREAM_ENTRY(i8x2_8_2),  STREAM_ENTRY(i8x2_16_2),
-	STREAM_ENTRY(i8x2_32_2), STREAM_ENTRY(seg_bf16),  STREAM_ENTRY(seg_f16),
+	BATCH_ENTRY(bf16_16),    BATCH_ENTRY(bf16_32),   BATCH_ENTRY(bf16_48),
+	BATCH_ENTRY(bf16_96),    BATCH_ENTRY(bf16_128),  BATCH_ENTRY(bf16_192),
+	BATCH_ENTRY(f16_16),     BATCH_ENTRY(f16_32),    BATCH_ENTRY(f16_48),
+	BATCH_ENTRY(f16_96),     BATCH_ENTRY(f16_128),   BATCH_ENTRY(f16_192),
+	BATCH_ENTRY(i8_16),      BATCH_ENTRY(i8_32),     BATCH_ENTRY(i8_48),
+	BATCH_ENTRY(i8_96),      BATCH_ENTRY(i8_128),    BATCH_ENTRY(i8_192),
+	BATCH_ENTRY(i8x2_16),    BATCH_ENTRY(i8x2_32),   BATCH_ENTRY(i8x2_48),
+	BATCH_ENTRY(i8x2_96),
+
+	STREAM_ENTRY(bf16_8_1),  STREAM_ENTRY(bf16_8_2), STREAM_ENTRY(bf16_16_1),
+	STREAM_ENTRY(bf16_16_2), STREAM_ENTRY(f16_8_1),  STREAM_ENTRY(f16_8_2),
+	STREAM_ENTRY(f16_16_1),  STREAM_ENTRY(f16_16_2), STREAM_ENTRY(i8_8_1),
+	STREAM_ENTRY(i8_8_2),    STREAM_ENTRY(i8_16_1),  STREAM_ENTRY(i8_16_2),
+	STREAM_ENTRY(i8x2_8_1),  STREAM_ENTRY(i8x2_8_2), STREAM_ENTRY(i8x2_16_2),
+	STREAM_ENTRY(seg_bf16),  STREAM_ENTRY(seg_f16),
 };
 
 static const void *kernel_fn(uint32_t kernel)
@@ -77,13 +87,13 @@ static void launch(const struct gpu_launch &l, const void *args, cudaStream_t s)
 	cudaLaunchAttribute at[1];
 	cudaLaunchConfig_t c = {};
 	void *params[] = { const_cast<void *>(args) };
-	static uint64_t raised;
+	static bool raised[GPU_KERNEL_COUNT];
 	const void *fn = kernel_fn(l.kernel);
 
-	if (!(raised >> (l.kernel % 64) & 1)) {
+	if (!raised[l.kernel]) {
 		cuda(cudaFuncSetAttribute(fn, cudaFuncAttributeMaxDynamicSharedMemorySize, 232448),
 		     "shared memory");
-		raised |= (uint64_t)1 << (l.kernel % 64);
+		raised[l.kernel] = true;
 	}
 	at[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
 	at[0].val.programmaticStreamSerializationAllowed = 1;
@@ -307,9 +317,15 @@ static int check_bits(const struct bed &b, uint32_t samples)
 
 #define REPEAT 5
 
+/* The arguments of either kernel; the op comes first. */
+union any_args {
+	struct aios_op_matmul op;
+	struct gpu_stream_args stream;
+	struct gpu_batch_args batch;
+};
+
 /* Microseconds of one launch: the best of a few runs of a graph that goes through all copies. */
-static double time_launch(const struct bed &b, struct gpu_stream_args a, const struct gpu_launch &l,
-			  bool overlap)
+static double time_launch(const struct bed &b, union any_args a, const struct gpu_launch &l)
 {
 	cudaGraph_t graph;
 	cudaGraphExec_t exec;
@@ -318,7 +334,6 @@ static double time_launch(const struct bed &b, struct gpu_stream_args a, const s
 	uint32_t n = (uint32_t)b.w.size(), loops = n < 24 ? (24 + n - 1) / n : 1;
 	float ms, best = 1e9f;
 
-	(void)overlap;
 	cuda(cudaStreamCreate(&s), "stream");
 	cudaEventCreate(&from);
 	cudaEventCreate(&to);
@@ -415,19 +430,29 @@ static std::vector<struct result> results; /* of one op's variants */
 static void report(const struct kind &k, const struct shape &s, const struct bed &b,
 		   const struct gpu_stream_tune &tune, double rate, uint32_t samples, double go = 0)
 {
-	struct gpu_stream_args a;
+	union any_args a = {};
 	struct gpu_launch l = {};
+	bool batch = b.op.x.rows > 16, ok;
 	double us, tbs;
-	char line[256];
+	char line[256], how[128];
 	int bad = 0;
 
-	if (!gpu_stream_shape(&caps, &b.op, &tune, &a, &l)) {
+	ok = batch ? gpu_batch_shape(&caps, &b.op, &tune, &a.batch, &l) :
+		     gpu_stream_shape(&caps, &b.op, &tune, &a.stream, &l);
+	if (!ok) {
 		printf("%-5s %-12s %3u  no plan\n", k.name, s.name, b.op.x.rows);
 		return;
 	}
-	if (go)
-		a.go = (uint32_t)(go * a.stages);
-	us = time_launch(b, a, l, true);
+	if (go && !batch)
+		a.stream.go = (uint32_t)(go * a.stream.stages);
+	if (batch)
+		snprintf(how, sizeof(how), "%s slice %u stages %u", gpu_kernel_name(l.kernel) + 17,
+			 a.batch.slice, a.batch.stages);
+	else
+		snprintf(how, sizeof(how), "warps %u x %u slice %u stages %u x %u go %d",
+			 a.stream.warps, a.stream.panels, a.stream.slice, a.stream.stages,
+			 a.stream.whole, (int)a.stream.go);
+	us = time_launch(b, a, l);
 	tbs = (double)(s.act ? 2 : 1) * s.n * b.op.w.row_bytes / us * 1e-6;
 	if (samples) {
 		launch(l, &a, 0);
@@ -435,11 +460,8 @@ static void report(const struct kind &k, const struct shape &s, const struct bed
 		bad = check_bits(b, samples);
 		failures += bad;
 	}
-	snprintf(line, sizeof(line),
-		 "%-5s %-12s %3u  %7.2f us %6.3f TB/s %5.1f %%  warps %2u panels %u slice %4u "
-		 "stages %2u x %5u go %d%s",
-		 k.name, s.name, b.op.x.rows, us, tbs, 100 * tbs / rate, a.warps, a.panels, a.slice,
-		 a.stages, a.whole, (int)a.go, bad ? "  BITS DIFFER" : "");
+	snprintf(line, sizeof(line), "%-5s %-12s %3u %8.2f us %6.3f TB/s %5.1f %%  %s%s", k.name,
+		 s.name, b.op.x.rows, us, tbs, 100 * tbs / rate, how, bad ? "  BITS DIFFER" : "");
 	results.push_back({ us, line });
 }
 
@@ -484,37 +506,33 @@ static void time_shapes(double rate)
 /* Variants of the plan, bf16. */
 static void tune_op(const struct shape &s, const struct bed &b, double rate)
 {
-	static const double goes[] = { 0, 2, 1, 0.5 };
+	static const double goes[] = { 0, 1 };
 	uint32_t rows = b.op.x.rows;
 
 	for (uint32_t slice : { 128u, 256u, 512u })
-		for (uint32_t budget : { 80u, 96u, 112u, 160u, 224u })
+		for (uint32_t budget : { 80u, 112u, 160u, 200u, 225u })
 			for (double go : goes)
-				for (uint32_t v = 0; v < 3; v++) {
+				for (uint32_t v = 1; v < 3; v++) {
 					struct gpu_stream_tune tune = {};
 
-					if ((rows <= 4 && slice == 128) ||
-					    (rows >= 32 && slice == 512))
+					if (rows > 16 && (v == 2 || go || slice == 512))
 						continue;
-					if (rows > 4 && (v == 1 || budget == 80 || (go && go != 1)))
+					if (rows <= 16 && (slice == 128 || (rows > 1 && go)))
 						continue;
-					if (v == 2 && s.act)
-						continue;
-					if (s.n > 100000 && (go || budget == 80 || budget == 160))
+					if (s.n > 100000 && (go || budget == 80))
 						continue;
 					tune.slice = slice;
 					tune.budget = budget << 10;
-					tune.panels = v == 2 ? 2 : 0;
-					tune.whole = v == 1;
+					tune.whole = v;
 					report(kinds[0], s, b, tune, rate, 0, go);
 				}
-	print_results(4);
+	print_results(3);
 }
 
 static void tune_shapes(double rate)
 {
 	for (const struct shape &s : shapes)
-		for (uint32_t r : { 1u, 4u, 8u, 16u, 32u, 64u }) {
+		for (uint32_t r : { 1u, 8u, 64u }) {
 			struct bed b =
 				make_bed(s, r, kinds[0].profile, kinds[0].dtype, copies_of(s, 2));
 
