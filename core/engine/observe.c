@@ -82,7 +82,10 @@ static void log_step(struct aios_engine *e, uint64_t ns)
 		states[AIOS_REQUEST_DECODING], states[AIOS_REQUEST_SWAPPED],
 		states[AIOS_REQUEST_DROPPED], e->kv.pages.used, e->kv.pages.total,
 		prefix_evictable(&e->prefix), e->stats.swapped + e->stats.dropped,
-		e->stats.copied_pages, e->step.captured ? "; graph" : "");
+		e->stats.copied_pages,
+		!e->step.captured ? "" :
+		e->step.chain     ? "; graph, ahead" :
+				    "; graph");
 }
 
 void observe_step(struct aios_engine *e, uint64_t start, uint64_t end)

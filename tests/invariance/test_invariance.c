@@ -607,6 +607,9 @@ Suite *test_invariance_suite(void)
 	tcase_add_loop_test(tc, test_preempted_at_every_token, 0, 4 * BED_MODELS);
 	tcase_add_loop_test(tc, test_warm_prefix, 0, 8);
 	tcase_add_loop_test(tc, test_parallel_answers, 0, 3);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("lives");
+	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, test_running_ahead);
 	tcase_add_test(tc, test_sliding_window);
 	tcase_add_test(tc, test_timeline);
