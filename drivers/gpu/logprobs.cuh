@@ -3,6 +3,8 @@
 #include "keymax.cuh"
 #include "rows.cuh"
 
+#define LOGPROBS_AHEAD 8 /* loads of a thread in flight */
+
 GPU_KERNEL(256) gpu_logprobs(const struct gpu_logprobs_args a)
 {
 	const struct aios_op_logprobs &op = a.op;
@@ -11,15 +13,24 @@ GPU_KERNEL(256) gpu_logprobs(const struct gpu_logprobs_args a)
 	const float *x = (const float *)gpu_row(&op.logits, row);
 	uint32_t id;
 	float max = -aios_inf(), sum = 0.0f, lse;
-	uint64_t below = UINT64_MAX, best, key;
+	uint64_t below = UINT64_MAX, best;
 
 	gpu_grid_enter();
 	id = (uint32_t)((const int32_t *)gpu_ptr(op.ids))[row];
-	for (uint32_t i = gpu_tid(); i < n; i += AIOS_LANES)
-		max = aios_max_step(max, x[i]);
+	keymax_walk(x, 0, n, [&](float v, uint32_t i) {
+		(void)i;
+		max = aios_max_step(max, v);
+	});
 	max = rows_max(s->lanes, max);
-	for (uint32_t i = gpu_tid(); i < n; i += AIOS_LANES)
-		sum = aios_sum_step(sum, aios_exp(aios_sub(x[i], max)));
+	for (uint32_t i = gpu_tid(); i < n; i += LOGPROBS_AHEAD * AIOS_LANES) {
+		float v[LOGPROBS_AHEAD];
+
+		rows_load<LOGPROBS_AHEAD>(x, AIOS_F32, i, n, v);
+		GPU_UNROLL
+		for (uint32_t k = 0; k < LOGPROBS_AHEAD; k++)
+			if (i + k * AIOS_LANES < n)
+				sum = aios_sum_step(sum, aios_exp(aios_sub(v[k], max)));
+	}
 	lse = aios_logsumexp(max, rows_tree(s->lanes, sum));
 	if (gpu_tid() == 0)
 		((float *)gpu_ptr(op.out))[row] = id < n ? aios_canon(aios_sub(x[id], lse)) :
@@ -27,10 +38,11 @@ GPU_KERNEL(256) gpu_logprobs(const struct gpu_logprobs_args a)
 	/* Keys are distinct: the next best is the largest below the last. */
 	for (uint32_t i = 0; i < op.n_top; i++) {
 		best = 0;
-		for (uint32_t j = gpu_tid(); j < n; j += AIOS_LANES) {
-			key = aios_rank_key(x[j], j);
+		keymax_walk(x, 0, n, [&](float v, uint32_t j) {
+			uint64_t key = aios_rank_key(v, j);
+
 			best = key < below && key > best ? key : best;
-		}
+		});
 		below = keymax_block(s->keys, best);
 		id = aios_rank_id(below);
 		if (gpu_tid() != 0)
