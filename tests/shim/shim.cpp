@@ -444,12 +444,14 @@ static void shim_flush(bool flush)
 int shim_run(const struct gpu_launch *launch, const struct shim_config *config)
 {
 	unsigned char *shared;
+	void *memory;
 
 	if (!shim_make())
 		return -ENOMEM;
-	shared = (unsigned char *)aligned_alloc(1024, (launch->shared + 15u) & ~15u);
-	if (!shared)
+	/* Not aligned_alloc(), which would round the size up and hide what lies outside. */
+	if (posix_memalign(&memory, 1024, (launch->shared + 15u) & ~15u))
 		return -ENOMEM;
+	shared = (unsigned char *)memory;
 	shim->config = config;
 	shim->launch = launch;
 	shim->random = config->seed * 2 + 1;
