@@ -23,6 +23,7 @@ enum cuda_attribute {
 enum {
 	CUDA_COMPUTE_PROHIBITED = 2,
 	CUDA_FUNCTION_MAX_SHARED = 8,
+	CUDA_FUNCTION_CARVEOUT = 9,
 	CUDA_LAUNCH_OVERLAPS = 6, /* programmatic stream serialization */
 	CUDA_MAP_U8 = 0,          /* types of a tensor map's elements */
 	CUDA_MAP_U16 = 1,

@@ -129,11 +129,17 @@ int cuda_load(struct gpu_device *dev, struct aios_status *st)
 	return ret;
 }
 
-/* More shared memory than every device has must be allowed for each kernel. */
+/*
+ * All kernels ask for the same split between shared memory and L1, the largest: a multiprocessor
+ * changes it only when it is empty, so that a launch of another split could not begin before the
+ * one ahead of it has ended. And more shared memory than every device has must be allowed.
+ */
 int cuda_prepare(struct gpu_device *dev, void *function)
 {
-	if (dev->caps.shared_max <= GPU_SHARED_MIN)
-		return GPU_OK;
+	int result = cuda_api(dev->api)->function_set(function, CUDA_FUNCTION_CARVEOUT, 100);
+
+	if (result != GPU_OK || dev->caps.shared_max <= GPU_SHARED_MIN)
+		return result;
 	return cuda_api(dev->api)->function_set(function, CUDA_FUNCTION_MAX_SHARED,
 						(int)dev->caps.shared_max);
 }

@@ -114,7 +114,9 @@ int fake_function_set(void *function, int attribute, int value)
 	int result = fake_begin();
 
 	(void)function;
-	if (result == GPU_OK && (attribute != CUDA_FUNCTION_MAX_SHARED || value <= 0))
+	if (result == GPU_OK &&
+	    ((attribute != CUDA_FUNCTION_MAX_SHARED && attribute != CUDA_FUNCTION_CARVEOUT) ||
+	     value <= 0))
 		result = GPU_INVALID_VALUE;
 	return fake_end(result);
 }
