@@ -454,11 +454,14 @@ GPU_FN void tc_zero(const struct gpu_attention_args &a, const struct tc_job &job
 
 	end = end < (job.kv_head + 1) * group ? end : (job.kv_head + 1) * group;
 	last = last < a.op.batch.n_tokens ? last : a.op.batch.n_tokens;
-	for (; row < last; row++) {
-		if (keys_position(a.op.batch, row) != -1)
-			continue;
-		for (uint32_t i = job.head0 * dim + gpu_tid(); i < end * dim; i += GPU_TC_THREADS)
-			gpu_store(attn_out(a, row), a.op.out.dtype, i, 0.0f);
+	for (; row < last; row += 32) {
+		uint32_t mine = row + gpu_tid() % 32;
+		uint64_t pads = gpu_ballot(mine < last && keys_position(a.op.batch, mine) == -1);
+
+		for (uint32_t r = row; pads; r++, pads >>= 1)
+			for (uint32_t i = job.head0 * dim + gpu_tid(); (pads & 1) && i < end * dim;
+			     i += GPU_TC_THREADS)
+				gpu_store(attn_out(a, r), a.op.out.dtype, i, 0.0f);
 	}
 }
 

@@ -38,18 +38,19 @@ static uint32_t decode_carve(struct gpu_attention_args *a, uint32_t span)
 }
 
 /*
- * The longest span that is of use and leaves room for a second block on the multiprocessor, of
- * this launch or of the one before or after it; bytes of shared memory, 0: not even one block of
- * keys fits.
+ * The longest span that is of use and leaves room on the multiprocessor: where there are many
+ * blocks for a second one, else for one of the launch before or after it. Bytes of shared memory;
+ * 0: not even one block of keys fits.
  */
-static uint32_t decode_span(const struct gpu_caps *caps, struct gpu_attention_args *a)
+static uint32_t decode_span(const struct gpu_caps *caps, struct gpu_attention_args *a,
+			    uint64_t blocks)
 {
 	const struct aios_op_attention *op = &a->op;
 	uint32_t most = caps->shared_max, span = GPU_DECODE_BLOCKS * AIOS_ATTN_BLOCK;
 	uint64_t keys = op->batch.max_kv < op->chunk ? op->batch.max_kv : op->chunk;
 
 	if (most > 2 * GPU_SHARED_MIN)
-		most = most / 2 - 1024; /* what a block takes beside what it asks for */
+		most = blocks > caps->units ? most / 2 - 1024 : most - 2 * GPU_SHARED_MIN;
 	while (span > AIOS_ATTN_BLOCK &&
 	       (span >= keys + AIOS_ATTN_BLOCK || decode_carve(a, span) > most))
 		span -= AIOS_ATTN_BLOCK;
@@ -87,7 +88,7 @@ static uint32_t decode_shape(const struct gpu_caps *caps, struct gpu_attention_a
 	a->rows = 1;
 	blocks *= a->groups;
 	share_chunks(caps, a, blocks);
-	return decode_span(caps, a);
+	return decode_span(caps, a, a->n_chunks ? blocks * a->n_chunks : blocks);
 }
 
 /* Prompts in tc-sm90: as many queries as a block takes; bytes of shared memory, 0: not so. */
