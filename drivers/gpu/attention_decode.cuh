@@ -12,8 +12,9 @@
  *	values   p . V
  *
  * So the blocks of a span are worked on side by side, though m, l and the outputs go on from one
- * to the next; `values` resets the outputs where a chunk begins. A block of threads either walks all chunks, or there is one for each chunk and
- * attention_merge joins what they leave in the scratch.
+ * to the next; `values` resets the outputs where a chunk begins. A block of threads either walks
+ * all chunks, or there is one for each chunk and attention_merge joins what they leave in the
+ * scratch.
  */
 #ifndef GPU_ATTENTION_DECODE_CUH
 #define GPU_ATTENTION_DECODE_CUH

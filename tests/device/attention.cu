@@ -24,8 +24,8 @@
 #include <string>
 #include <vector>
 
-#include "attention_tc.cuh"
 #include "attention.cuh"
+#include "attention_tc.cuh"
 
 extern "C" {
 #include "emit.h"
@@ -42,7 +42,10 @@ static void cuda(cudaError_t e, const char *what)
 	exit(2);
 }
 
-#define KERNEL(name) { GPU_K_##name, (const void *)gpu_##name }
+#define KERNEL(name)                                                                               \
+	{                                                                                          \
+		GPU_K_##name, (const void *)gpu_##name                                             \
+	}
 static const struct {
 	uint32_t kernel;
 	const void *fn;
@@ -152,7 +155,7 @@ struct buffer {
 struct shape {
 	const char *name;
 	uint32_t profile, heads, kv_heads, dim;
-	uint32_t seqs, rows; /* rows of each sequence */
+	uint32_t seqs, rows;         /* rows of each sequence */
 	uint32_t keys_min, keys_max; /* lengths, spread evenly */
 	uint32_t max_kv;
 };
@@ -193,16 +196,18 @@ step::step(const struct shape &shape) : s(shape)
 	uint32_t page = 0;
 
 	cuda(cudaGetDeviceProperties(&prop, 0), "cudaGetDeviceProperties");
-	caps = { 32, (uint32_t)prop.multiProcessorCount, (uint32_t)prop.sharedMemPerBlockOptin, 90 };
+	caps = { 32, (uint32_t)prop.multiProcessorCount, (uint32_t)prop.sharedMemPerBlockOptin,
+		 90 };
 	if (getenv("ATTN_SHARED"))
 		caps.shared_max = (uint32_t)atoi(getenv("ATTN_SHARED"));
 	n_tokens = s.seqs * s.rows;
 	max_blocks = (s.max_kv + PAGE - 1) / PAGE;
 	table.assign((size_t)s.seqs * max_blocks, -1);
 	for (uint32_t i = 0; i < s.seqs; i++) {
-		uint32_t len = s.seqs > 1 ? s.keys_min + (uint64_t)(s.keys_max - s.keys_min) *
-								 ((i * 37) % s.seqs) / (s.seqs - 1) :
-					    s.keys_max;
+		uint32_t len = s.seqs > 1 ?
+				       s.keys_min + (uint64_t)(s.keys_max - s.keys_min) *
+							    ((i * 37) % s.seqs) / (s.seqs - 1) :
+				       s.keys_max;
 
 		starts.push_back((int32_t)(i * s.rows));
 		keys += len;
@@ -481,7 +486,10 @@ static std::vector<uint16_t> expect(const step &t, uint32_t row, uint32_t head, 
 		q[d] = value(3, ((uint64_t)row * s.heads + head) * s.dim + d);
 	for (uint32_t j = 0; j <= position; j++)
 		at[j] = (((uint64_t)t.table[(size_t)seq * t.max_blocks + j / PAGE] * s.kv_heads +
-			  kv_head) * PAGE + j % PAGE) * s.dim;
+			  kv_head) *
+				 PAGE +
+			 j % PAGE) *
+			s.dim;
 	for (uint32_t begin = 0; begin <= position; begin += CHUNK) {
 		uint32_t end = std::min(begin + CHUNK, position + 1);
 		float m = -aios_inf(), l = 0;
