@@ -434,6 +434,9 @@ Suite *test_events_suite(void)
 	tcase_set_timeout(tc, 600);
 	tcase_add_loop_test(tc, test_random_events, 0, 5);
 	tcase_add_loop_test(tc, test_faults, 0, 7);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("calls");
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_refusals);
 	tcase_add_test(tc, test_own_thread);
 	tcase_add_test(tc, test_histogram);
