@@ -120,7 +120,7 @@ struct gpu_stream_args {
 	uint32_t rows;     /* of x that a block takes */
 	uint32_t whole;    /* bytes for x in shared memory when all of it lies there, else 0 */
 	uint32_t blocks16; /* with segments: blocks of 16 elements in one */
-	uint32_t go;       /* slices that are still to be asked for when the next launch may begin */
+	uint32_t reserved;
 	struct gpu_norm norm; /* matmul_stream_norm: then x is written, by the first block */
 };
 

@@ -59,9 +59,8 @@ struct gpu_stream_tune {
 	uint32_t slice;
 	uint32_t budget; /* bytes of shared memory */
 	uint32_t whole;  /* 1: x whole where it fits */
-	uint32_t go;     /* 1 + the argument's; 0: at once */
 	uint32_t grid;
-	bool norm; /* with the norm before it; x is whole then */
+	const struct aios_op_rmsnorm *norm; /* done before it; x is whole then */
 };
 
 /* The kernel, its argument struct, and its launch's grid and block; false: no such kernel. */

@@ -1,53 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * matmul_norm.cuh - RMSNorm in front of matmul_stream: every block normalises the few rows of x
- * for itself, straight into shared memory, which costs less than a launch of its own. Block 0
- * also stores what the norm alone would have.
+ * for itself, in shared memory, which costs less than a launch of its own. Block 0 also stores
+ * what the norm alone would have.
  */
 #ifndef GPU_MATMUL_NORM_CUH
 #define GPU_MATMUL_NORM_CUH
 
-#include "matrix.h"
 #include "rows.cuh"
 #include "stream_job.cuh"
 
-/* What may be read before the launch ahead has ended: the norm's weights are on their way. */
-GPU_FN void norm_prefetch(const struct gpu_stream_args &a)
-{
-	const uint32_t bytes = a.op.x.cols * gpu_dtype_bytes(a.norm.weight_dtype);
+/* What lies in the shared memory for a whole x: x as it will be multiplied, then these. */
+struct norm_parts {
+	unsigned char *x;
+	float *in;    /* rows of x as they come, without gaps */
+	float *lanes; /* 256 partial sums a row */
+	unsigned char *weight;
+};
 
-	for (uint32_t at = (gpu_tid() - GPU_STREAM_FETCH) * 128; at < bytes;
-	     at += a.warps * 32 * 128)
-		gpu_prefetch(gpu_ptr(a.norm.weight) + at);
+GPU_FN struct norm_parts norm_parts_of(const struct gpu_stream_args &a, const struct stream_job &j)
+{
+	struct norm_parts p;
+
+	p.x = gpu_shared() + GPU_STREAM_BARS;
+	p.in = (float *)(p.x + j.rows * j.x_pitch);
+	p.lanes = p.in + j.rows * a.op.x.cols;
+	p.weight = (unsigned char *)(p.lanes + j.rows * AIOS_LANES);
+	return p;
 }
 
-GPU_FN const float *norm_row(const struct gpu_stream_args &a, uint32_t t)
+/* Fetch the norm's weights before the launch ahead has ended, its input after. One warp. */
+GPU_FN void norm_fetch(const struct gpu_stream_args &a, const struct stream_job &j)
 {
-	return (const float *)gpu_ptr(a.norm.x + t * a.norm.x_row_bytes);
-}
+	const struct norm_parts p = norm_parts_of(a, j);
+	const uint32_t weight_bytes = a.op.x.cols * gpu_dtype_bytes(a.norm.weight_dtype);
+	const uint32_t lane = gpu_tid() % 32, row_bytes = a.op.x.cols * 4;
 
-/* The 256 partial sums of every row. */
-GPU_FN void norm_sums(const struct gpu_stream_args &a, const struct stream_job &j, float *lanes)
-{
-	const uint32_t cols = a.op.x.cols;
-
-	for (uint32_t i = gpu_tid() - GPU_STREAM_FETCH; i < j.rows * AIOS_LANES;
-	     i += a.warps * 32) {
-		const float *x = norm_row(a, j.t0 + i / AIOS_LANES);
-		float v[8], sum = 0.0f;
-
-		for (uint32_t c = i % AIOS_LANES; c < cols; c += 8 * AIOS_LANES) {
-			rows_load<8>(x, AIOS_F32, c, cols, v);
-			GPU_UNROLL
-			for (uint32_t k = 0; k < 8; k++)
-				if (c + k * AIOS_LANES < cols)
-					sum = aios_sumsq_step(sum, v[k]);
-		}
-		lanes[i] = sum;
+	if (lane == 0) {
+		gpu_mbar_expect(j.x_full, weight_bytes + j.rows * row_bytes);
+		gpu_bulk_copy(gpu_place_of(p.weight), gpu_ptr(a.norm.weight), weight_bytes,
+			      j.x_full);
 	}
+	gpu_grid_wait();
+	if (lane < j.rows)
+		gpu_bulk_copy(gpu_place_of(p.in + lane * a.op.x.cols),
+			      gpu_ptr(a.norm.x + (j.t0 + lane) * a.norm.x_row_bytes), row_bytes,
+			      j.x_full);
 }
 
-/* The tree over a row's sums, by each warp for itself. */
+/* The tree over a row's partial sums, by each warp for itself. */
 GPU_FN float norm_tree(const float *lanes)
 {
 	const uint32_t lane = gpu_tid() % 32;
@@ -63,19 +64,35 @@ GPU_FN float norm_tree(const float *lanes)
 	return v;
 }
 
+/* Eight of the norm's weights. */
+GPU_FN void norm_weights(const struct gpu_stream_args &a, const unsigned char *weight, uint32_t c,
+			 float w[8])
+{
+	if (a.norm.weight_dtype == AIOS_BF16) {
+		gpu_halves<false>(gpu_load16(weight + c * 2), w);
+	} else if (a.norm.weight_dtype == AIOS_F16) {
+		gpu_halves<true>(gpu_load16(weight + c * 2), w);
+	} else {
+		GPU_UNROLL
+		for (uint32_t i = 0; i < 8; i++)
+			w[i] = ((const float *)weight)[c + i];
+	}
+}
+
 /* Eight columns of a row from c on, in x's type. */
 template <bool F16>
-GPU_FN struct gpu_vec norm_unit(const struct gpu_stream_args &a, const float *x, uint32_t c,
-				float factor)
+GPU_FN struct gpu_vec norm_unit(const struct gpu_stream_args &a, const float *in,
+				const unsigned char *weight, uint32_t c, float factor)
 {
-	const struct gpu_norm &n = a.norm;
 	struct gpu_vec out = { { 0, 0, 0, 0 } },
-		       v[2] = { gpu_load16(x + c), gpu_load16(x + c + 4) };
+		       v[2] = { gpu_load16(in + c), gpu_load16(in + c + 4) };
+	float w[8];
 
+	norm_weights(a, weight, c, w);
 	GPU_UNROLL
 	for (uint32_t i = 0; i < 8; i++) {
-		float w = gpu_load(gpu_ptr(n.weight), n.weight_dtype, c + i);
-		float y = aios_rms_apply(aios_float(v[i / 4].w[i % 4]), factor, w, n.weight_offset);
+		float y = aios_rms_apply(aios_float(v[i / 4].w[i % 4]), factor, w[i],
+					 a.norm.weight_offset);
 
 		out.w[i / 2] |= (uint32_t)(F16 ? aios_f32_to_f16(y) : aios_f32_to_bf16(y))
 				<< 16 * (i % 2);
@@ -83,24 +100,34 @@ GPU_FN struct gpu_vec norm_unit(const struct gpu_stream_args &a, const float *x,
 	return out;
 }
 
-/* Rows of x into shared memory, by the warps that multiply. */
+/* By the warps that multiply, when what norm_fetch() fetches is there. */
 template <bool F16>
 GPU_FN void norm_rows(const struct gpu_stream_args &a, const struct stream_job &j)
 {
-	const uint32_t threads = a.warps * 32, cols = a.op.x.cols;
-	unsigned char *x = gpu_shared() + GPU_STREAM_BARS;
-	float *lanes = (float *)(x + a.whole - j.rows * AIOS_LANES * sizeof(float));
+	const uint32_t tid = gpu_tid() - GPU_STREAM_FETCH, threads = a.warps * 32;
+	const uint32_t cols = a.op.x.cols;
+	const struct norm_parts p = norm_parts_of(a, j);
 
-	norm_sums(a, j, lanes);
+	gpu_mbar_wait(j.x_full, 0);
+	for (uint32_t i = tid; i < j.rows * AIOS_LANES; i += threads) {
+		const float *in = p.in + i / AIOS_LANES * cols;
+		float sum = 0.0f;
+
+		GPU_UNROLL_4
+		for (uint32_t c = i % AIOS_LANES; c < cols; c += AIOS_LANES)
+			sum = aios_sumsq_step(sum, in[c]);
+		p.lanes[i] = sum;
+	}
 	gpu_barrier_some(1, threads);
 	for (uint32_t r = 0; r < j.rows; r++) {
 		const float factor =
-			aios_rms_factor(norm_tree(lanes + r * AIOS_LANES), cols, a.norm.eps);
+			aios_rms_factor(norm_tree(p.lanes + r * AIOS_LANES), cols, a.norm.eps);
 
-		for (uint32_t u = gpu_tid() - GPU_STREAM_FETCH; u < cols / 8; u += threads) {
-			struct gpu_vec v = norm_unit<F16>(a, norm_row(a, j.t0 + r), u * 8, factor);
+		for (uint32_t u = tid; u < cols / 8; u += threads) {
+			struct gpu_vec v =
+				norm_unit<F16>(a, p.in + r * cols, p.weight, u * 8, factor);
 
-			*(struct gpu_vec *)(x + r * j.x_pitch + u * 16) = v;
+			*(struct gpu_vec *)(p.x + r * j.x_pitch + u * 16) = v;
 			if (gpu_bx() == 0)
 				*(struct gpu_vec *)(gpu_row(&a.op.x, j.t0 + r) + u * 16) = v;
 		}

@@ -65,16 +65,12 @@ GPU_FN const unsigned char *stream_panel(const struct gpu_stream_args &a,
 	return gpu_ptr(a.op.w.data) + (uint64_t)panel * GPU_PANEL_ROWS * j.row_bytes;
 }
 
-/*
- * Weights: a lane copies its panel of the stage. Nothing here waits for the launch ahead. The next
- * launch may begin when `go` slices are still to be asked for: what it fetches then comes when
- * nothing of this one's is left to come.
- */
+/* Weights: a lane copies its panel of the stage. Nothing here waits for the launch ahead. */
 GPU_FN void stream_fetch_w(const struct gpu_stream_args &a, const struct stream_job &j)
 {
 	const gpu_place to = j.ring + gpu_tid() % 32 * j.panel_bytes;
 	struct stream_turn t = { 0, 0, 0 };
-	uint32_t left = j.passes * j.slices, filled = 0;
+	uint32_t filled = 0;
 
 	for (uint32_t pass = 0; pass < j.passes; pass++) {
 		const unsigned char *w = stream_panel(a, j, pass);
@@ -84,8 +80,6 @@ GPU_FN void stream_fetch_w(const struct gpu_stream_args &a, const struct stream_
 		for (uint32_t slice = 0; slice < j.slices; slice++) {
 			const uint32_t bytes = stream_bytes(a, j, slice) * GPU_PANEL_ROWS;
 
-			if (left-- == a.go || (pass == 0 && slice == 0 && left < a.go))
-				gpu_grid_go();
 			if (filled == a.stages)
 				gpu_mbar_wait(j.empty + t.stage * 8, t.parity ^ 1);
 			else
@@ -458,8 +452,6 @@ GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream
 	struct stream_walk<MT> walk;
 	struct stream_extra<MT, P> extra;
 
-	if (NORM)
-		norm_prefetch(a);
 	gpu_grid_wait();
 	if (NORM)
 		norm_rows<KIND == STREAM_F16>(a, j);
@@ -492,6 +484,7 @@ GPU_FN void stream_kernel(const struct gpu_stream_args &a)
 {
 	const struct stream_job j = stream_job_of(a);
 
+	gpu_grid_go();
 	if (gpu_tid() == 0) {
 		for (uint32_t s = 0; s < a.stages; s++) {
 			gpu_mbar_init(j.full + s * 8, a.whole ? 1 : 33);
@@ -503,12 +496,14 @@ GPU_FN void stream_kernel(const struct gpu_stream_args &a)
 	gpu_barrier();
 	if (gpu_tid() < 32) {
 		stream_fetch_w(a, j);
+	} else if (gpu_tid() < GPU_STREAM_FETCH && NORM) {
+		norm_fetch(a, j);
 	} else if (gpu_tid() < GPU_STREAM_FETCH) {
 		gpu_grid_wait();
-		if (!a.whole)
-			stream_fetch_x(a, j);
-		else if (!NORM)
+		if (a.whole)
 			stream_fetch_whole(a, j);
+		else
+			stream_fetch_x(a, j);
 	} else {
 		stream_multiply<KIND, MT, HALF, P, SEG, NORM>(a, j);
 	}

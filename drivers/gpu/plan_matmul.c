@@ -113,11 +113,13 @@ static const struct stream_kernels *stream_kernels(const struct aios_op_matmul *
 }
 
 /*
- * Shared memory of a block. When all that a block reads fits twice, the next launch's blocks begin
- * beside this one's and fetch theirs; else a deep ring is better.
+ * Shared memory of a block. Where a block has little to read, what hides the latencies between
+ * launches is that the next launch's blocks fit beside this one's and fetch theirs, or this one's
+ * beside those of the launch ahead; else a deep ring is better.
  */
 #define STREAM_SMALL (112u << 10)
 #define STREAM_LARGE (200u << 10)
+#define STREAM_SHORT (288u << 10) /* bytes to read that are little */
 
 /* Panels of a warp and warps: all items of a block at once where that is possible. */
 static bool stream_split(const struct aios_op_matmul *m, const struct stream_kernels *k,
@@ -156,24 +158,34 @@ static uint64_t stream_stage(const struct aios_op_matmul *m, const struct gpu_st
 	return a->whole ? w : w + stream_x_bytes(m, a->rows, a->slice);
 }
 
+/* What the norm before it needs beside x: its input, partial sums, its weights. */
+static uint64_t stream_norm_bytes(const struct aios_op_matmul *m,
+				  const struct aios_op_rmsnorm *norm, uint32_t rows)
+{
+	return (uint64_t)rows * (m->x.cols * 4 + AIOS_LANES * sizeof(float)) +
+	       (uint64_t)m->x.cols * aios_dtype_bytes(norm->weight_dtype);
+}
+
 /* The slice and the stages: large copies, but enough of them on their way. */
 static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul *m,
-			const struct gpu_stream_tune *tune, struct gpu_stream_args *a)
+			const struct gpu_stream_tune *tune, uint32_t grid,
+			struct gpu_stream_args *a)
 {
 	uint64_t whole = stream_x_bytes(m, a->rows, m->w.row_bytes);
-	uint64_t all = whole + a->warps * a->panels * GPU_PANEL_ROWS * m->w.row_bytes;
-	uint64_t lanes = tune->norm ? (uint64_t)a->rows * AIOS_LANES * sizeof(float) : 0;
-	bool small = GPU_STREAM_BARS + all + lanes <= STREAM_SMALL, x_whole = tune->norm;
+	uint64_t all =
+		whole + div_up(a->items, grid) * (m->act ? 2 : 1) * GPU_PANEL_ROWS * m->w.row_bytes;
+	uint64_t norm = tune->norm ? stream_norm_bytes(m, tune->norm, a->rows) : 0;
+	bool small = all <= STREAM_SHORT, x_whole = tune->norm;
 	uint64_t budget = small ? STREAM_SMALL : STREAM_LARGE;
 
 	if (tune->budget)
 		budget = tune->budget;
 	if (budget > caps->shared_max)
 		budget = caps->shared_max;
-	if (tune->whole ? tune->whole == 1 : small && a->warps * a->panels > 1)
+	if (tune->whole ? tune->whole == 1 : all <= STREAM_SMALL && a->warps * a->panels > 1)
 		x_whole = true;
-	if (x_whole && whole + lanes <= budget / 2)
-		a->whole = (uint32_t)(whole + lanes);
+	if (x_whole && whole + norm <= budget / 2)
+		a->whole = (uint32_t)(whole + norm);
 	else if (tune->norm)
 		return false;
 	budget -= GPU_STREAM_BARS + a->whole;
@@ -201,12 +213,11 @@ bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *
 	a->rows = m->x.rows < k->rows ? m->x.rows : k->rows;
 	a->blocks16 = m->x.cols / m->segments / 16;
 	grid = grid < a->items ? grid : a->items;
-	if (!stream_split(m, k, tune, grid, a) || !stream_ring(caps, m, tune, a))
+	if (!stream_split(m, k, tune, grid, a) || !stream_ring(caps, m, tune, grid, a))
 		return false;
 	l->kernel = a->panels == 1 ? k->one : k->two;
 	l->grid[0] = grid;
 	l->grid[1] = (uint32_t)div_up(m->x.rows, a->rows);
-	a->go = tune->go ? tune->go - 1 : UINT32_MAX;
 	l->block[0] = GPU_STREAM_FETCH + 32 * a->warps;
 	l->shared = (uint32_t)(GPU_STREAM_BARS + a->whole + a->stages * stream_stage(m, a));
 	return true;
@@ -317,7 +328,7 @@ static int plan_batch(struct plan *p, const struct aios_op_matmul *m)
 int gpu_plan_norm_matmul(struct plan *p, const struct aios_op_rmsnorm *norm,
 			 const struct aios_op_matmul *m)
 {
-	struct gpu_stream_tune tune = { .norm = true };
+	struct gpu_stream_tune tune = { .norm = norm };
 	struct gpu_stream_args a;
 	struct gpu_launch l;
 	int ret;

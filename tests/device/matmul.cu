@@ -428,7 +428,7 @@ struct result {
 static std::vector<struct result> results; /* of one op's variants */
 
 static void report(const struct kind &k, const struct shape &s, const struct bed &b,
-		   const struct gpu_stream_tune &tune, double rate, uint32_t samples, double go = 0)
+		   const struct gpu_stream_tune &tune, double rate, uint32_t samples)
 {
 	union any_args a = {};
 	struct gpu_launch l = {};
@@ -443,15 +443,12 @@ static void report(const struct kind &k, const struct shape &s, const struct bed
 		printf("%-5s %-12s %3u  no plan\n", k.name, s.name, b.op.x.rows);
 		return;
 	}
-	if (go && !batch)
-		a.stream.go = (uint32_t)(go * a.stream.stages);
 	if (batch)
 		snprintf(how, sizeof(how), "%s slice %u stages %u", gpu_kernel_name(l.kernel) + 17,
 			 a.batch.slice, a.batch.stages);
 	else
-		snprintf(how, sizeof(how), "warps %u x %u slice %u stages %u x %u go %d",
-			 a.stream.warps, a.stream.panels, a.stream.slice, a.stream.stages,
-			 a.stream.whole, (int)a.stream.go);
+		snprintf(how, sizeof(how), "warps %u x %u slice %u stages %u x %u", a.stream.warps,
+			 a.stream.panels, a.stream.slice, a.stream.stages, a.stream.whole);
 	us = time_launch(b, a, l);
 	tbs = (double)(s.act ? 2 : 1) * s.n * b.op.w.row_bytes / us * 1e-6;
 	if (samples) {
@@ -506,26 +503,24 @@ static void time_shapes(double rate)
 /* Variants of the plan, bf16. */
 static void tune_op(const struct shape &s, const struct bed &b, double rate)
 {
-	static const double goes[] = { 0, 1 };
 	uint32_t rows = b.op.x.rows;
 
 	for (uint32_t slice : { 128u, 256u, 512u })
 		for (uint32_t budget : { 80u, 112u, 160u, 200u, 225u })
-			for (double go : goes)
-				for (uint32_t v = 1; v < 3; v++) {
-					struct gpu_stream_tune tune = {};
+			for (uint32_t v = 1; v < 3; v++) {
+				struct gpu_stream_tune tune = {};
 
-					if (rows > 16 && (v == 2 || go || slice == 512))
-						continue;
-					if (rows <= 16 && (slice == 128 || (rows > 1 && go)))
-						continue;
-					if (s.n > 100000 && (go || budget == 80))
-						continue;
-					tune.slice = slice;
-					tune.budget = budget << 10;
-					tune.whole = v;
-					report(kinds[0], s, b, tune, rate, 0, go);
-				}
+				if (rows > 16 && (v == 2 || slice == 512))
+					continue;
+				if (rows <= 16 && slice == 128)
+					continue;
+				if (s.n > 100000 && budget == 80)
+					continue;
+				tune.slice = slice;
+				tune.budget = budget << 10;
+				tune.whole = v;
+				report(kinds[0], s, b, tune, rate, 0);
+			}
 	print_results(3);
 }
 
