@@ -94,8 +94,8 @@ struct gpu_wgmma_args {
  * Few rows of x, weights in panels (matmul_stream.cuh). An item is the 8 outputs of a panel, or
  * with act of a panel of gates and one of ups.
  */
-#define GPU_STREAM_FETCH 64         /* threads that fetch, two warps; the others multiply */
-#define GPU_STREAM_THREADS 384      /* at most */
+#define GPU_STREAM_FETCH 64    /* threads that fetch, two warps; the others multiply */
+#define GPU_STREAM_THREADS 384 /* at most */
 #define GPU_STREAM_STAGES 32
 #define GPU_STREAM_BARS 640 /* bytes of barriers before the rest of shared memory */
 
