@@ -263,8 +263,9 @@ const struct aios_param gpu_params[GPU_PARAMS] = {
 	{ .name = "fuse",
 	  .type = AIOS_PARAM_CHOICE,
 	  .default_text = "on",
-	  .choices = "on|off",
-	  .help = "make one launch of two ops where there is a kernel; the bits are the same" },
+	  .choices = "on|attention|off",
+	  .help = "make one launch of two ops where there is a kernel; attention: only of rope_kv "
+		  "and attention; the bits are the same" },
 };
 
 static uint64_t device_param(const struct aios_host *host, const char *name, uint64_t otherwise)
@@ -274,11 +275,12 @@ static uint64_t device_param(const struct aios_host *host, const char *name, uin
 	return text && *text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-static bool device_switch(const struct aios_host *host, const char *name)
+/* Is the parameter something else than `not`? */
+static bool device_switch(const struct aios_host *host, const char *name, const char *not)
 {
 	const char *text = host && host->param ? host->param(host->ctx, name) : NULL;
 
-	return !text || strcmp(text, "off") != 0;
+	return !text || strcmp(text, not) != 0;
 }
 
 /* Which device it is, and whether the kernels can run on it. */
@@ -367,8 +369,9 @@ int gpu_slot_open(const struct aios_host *host, uint32_t index, void **out, stru
 	dev->spin_ns = device_param(host, "spin", 10000) * 1000;
 	dev->stage_bytes = device_param(host, "staging", 32) << 20;
 	dev->pinned_max = device_param(host, "pinned", 0) << 20;
-	dev->overlap = device_switch(host, "overlap");
-	dev->fuse = device_switch(host, "fuse");
+	dev->overlap = device_switch(host, "overlap", "off");
+	dev->fuse = device_switch(host, "fuse", "off");
+	dev->fuse_norm = dev->fuse && device_switch(host, "fuse", "attention");
 	atomic_init(&dev->lost, 0);
 	atomic_init(&dev->generation, 1);
 	pthread_mutex_init(&dev->lock, NULL);
