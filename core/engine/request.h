@@ -40,7 +40,6 @@ struct request {
 	bool has_space;
 	char *salt;       /* owned; NULL: none */
 	bool no_cache;    /* uses no cached KV and leaves none */
-	uint64_t arrival; /* order in which the scheduler heard of it */
 	uint64_t touched; /* step whose copies concern it: it falls with that step */
 
 	struct aios_sampling sampling;

@@ -96,7 +96,6 @@ int sched_arrive(struct aios_engine *e, struct request *r, struct aios_status *s
 	s->arrivals++;
 	s->slots[q.slot] = r;
 	r->slot = q.slot;
-	r->arrival = q.id;
 	return 0;
 }
 
