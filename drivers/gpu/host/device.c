@@ -275,12 +275,12 @@ static uint64_t device_param(const struct aios_host *host, const char *name, uin
 	return text && *text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-/* Is the parameter something else than `not`? */
-static bool device_switch(const struct aios_host *host, const char *name, const char *not)
+/* Is the parameter something else than `other`? */
+static bool device_switch(const struct aios_host *host, const char *name, const char *other)
 {
 	const char *text = host && host->param ? host->param(host->ctx, name) : NULL;
 
-	return !text || strcmp(text, not) != 0;
+	return !text || strcmp(text, other) != 0;
 }
 
 /* Which device it is, and whether the kernels can run on it. */
