@@ -727,12 +727,34 @@ static int step_begin(struct aios_engine *e, struct aios_status *st)
 	return step_compute(e, s, s->captured, st) < 0 ? st->code : 1;
 }
 
+/*
+ * Requests run and the plan has nothing for any of them: the pages they lack are cached ones that their own
+ * pins hold, twins of pages they have. They are dropped; what they computed they find in the cache.
+ */
+static bool drop_starved(struct aios_engine *e)
+{
+	bool dropped = false;
+	struct request *r;
+	uint32_t at = 0;
+
+	while ((r = engine_next(e, &at)) != NULL) {
+		if (!request_running(r))
+			continue;
+		sched_preempt(e, r, AIOS_SCHED_DROP, true);
+		dropped = true;
+	}
+	return dropped;
+}
+
 /* Nobody computes; pages that were copied or swapped for somebody who has to wait have to come all the same. */
 static int step_without_rows(struct aios_engine *e, struct aios_status *st)
 {
 	const struct aios_sched_plan *plan = &e->sched.plan;
 	int rc;
 
+	if (plan->n_grant + plan->n_preempt + plan->n_admit == 0 && plan->wake_ns == 0 &&
+	    drop_starved(e))
+		return 1;
 	if (e->step.copies.n == 0 && e->swap.timed_pages == 0)
 		return plan->n_grant + plan->n_preempt + plan->n_admit > 0;
 	rc = blocks_launch_copies(e, st);
