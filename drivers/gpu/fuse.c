@@ -7,6 +7,12 @@
 
 #define NORM_ROWS 8 /* of a norm that may be part of a matmul */
 
+/*
+ * Longer rows are normalised sooner by a launch of their own, under whose time the matmul's
+ * first weights arrive: Qwen3-8B decodes 169.4 tokens/s so, 168.2 with its norms (4,096) fused.
+ */
+#define NORM_COLS 2048
+
 bool gpu_fuse_begins(const struct gpu_caps *caps, const struct aios_op *op)
 {
 	const union aios_op_any *any = (const void *)op;
@@ -14,7 +20,7 @@ bool gpu_fuse_begins(const struct gpu_caps *caps, const struct aios_op *op)
 	if (op->type == AIOS_OP_ROPE_KV)
 		return any->rope_kv.batch.max_q == 1;
 	return op->type == AIOS_OP_RMSNORM && caps->arch == 90 && !any->rmsnorm.add.data &&
-	       any->rmsnorm.x.rows <= NORM_ROWS &&
+	       any->rmsnorm.x.rows <= NORM_ROWS && any->rmsnorm.x.cols <= NORM_COLS &&
 	       (any->rmsnorm.out.dtype == AIOS_BF16 || any->rmsnorm.out.dtype == AIOS_F16);
 }
 
