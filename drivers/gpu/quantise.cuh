@@ -46,17 +46,6 @@ GPU_FN float quantise_absmax(float absmax, const float v[8], bool *finite)
 	return absmax;
 }
 
-/*
- * x * inv as an integer of at most `most` in magnitude, in the low bits: aios_quant_clamp() and
- * aios_rint() of finite numbers. Where a row is not finite, inv is 0, and so are its codes.
- */
-GPU_FN uint32_t quantise_int(float x, float inv, float most)
-{
-	float v = gpu_max(gpu_min(aios_mul(x, inv), most), -most);
-
-	return aios_bits(aios_add(inv == 0.0f ? 0.0f : v, 0x1.8p23f));
-}
-
 /* Four codes of I8. */
 GPU_FN uint32_t quantise_i8(const float v[4], float inv)
 {
@@ -64,7 +53,7 @@ GPU_FN uint32_t quantise_i8(const float v[4], float inv)
 
 	GPU_UNROLL
 	for (uint32_t e = 0; e < 4; e++)
-		q[e] = quantise_int(v[e], inv, AIOS_QMAX_I8);
+		q[e] = rows_int(v[e], inv, AIOS_QMAX_I8);
 	return gpu_bytes(gpu_bytes(q[0], q[1], 0x40), gpu_bytes(q[2], q[3], 0x40), 0x5410);
 }
 
@@ -75,7 +64,7 @@ GPU_FN uint32_t quantise_i8x2(const float v[4], float inv, uint32_t *lo)
 
 	GPU_UNROLL
 	for (uint32_t e = 0; e < 4; e++)
-		q[e] = quantise_int(v[e], inv, AIOS_QMAX_I8X2) + 128;
+		q[e] = rows_int(v[e], inv, AIOS_QMAX_I8X2) + 128;
 	q[0] = gpu_bytes(q[0], q[1], 0x5410);
 	q[2] = gpu_bytes(q[2], q[3], 0x5410);
 	*lo = gpu_bytes(q[0], q[2], 0x6420) ^ 0x80808080u;

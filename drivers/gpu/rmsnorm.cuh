@@ -42,7 +42,10 @@ GPU_FN void rmsnorm_store(const struct aios_tensor *out, uint32_t row,
 				absmax = aios_absmax_step(absmax, v[k], &finite);
 		inv = rows_scale(out, row, shared, absmax, finite);
 	}
-	if (scaled)
+	if (out->dtype == AIOS_I8X2)
+		rows_put<N>(out->cols,
+			    [&](uint32_t k, uint32_t i) { rows_put_i8x2(out, to, i, v[k], inv); });
+	else if (scaled)
 		rows_put<N>(out->cols,
 			    [&](uint32_t k, uint32_t i) { rows_quantise(out, to, i, v[k], inv); });
 	else if (out->dtype == AIOS_BF16)

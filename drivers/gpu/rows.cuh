@@ -58,20 +58,37 @@ GPU_FN float rows_qmax(uint32_t dtype)
 	return dtype == AIOS_I8 ? AIOS_QMAX_I8 : AIOS_QMAX_I8X2;
 }
 
+/*
+ * x * inv as an integer of at most `most` in magnitude, in the low bits: aios_quant_clamp() and
+ * aios_rint() of finite numbers. Where a row is not finite, inv is 0, and so are its codes.
+ */
+GPU_FN uint32_t rows_int(float x, float inv, float most)
+{
+	float v = gpu_max(gpu_min(aios_mul(x, inv), most), -most);
+
+	return aios_bits(aios_add(inv == 0.0f ? 0.0f : v, 0x1.8p23f));
+}
+
+/* Element i of a row of I8X2: q = 256 * hi + lo, so that q + 128 has hi above and lo + 128 below. */
+GPU_FN void rows_put_i8x2(const struct aios_tensor *t, unsigned char *row, uint32_t i, float v,
+			  float inv)
+{
+	uint32_t q = rows_int(v, inv, AIOS_QMAX_I8X2) + 128;
+
+	row[i] = (unsigned char)(q >> 8);
+	row[t->plane_bytes + i] = (unsigned char)(q ^ 0x80u);
+}
+
+/* Element i of a row whose scale, and so inv, is rows_scale()'s. */
 GPU_FN void rows_quantise(const struct aios_tensor *t, unsigned char *row, uint32_t i, float v,
 			  float inv)
 {
-	int32_t q;
-
-	if (t->dtype == AIOS_E4M3) {
+	if (t->dtype == AIOS_E4M3)
 		row[i] = aios_quant_e4m3(v, inv);
-	} else if (t->dtype == AIOS_I8) {
-		row[i] = (unsigned char)aios_quant_i8(v, inv);
-	} else {
-		q = aios_quant_i8x2(v, inv);
-		row[i] = (unsigned char)aios_i8x2_hi(q);
-		row[t->plane_bytes + i] = (unsigned char)aios_i8x2_lo(q);
-	}
+	else if (t->dtype == AIOS_I8)
+		row[i] = (unsigned char)rows_int(v, inv, AIOS_QMAX_I8);
+	else
+		rows_put_i8x2(t, row, i, v, inv);
 }
 
 /* The scale of a row, from each thread's absmax and whether all it saw is finite; stores it. */
