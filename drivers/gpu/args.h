@@ -56,7 +56,7 @@ struct gpu_matmul_args {
 #define GPU_BATCH_THREADS (GPU_BATCH_MULTIPLY + GPU_BATCH_FETCH_X + 32)
 #define GPU_BATCH_STAGES 16
 #define GPU_BATCH_BARS 256 /* bytes of barriers */
-#define GPU_BATCH_PART 32  /* columns that pass through shared memory together */
+#define GPU_BATCH_PART 32  /* columns that pass through shared memory together, at most */
 #define GPU_BATCH_PITCH (GPU_BATCH_PART + 4)
 #define GPU_BATCH_SUMS (GPU_BATCH_ROWS * GPU_BATCH_PITCH * 4)
 
@@ -94,8 +94,9 @@ struct gpu_wgmma_args {
  * Few rows of x, weights in panels (matmul_stream.cuh). An item is the 8 outputs of a panel, or
  * with act of a panel of gates and one of ups.
  */
-#define GPU_STREAM_FETCH 64    /* threads that fetch, two warps; the others multiply */
-#define GPU_STREAM_THREADS 384 /* at most */
+#define GPU_STREAM_FETCH 64         /* threads that fetch, two warps; the others multiply */
+#define GPU_STREAM_THREADS 384      /* at most */
+#define GPU_STREAM_WIDE_THREADS 320 /* where they need more registers */
 #define GPU_STREAM_STAGES 32
 #define GPU_STREAM_BARS 640 /* bytes of barriers before the rest of shared memory */
 

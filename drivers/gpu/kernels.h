@@ -114,17 +114,21 @@
 	X(matmul_stream_bf16_8_2, gpu_stream_args, 384)                                            \
 	X(matmul_stream_bf16_16_1, gpu_stream_args, 384)                                           \
 	X(matmul_stream_bf16_16_2, gpu_stream_args, 384)                                           \
+	X(matmul_stream_bf16_32_2, gpu_stream_args, 384)                                           \
 	X(matmul_stream_f16_8_1, gpu_stream_args, 384)                                             \
 	X(matmul_stream_f16_8_2, gpu_stream_args, 384)                                             \
 	X(matmul_stream_f16_16_1, gpu_stream_args, 384)                                            \
 	X(matmul_stream_f16_16_2, gpu_stream_args, 384)                                            \
+	X(matmul_stream_f16_32_2, gpu_stream_args, 384)                                            \
 	X(matmul_stream_i8_8_1, gpu_stream_args, 384)                                              \
 	X(matmul_stream_i8_8_2, gpu_stream_args, 384)                                              \
 	X(matmul_stream_i8_16_1, gpu_stream_args, 384)                                             \
 	X(matmul_stream_i8_16_2, gpu_stream_args, 384)                                             \
+	X(matmul_stream_i8_32_2, gpu_stream_args, 384)                                             \
 	X(matmul_stream_i8x2_8_1, gpu_stream_args, 384)                                            \
 	X(matmul_stream_i8x2_8_2, gpu_stream_args, 384)                                            \
 	X(matmul_stream_i8x2_16_2, gpu_stream_args, 384)                                           \
+	X(matmul_stream_i8x2_32_2, gpu_stream_args, 320)                                           \
 	X(matmul_stream_norm_bf16_1, gpu_stream_args, 384)                                         \
 	X(matmul_stream_norm_bf16_2, gpu_stream_args, 384)                                         \
 	X(matmul_stream_norm_f16_1, gpu_stream_args, 384)                                          \

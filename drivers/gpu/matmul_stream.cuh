@@ -521,17 +521,25 @@ STREAM(STREAM_BF16, bf16_8_1, 1, true, 1)
 STREAM(STREAM_BF16, bf16_8_2, 1, true, 2)
 STREAM(STREAM_BF16, bf16_16_1, 1, false, 1)
 STREAM(STREAM_BF16, bf16_16_2, 1, false, 2)
+STREAM(STREAM_BF16, bf16_32_2, 2, false, 2)
 STREAM(STREAM_F16, f16_8_1, 1, true, 1)
 STREAM(STREAM_F16, f16_8_2, 1, true, 2)
 STREAM(STREAM_F16, f16_16_1, 1, false, 1)
 STREAM(STREAM_F16, f16_16_2, 1, false, 2)
+STREAM(STREAM_F16, f16_32_2, 2, false, 2)
 STREAM(STREAM_I8, i8_8_1, 1, true, 1)
 STREAM(STREAM_I8, i8_8_2, 1, true, 2)
 STREAM(STREAM_I8, i8_16_1, 1, false, 1)
 STREAM(STREAM_I8, i8_16_2, 1, false, 2)
+STREAM(STREAM_I8, i8_32_2, 2, false, 2)
 STREAM(STREAM_I8X2, i8x2_8_1, 1, false, 1)
 STREAM(STREAM_I8X2, i8x2_8_2, 1, false, 2)
 STREAM(STREAM_I8X2, i8x2_16_2, 2, false, 2)
+
+GPU_KERNEL_WIDE(GPU_STREAM_WIDE_THREADS) gpu_matmul_stream_i8x2_32_2(const struct gpu_stream_args a)
+{
+	stream_kernel<STREAM_I8X2, 4, false, 2, false, false>(a);
+}
 
 /* With a norm before it. */
 #define STREAM_NORM(kind, name, panels)                                                            \

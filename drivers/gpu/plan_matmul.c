@@ -81,14 +81,16 @@ struct stream_kernels {
 		{ 8, GPU_K_matmul_stream_##kind##_8_1, GPU_K_matmul_stream_##kind##_8_2 },         \
 			{ 16, GPU_K_matmul_stream_##kind##_16_1,                                   \
 			  GPU_K_matmul_stream_##kind##_16_2 },                                     \
+			{ 32, GPU_KERNEL_COUNT, GPU_K_matmul_stream_##kind##_32_2 },               \
 	}
 
-static const struct stream_kernels stream_bf16[2] = STREAM_ROWS(bf16);
-static const struct stream_kernels stream_f16[2] = STREAM_ROWS(f16);
-static const struct stream_kernels stream_i8[2] = STREAM_ROWS(i8);
-static const struct stream_kernels stream_i8x2[2] = {
+static const struct stream_kernels stream_bf16[3] = STREAM_ROWS(bf16);
+static const struct stream_kernels stream_f16[3] = STREAM_ROWS(f16);
+static const struct stream_kernels stream_i8[3] = STREAM_ROWS(i8);
+static const struct stream_kernels stream_i8x2[3] = {
 	{ 8, GPU_K_matmul_stream_i8x2_8_1, GPU_K_matmul_stream_i8x2_8_2 },
 	{ 16, GPU_KERNEL_COUNT, GPU_K_matmul_stream_i8x2_16_2 },
+	{ 32, GPU_KERNEL_COUNT, GPU_K_matmul_stream_i8x2_32_2 },
 };
 static const struct stream_kernels stream_seg_bf16 = { 16, GPU_K_matmul_stream_seg_bf16,
 						       GPU_KERNEL_COUNT };
@@ -109,7 +111,7 @@ static const struct stream_kernels *stream_kernels(const struct aios_op_matmul *
 		return m->x.dtype == AIOS_BF16 ? &stream_seg_bf16 : &stream_seg_f16;
 	if (aios_dtype_scaled(m->x.dtype))
 		k = m->x.dtype == AIOS_I8 ? stream_i8 : stream_i8x2;
-	return m->x.rows <= k[0].rows ? &k[0] : &k[1];
+	return m->x.rows <= 8 ? &k[0] : m->x.rows <= 16 ? &k[1] : &k[2];
 }
 
 /*
@@ -190,7 +192,7 @@ static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul
 		return false;
 	budget -= GPU_STREAM_BARS + a->whole;
 	for (a->slice = tune->slice ? tune->slice : 512; a->slice > 128; a->slice /= 2)
-		if (a->slice <= m->w.row_bytes && stream_stage(m, a) * 6 <= budget)
+		if (a->slice <= m->w.row_bytes && stream_stage(m, a) * 5 <= budget)
 			break;
 	for (a->shift = 0; 16u << a->shift < a->slice;)
 		a->shift++;
@@ -236,7 +238,7 @@ static bool stream_takes(const struct aios_op_matmul *m)
 }
 
 /* Rows of x up to which it is the best there is; from there on, batch. */
-#define STREAM_ROWS_MAX 16
+#define STREAM_ROWS_MAX 32
 
 /* 1: planned, 0: not one for it, or -errno. */
 static int plan_stream(struct plan *p, const struct aios_op_matmul *m)

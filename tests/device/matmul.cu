@@ -69,8 +69,9 @@ static const struct entry entries[] = {
 	STREAM_ENTRY(bf16_16_2), STREAM_ENTRY(f16_8_1),  STREAM_ENTRY(f16_8_2),
 	STREAM_ENTRY(f16_16_1),  STREAM_ENTRY(f16_16_2), STREAM_ENTRY(i8_8_1),
 	STREAM_ENTRY(i8_8_2),    STREAM_ENTRY(i8_16_1),  STREAM_ENTRY(i8_16_2),
-	STREAM_ENTRY(i8x2_8_1),  STREAM_ENTRY(i8x2_8_2), STREAM_ENTRY(i8x2_16_2),
-	STREAM_ENTRY(seg_bf16),  STREAM_ENTRY(seg_f16),
+	STREAM_ENTRY(bf16_32_2), STREAM_ENTRY(f16_32_2), STREAM_ENTRY(i8_32_2),
+	STREAM_ENTRY(i8x2_32_2), STREAM_ENTRY(i8x2_8_1), STREAM_ENTRY(i8x2_8_2),
+	STREAM_ENTRY(i8x2_16_2), STREAM_ENTRY(seg_bf16), STREAM_ENTRY(seg_f16),
 };
 
 static const void *kernel_fn(uint32_t kernel)
@@ -434,7 +435,7 @@ static void report(const struct kind &k, const struct shape &s, const struct bed
 {
 	union any_args a = {};
 	struct gpu_launch l = {};
-	bool batch = b.op.x.rows > 16, ok;
+	bool batch = b.op.x.rows > 32, ok;
 	double us, tbs;
 	char line[256], how[128];
 	int bad = 0;
