@@ -27,15 +27,16 @@ static const struct {
 	const char *name;
 	double low, high;
 	bool needed;
+	bool time; /* in seconds; all others are whole numbers */
 } columns[COLUMNS] = {
-	[ARRIVAL] = { "arrival", 0, 1e9, true },
-	[PROMPT] = { "prompt", 1, TRACE_MAX_TOKENS, true },
-	[OUTPUT] = { "output", 1, TRACE_MAX_TOKENS, true },
-	[TENANT] = { "tenant", 0, TRACE_MAX_TENANTS - 1, false },
-	[PRIORITY] = { "priority", -100, 100, false },
-	[DEADLINE] = { "deadline", 0, 1e9, false },
-	[PREFIX] = { "prefix", 0, 4294967295.0, false },
-	[PREFIX_TOKENS] = { "prefix_tokens", 0, TRACE_MAX_TOKENS, false },
+	[ARRIVAL] = { "arrival", 0, 1e9, true, true },
+	[PROMPT] = { "prompt", 1, TRACE_MAX_TOKENS, true, false },
+	[OUTPUT] = { "output", 1, TRACE_MAX_TOKENS, true, false },
+	[TENANT] = { "tenant", 0, TRACE_MAX_TENANTS - 1, false, false },
+	[PRIORITY] = { "priority", -100, 100, false, false },
+	[DEADLINE] = { "deadline", 0, 1e9, false, true },
+	[PREFIX] = { "prefix", 0, 4294967295.0, false, false },
+	[PREFIX_TOKENS] = { "prefix_tokens", 0, TRACE_MAX_TOKENS, false, false },
 };
 
 struct reader {
@@ -111,8 +112,18 @@ static int read_fields(const struct reader *r, const char *line, double values[C
 			return aios_fail(st, -EINVAL, "%s:%zu: %s: expected %.0f to %.0f, found %g",
 					 r->path, r->line, columns[c].name, columns[c].low,
 					 columns[c].high, values[c]);
+		if (!columns[c].time && values[c] != floor(values[c]))
+			return aios_fail(st, -EINVAL,
+					 "%s:%zu: %s: expected a whole number, found %g", r->path,
+					 r->line, columns[c].name, values[c]);
 	}
 	return 0;
+}
+
+/* To the nearest, so that a trace that was written reads as it was. */
+static uint64_t nanoseconds(double seconds)
+{
+	return (uint64_t)llround(seconds * 1e9);
 }
 
 static int read_request(const struct reader *r, const char *line, struct aios_sim_trace *t,
@@ -120,16 +131,18 @@ static int read_request(const struct reader *r, const char *line, struct aios_si
 {
 	struct trace_request q = { 0 };
 	double v[COLUMNS];
+	uint64_t left;
 	int rc = read_fields(r, line, v, st);
 
 	if (rc < 0)
 		return rc;
-	q.arrival_ns = (uint64_t)(v[ARRIVAL] * 1e9);
+	q.arrival_ns = nanoseconds(v[ARRIVAL]);
 	q.prompt = (uint32_t)v[PROMPT];
 	q.output = (uint32_t)v[OUTPUT];
 	q.tenant = (uint16_t)v[TENANT];
 	q.priority = (int8_t)v[PRIORITY];
-	q.deadline_ns = v[DEADLINE] > 0 ? q.arrival_ns + (uint64_t)(v[DEADLINE] * 1e9) : 0;
+	left = nanoseconds(v[DEADLINE]);
+	q.deadline_ns = left ? q.arrival_ns + left : 0;
 	q.prefix = (uint32_t)v[PREFIX];
 	q.prefix_tokens = q.prefix ? (uint32_t)v[PREFIX_TOKENS] : 0;
 	if (q.prefix_tokens > q.prompt)
@@ -149,13 +162,17 @@ static int read_file(struct aios_sim_trace *t, const char *path, struct aios_sta
 	FILE *file = fopen(path, "re");
 	char *line = NULL;
 	size_t room = 0;
+	ssize_t len;
 	int rc = 0;
 
 	if (!file)
 		return aios_fail(st, -errno, "%s: %s", path, strerror(errno));
-	while (rc == 0 && getline(&line, &room, file) >= 0) {
+	while (rc == 0 && (len = getline(&line, &room, file)) >= 0) {
 		r.line++;
-		if (line[0] == '#' || line[strspn(line, " \t\r\n")] == '\0')
+		if (strlen(line) != (size_t)len)
+			rc = aios_fail(st, -EINVAL, "%s:%zu: there is a NUL byte; expected text",
+				       path, r.line);
+		if (rc < 0 || line[0] == '#' || line[strspn(line, " \t\r\n")] == '\0')
 			continue;
 		rc = r.n ? read_request(&r, line, t, st) : read_head(&r, line, st);
 	}
@@ -208,7 +225,7 @@ int aios_sim_trace_write(const struct aios_sim_trace *trace, const char *path,
 		const struct trace_request *r = &trace->requests[i];
 		uint64_t left = r->deadline_ns ? r->deadline_ns - r->arrival_ns : 0;
 
-		fprintf(file, "%.9f,%u,%u,%u,%d,%.9g,%u,%u\n", (double)r->arrival_ns / 1e9,
+		fprintf(file, "%.9f,%u,%u,%u,%d,%.9f,%u,%u\n", (double)r->arrival_ns / 1e9,
 			r->prompt, r->output, r->tenant, r->priority, (double)left / 1e9, r->prefix,
 			r->prefix_tokens);
 	}

@@ -27,6 +27,8 @@ static const struct usage_case {
 	{ "bench offline --shape tiny --output 9,8", "--output: expected the shortest" },
 	{ "bench --shape tiny --pp 4x", "--pp: '4x' is no list" },
 	{ "bench --shape tiny --pp 0x4", "--pp: '0x4' is no list" },
+	{ "bench --shape tiny --pp 4x-18446744073709551615", "is no list" },
+	{ "bench --shape tiny --pp 4x+1", "--pp: '4x+1' is no list" },
 	{ "bench --shape tiny --tg 4x8", "--tg: '4x8' is no list" },
 	{ "bench --shape tiny --batch 0", "--batch: '0' is no list" },
 	{ "bench --shape tiny --pp 0 --tg 0", "leave nothing to measure" },

@@ -11,36 +11,8 @@
 int bench_list(const struct cli *cli, const char *key, bool pairs, uint32_t least,
 	       struct bench_list *out, struct aios_status *st)
 {
-	const char *text = cli_text(cli, AIOS_SECTION_COMMAND, key), *at = text;
-	char *end;
-
-	out->n = 0;
-	while (at && *at) {
-		unsigned long long first, second = 0;
-		bool pair = false;
-
-		errno = 0;
-		first = strtoull(at, &end, 10);
-		if (pairs && end != at && *end == 'x') {
-			const char *from = end + 1;
-
-			pair = true;
-			second = strtoull(from, &end, 10);
-			if (end == from)
-				end = (char *)(uintptr_t)at;
-		}
-		if (end == at || *at == '-' || *at == '+' || errno || (*end && *end != ',') ||
-		    (*end == ',' && !end[1]) || first > INT32_MAX || second > INT32_MAX ||
-		    (pair ? !first || second < least : first < least))
-			return cli_usage(st, "--%s: '%s' is no list of numbers from %u on%s", key,
-					 text, least, pairs ? " or pairs such as 64x128" : "");
-		if (out->n == BENCH_LIST)
-			return cli_usage(st, "--%s: more than %d numbers", key, BENCH_LIST);
-		out->of[out->n] = (uint32_t)(pair ? second : first);
-		out->times[out->n++] = (uint32_t)(pair ? first : 1);
-		at = *end ? end + 1 : end;
-	}
-	return 0;
+	return bench_list_read(cli_text(cli, AIOS_SECTION_COMMAND, key), key, pairs, least, out,
+			       st);
 }
 
 const char *bench_model(const struct cli *cli)

@@ -65,6 +65,10 @@ struct bench_list {
 int bench_list(const struct cli *cli, const char *key, bool pairs, uint32_t least,
 	       struct bench_list *out, struct aios_status *st);
 
+/* The same, of the text (bench_list.c); NULL is the empty list. */
+int bench_list_read(const char *text, const char *key, bool pairs, uint32_t least,
+		    struct bench_list *out, struct aios_status *st);
+
 /* The path that the engine opens for --shape or -m, or NULL when neither is given. Valid until the next call. */
 const char *bench_model(const struct cli *cli);
 

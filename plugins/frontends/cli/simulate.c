@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "out.h"
+#include "simulate.h"
 #include "table.h"
 #include "text.h"
 
@@ -36,61 +37,6 @@ static const char *text(const struct simulation *s, const char *key)
 static uint32_t number(const struct simulation *s, const char *key)
 {
 	return (uint32_t)cli_int(s->cli, AIOS_SECTION_COMMAND, key);
-}
-
-/* "step=200,row=27": parts of the cost model, in microseconds. */
-static int read_cost(struct simulation *s, struct aios_status *st)
-{
-	struct aios_sim_cost *c = &s->options.cost;
-	const struct {
-		const char *name;
-		double *value;
-	} parts[] = {
-		{ "step=", &c->step_us }, { "weights=", &c->weights_us }, { "row=", &c->row_us },
-		{ "kv=", &c->kv_us },     { "swap=", &c->swap_page_us },
-	};
-	const char *at = text(s, "cost");
-
-	while (at && *at) {
-		size_t i = 0, n = sizeof(parts) / sizeof(parts[0]);
-		char *end = NULL;
-		double value = -1;
-
-		while (i < n && strncmp(at, parts[i].name, strlen(parts[i].name)) != 0)
-			i++;
-		if (i < n)
-			value = strtod(at + strlen(parts[i].name), &end);
-		if (!end || (*end && *end != ',') || !(value >= 0 && value <= 1e9))
-			return cli_usage(st,
-					 "--cost: expected step=US, weights=US, row=US, kv=US or "
-					 "swap=US, separated by commas, found '%.40s'",
-					 at);
-		*parts[i].value = value;
-		at = *end ? end + 1 : end;
-	}
-	return 0;
-}
-
-static int read_weights(struct simulation *s, struct aios_status *st)
-{
-	const char *at = text(s, "weights");
-
-	while (at && *at) {
-		char *end;
-		double value = strtod(at, &end);
-
-		if (end == at || (*end && *end != ',') || !(value > 0 && value <= 1e9) ||
-		    s->options.n_weights == MOST_WEIGHTS)
-			return cli_usage(
-				st,
-				"--weights: expected numbers above 0, separated by commas, "
-				"found '%.40s'",
-				at);
-		s->weights[s->options.n_weights++] = value;
-		at = *end ? end + 1 : end;
-	}
-	s->options.weights = s->weights;
-	return 0;
 }
 
 static int add_policy(struct simulation *s, const char *name, size_t len, struct aios_status *st)
@@ -151,8 +97,11 @@ static int read_options(struct simulation *s, struct aios_status *st)
 		options.cache = NULL;
 	s->source = source;
 	s->options = options;
-	rc = read_cost(s, st);
-	return rc ? rc : read_weights(s, st);
+	s->options.weights = s->weights;
+	rc = simulate_cost(text(s, "cost"), &s->options.cost, st);
+	return rc ? rc :
+		    simulate_weights(text(s, "weights"), s->weights, MOST_WEIGHTS,
+				     &s->options.n_weights, st);
 }
 
 /* ---- output --------------------------------------------------------------------- */
@@ -303,27 +252,33 @@ static void tenant_rows(struct table *t, const struct aios_sim_result *r)
 	}
 }
 
+static void print_tenants(const struct simulation *s)
+{
+	struct table tenants = { 0 };
+
+	table_row(&tenants, "POLICY", "TENANT", "REQUESTS", "TOKENS", "TTFT p50/p99 s",
+		  "ITL p50/p99 ms", "SHARE", "OF DUE", NULL);
+	for (uint32_t i = 0; i < s->n; i++)
+		tenant_rows(&tenants, s->results[i]);
+	out_printf("\n");
+	table_print(&tenants, s->cli->term.color);
+}
+
 static void print_tables(const struct simulation *s)
 {
 	const struct aios_sim_result *first = s->results[0];
-	bool bold = s->cli->term.color;
-	struct table policies = { 0 }, tenants = { 0 };
+	struct table policies = { 0 };
 	double host = 0;
 
 	table_row(&policies, "POLICY", "TOKENS/S", "TTFT p50/p99 s", "ITL p50/p99 ms", "JAIN",
 		  "PREEMPTED", "WASTED", "US/STEP", NULL);
-	table_row(&tenants, "POLICY", "TENANT", "REQUESTS", "TOKENS", "TTFT p50/p99 s",
-		  "ITL p50/p99 ms", "SHARE", "OF DUE", NULL);
 	for (uint32_t i = 0; i < s->n; i++) {
 		policy_row(&policies, s->results[i]);
-		tenant_rows(&tenants, s->results[i]);
 		host += (double)s->results[i]->host_ns / 1e9;
 	}
-	table_print(&policies, bold);
-	if (first->n_tenants > 1 && first->n_tenants <= 64) {
-		out_printf("\n");
-		table_print(&tenants, bold);
-	}
+	table_print(&policies, s->cli->term.color);
+	if (first->n_tenants > 1 && first->n_tenants <= 64)
+		print_tenants(s);
 	out_printf("\n%llu requests, %llu refused, %llu prompt tokens (%llu from the cache), %llu "
 		   "output tokens in %.1f s of device time; simulated in %.1f s\n",
 		   (unsigned long long)first->requests, (unsigned long long)first->refused,
