@@ -73,8 +73,10 @@ static void step_choose(struct aios_engine *e, struct step *s)
 		}
 	}
 	/* Nobody got pages: somebody has to go, or this would go on for ever. */
-	if (s->now.n == 0 && refused)
+	if (s->now.n == 0 && refused) {
+		refused->no_cache = true; /* a page it would share may be the one it lacks */
 		sched_preempt(e, refused, AIOS_SCHED_DROP, true);
+	}
 }
 
 /* Counts of the members' rows. */
