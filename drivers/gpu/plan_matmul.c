@@ -120,7 +120,7 @@ static const struct stream_kernels *stream_kernels(const struct aios_op_matmul *
  * beside those of the launch ahead; else a deep ring is better.
  */
 #define STREAM_SMALL (112u << 10)
-#define STREAM_LARGE (220u << 10)
+#define STREAM_LARGE (200u << 10)
 #define STREAM_SHORT (288u << 10) /* bytes to read that are little */
 
 /* Panels of a warp and warps: all items of a block at once where that is possible. */
