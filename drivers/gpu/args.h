@@ -56,7 +56,7 @@ struct gpu_matmul_args {
 #define GPU_BATCH_THREADS (GPU_BATCH_MULTIPLY + GPU_BATCH_FETCH_X + 32)
 #define GPU_BATCH_STAGES 16
 #define GPU_BATCH_BARS 256 /* bytes of barriers */
-#define GPU_BATCH_PART 32  /* columns that pass through shared memory together, at most */
+#define GPU_BATCH_PART 32  /* columns that pass through shared memory together */
 #define GPU_BATCH_PITCH (GPU_BATCH_PART + 4)
 #define GPU_BATCH_SUMS (GPU_BATCH_ROWS * GPU_BATCH_PITCH * 4)
 

@@ -266,59 +266,53 @@ template <class U> GPU_FN float batch_sum(int32_t hi, int32_t lo)
 	return U::planes == 2 ? aios_i8x2_acc(hi, lo) : aios_i8_acc(hi);
 }
 
-/* COLS columns of sums from `from` on, of this warp's 16 rows, to its part of shared memory. */
-template <class U, int N, uint32_t COLS>
+/* Columns of sums from `from` on, of this warp's 16 rows, to its part of shared memory. */
+template <class U, int N>
 GPU_FN void batch_put(float *sums, uint32_t from, const typename U::sum (&d)[U::planes][N / 2])
 {
 	const uint32_t g = gpu_tid() % 32 / 4, c = gpu_tid() % 4 * 2;
 
 	GPU_UNROLL
 	for (uint32_t i = 0; i < N / 2; i++)
-		if (i / 4 * 8 >= from && i / 4 * 8 < from + COLS)
+		if (i / 4 * 8 >= from && i / 4 * 8 < from + GPU_BATCH_PART)
 			sums[(g + i / 2 % 2 * 8) * GPU_BATCH_PITCH + i / 4 * 8 - from + c + i % 2] =
 				batch_sum<U>(d[0][i], d[U::planes - 1][i]);
 }
 
-/*
- * COLS outputs a row from those columns; the first belongs to item `item`. Neighbours by
- * neighbouring lanes; several rows of a lane are under way together.
- */
-template <uint32_t COLS, bool ACT>
+/* Outputs from those columns; the first belongs to item `item`. Neighbours by neighbouring lanes. */
 GPU_FN void batch_outputs(const struct gpu_batch_args &a, const struct batch_job &j,
-			  const float *sums, uint32_t item)
+			  const float *sums, uint32_t item, uint32_t items)
 {
-	const uint32_t lane = gpu_tid() % 32, c = lane % COLS, n = item * GPU_PANEL_ROWS + c;
-	const uint32_t t0 = gpu_tid() / 32 * 16;
+	const struct aios_op_matmul &op = a.op;
+	const uint32_t cols = items * GPU_PANEL_ROWS;
 
-	sums += ACT ? c / 8 * 16 + c % 8 : c;
-	if (item + c / 8 >= j.end || n >= a.op.out.cols)
-		return;
-	GPU_UNROLL_4
-	for (uint32_t r = lane / COLS; r < 16; r += 32 / COLS)
-		if (t0 + r < j.rows)
-			matmul_finish(a.op, j.t0 + t0 + r, n, sums[r * GPU_BATCH_PITCH],
-				      ACT ? sums[r * GPU_BATCH_PITCH + 8] : 0.0f);
+	for (uint32_t i = gpu_tid() % 32; i < 16 * cols; i += 32) {
+		uint32_t r = i / cols, c = i % cols, t = gpu_tid() / 32 * 16 + r;
+		uint32_t n = item * GPU_PANEL_ROWS + c, at = c;
+
+		if (op.act)
+			at = c / 8 * 16 + c % 8;
+		if (item + c / 8 < j.end && t < j.rows && n < op.out.cols)
+			matmul_finish(op, j.t0 + t, n, sums[r * GPU_BATCH_PITCH + at],
+				      op.act ? sums[r * GPU_BATCH_PITCH + at + 8] : 0.0f);
+	}
 }
 
 template <class U, int N>
 GPU_FN void batch_finish(const struct gpu_batch_args &a, const struct batch_job &j, uint32_t item,
 			 const typename U::sum (&d)[U::planes][N / 2])
 {
-	constexpr uint32_t cols = N % GPU_BATCH_PART ? GPU_BATCH_PART / 2 : GPU_BATCH_PART;
 	float *sums = (float *)(j.ring - GPU_BATCH_SUMS) + gpu_tid() / 32 * 16 * GPU_BATCH_PITCH;
 
 	GPU_UNROLL
-	for (uint32_t from = 0; from < N; from += cols) {
-		const uint32_t at = item + from / (a.op.act ? 16 : 8);
+	for (uint32_t from = 0; from < N; from += GPU_BATCH_PART) {
+		const uint32_t cols = N - from < GPU_BATCH_PART ? N - from : GPU_BATCH_PART;
 
 		gpu_wave_sync(); /* the last part has been read */
-		static_assert(N % cols == 0, "parts are whole");
-		batch_put<U, N, cols>(sums, from, d);
+		batch_put<U, N>(sums, from, d);
 		gpu_wave_sync();
-		if (a.op.act)
-			batch_outputs<cols / 2, true>(a, j, sums, at);
-		else
-			batch_outputs<cols, false>(a, j, sums, at);
+		batch_outputs(a, j, sums, item + from / (a.op.act ? 16 : 8),
+			      cols / (a.op.act ? 16 : 8));
 	}
 }
 
