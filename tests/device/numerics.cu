@@ -502,10 +502,10 @@ static void check_tiles(const char *name, uint32_t profile, uint32_t dtype, int 
 }
 
 /*
- * Single facts, put at k = 0, 1 of element (0, 0) of a bf16 tile. The empty blocks
- * behind them turn a -0 into +0; the distributions show its sign in last blocks.
+ * Single facts, put at k = 0, 1 of the first or the last block of element (0, 0) of a bf16 tile.
+ * The empty blocks behind the first turn a -0 into +0; in the last its sign is seen.
  */
-static void check_probes(void)
+static void check_probes(uint32_t block)
 {
 	static const struct {
 		const char *name;
@@ -524,6 +524,12 @@ static void check_probes(void)
 		{ "overflow", { 0x1p127f, 0x1p127f }, { 2, 2 }, 0 },
 		{ "a negative sum cut to zero", { -0x1p-100f, 0 }, { 0x1p-100f, 0 }, 0 },
 		{ "a positive sum cut to zero", { 0x1p-100f, 0 }, { 0x1p-100f, 0 }, 0 },
+		{ "the same beside c = -0", { -0x1p-100f, 0 }, { 0x1p-100f, 0 }, -0.0f },
+		{ "two negative terms cut to zero",
+		  { -0x1p-100f, -0x1p-101f },
+		  { 0x1p-100f, 1 },
+		  0 },
+		{ "subnormals, cut to zero", { -0x1p-130f, 0 }, { 0x1p-130f, 0 }, 0 },
 		{ "smallest subnormal c", { 0, 0 }, { 0, 0 }, 0x1p-149f },
 		{ "subnormal result, truncated", { -0x1.8p-70f, 0 }, { 0x1.8p-78f, 0 }, 0 },
 		{ "truncation, not rounding", { 1, 1 }, { 1, 0x1.8p-24f }, 0 },
@@ -537,8 +543,8 @@ static void check_probes(void)
 		uint32_t want;
 
 		for (int i = 0; i < 2; i++) {
-			a.host[i] = aios_f32_to_bf16(probes[p].a[i]);
-			b.host[i] = aios_f32_to_bf16(probes[p].b[i]);
+			a.host[16 * block + i] = aios_f32_to_bf16(probes[p].a[i]);
+			b.host[16 * block + i] = aios_f32_to_bf16(probes[p].b[i]);
 		}
 		c.host[0] = probes[p].c;
 		a.up();
@@ -551,7 +557,7 @@ static void check_probes(void)
 		printf("  %-30s %08x, defined %08x\n", probes[p].name, aios_bits(d.host[0]), want);
 		bad += aios_bits(d.host[0]) != want;
 	}
-	report("probes", bad, n);
+	report(block ? "probes in the last block" : "probes", bad, n);
 }
 
 int main()
@@ -567,7 +573,8 @@ int main()
 	check_functions();
 	check_conversions();
 	check_sums();
-	check_probes();
+	check_probes(0);
+	check_probes(STEPS - 1);
 	for (int dist = 0; dist < DISTRIBUTIONS; dist++) {
 		check_tiles("mma bf16", AIOS_PROFILE_TC_SM90, AIOS_BF16, dist, 1500, 16);
 		check_tiles("mma f16", AIOS_PROFILE_TC_SM90, AIOS_F16, dist, 1500, 16);
