@@ -300,12 +300,12 @@ struct aios_request {
 	const struct aios_logit_bias *bias;
 	uint32_t n_bias;
 	bool ignore_eos;
-	bool keep_special; /* write special tokens into the text */
-	void *user;        /* handed back in events */
-	uint32_t n;        /* answers to the prompt, each with an END of its own; 0: 1 */
-	uint32_t tenant;   /* whom it is charged to: index of aios_engine_tenant(), 0: nobody */
-	int32_t priority;  /* higher first, -100 to 100; what it means is the scheduler's */
-	uint64_t deadline_ns;   /* CLOCK_MONOTONIC; for schedulers that look at it, 0: none */
+	bool keep_special;    /* write special tokens into the text */
+	void *user;           /* handed back in events */
+	uint32_t n;           /* answers to the prompt, each with an END of its own; 0: 1 */
+	uint32_t tenant;      /* whom it is charged to: index of aios_engine_tenant(), 0: nobody */
+	int32_t priority;     /* higher first, -100 to 100; what it means is the scheduler's */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; for schedulers that look at it, 0: none */
 	const char *cache_salt; /* prompts share cached KV only with the same salt; NULL: none */
 	bool no_cache;          /* use no cached KV and leave none */
 };
@@ -442,17 +442,18 @@ AIOS_API double aios_histogram_quantile(const struct aios_histogram *h, double q
 
 /* Counters since the engine was opened, and memory. Every figure is kept here, once. */
 struct aios_stats {
-	uint32_t size; /* set by the caller */
+	uint32_t size;             /* set by the caller */
 	uint32_t running, waiting; /* waiting: queued or preempted */
 	uint32_t kv_pages_used, kv_pages_total;
 	uint64_t steps, prompt_tokens, generated_tokens;
-	uint64_t step_ns;                  /* time inside steps */
-	uint64_t load_ns;                  /* time of aios_engine_open() */
-	uint64_t memory_used, memory_peak; /* device heap, bytes allocated by this engine */
+	uint64_t step_ns;                        /* time inside steps */
+	uint64_t load_ns;                        /* time of aios_engine_open() */
+	uint64_t memory_used, memory_peak;       /* device heap, bytes allocated by this engine */
 	uint64_t graph_captures, graph_launches; /* of decode steps */
 
 	uint32_t states[AIOS_REQUEST_STATES]; /* answers now in each state; ended ones: in all */
-	uint32_t kv_pages_peak, kv_pages_cached; /* cached: held by the prefix cache and free for others */
+	uint32_t kv_pages_peak,
+		kv_pages_cached; /* cached: held by the prefix cache and free for others */
 	uint32_t swap_pages_used, swap_pages_total;
 	uint64_t submitted, refused; /* answers; refused ones have no event */
 	uint64_t finished, failed, cancelled;
@@ -461,12 +462,12 @@ struct aios_stats {
 	uint64_t recomputed_tokens; /* prompt or output, after being dropped */
 	uint64_t copied_pages;      /* on write, and of a prefix that ends inside a page */
 	uint64_t cache_tokens_wanted, cache_tokens_hit, cache_pages_inserted, cache_pages_evicted;
-	uint64_t cache_misses[8];        /* matches by enum aios_cache_miss, why they ended */
-	uint64_t cache_missed_tokens[8]; /* tokens wanted and not found, likewise */
-	uint64_t plan_ns;                /* time inside the scheduler */
-	struct aios_histogram queue_ns;  /* from submission to the first admission */
-	struct aios_histogram ttft_ns;   /* from submission to the first token */
-	struct aios_histogram itl_ns;    /* from a token to the next */
+	uint64_t cache_misses[8];         /* matches by enum aios_cache_miss, why they ended */
+	uint64_t cache_missed_tokens[8];  /* tokens wanted and not found, likewise */
+	uint64_t plan_ns;                 /* time inside the scheduler */
+	struct aios_histogram queue_ns;   /* from submission to the first admission */
+	struct aios_histogram ttft_ns;    /* from submission to the first token */
+	struct aios_histogram itl_ns;     /* from a token to the next */
 	struct aios_histogram request_ns; /* from submission to the end */
 	struct aios_histogram steps_ns;   /* length of a step */
 	struct aios_histogram step_rows;  /* rows of a step */

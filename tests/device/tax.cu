@@ -231,8 +231,8 @@ static void measure(bench &b)
 	BLAS(lt.cublasLtMatmulPreferenceSetAttribute(preference,
 						     CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
 						     &workspace, sizeof(workspace)));
-	BLAS(lt.cublasLtMatmulAlgoGetHeuristic(b.handle, b.desc, b.lw, b.lx, b.lo, b.lo,
-					       preference, ALGOS, found, &n));
+	BLAS(lt.cublasLtMatmulAlgoGetHeuristic(b.handle, b.desc, b.lw, b.lx, b.lo, b.lo, preference,
+					       ALGOS, found, &n));
 	for (int i = 0; i < n; i++) {
 		us = time_algo(b, found[i].algo, 1, 1000);
 		if (us > 0 && us < best) {

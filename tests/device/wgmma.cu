@@ -28,8 +28,9 @@ extern "C" {
 
 #define WG_KERNELS(X)                                                                              \
 	X(bf16_256)                                                                                \
-	X(bf16_192) X(bf16_128) X(bf16_64) X(bf16_seg) X(f16_256) X(f16_64) X(f16_seg) X(i8_256)   \
-		X(i8_128) X(i8_64) X(i8x2_256) X(i8x2_128)
+	X(bf16_192)                                                                                \
+	X(bf16_128) X(bf16_64) X(bf16_seg) X(f16_256) X(f16_64) X(f16_seg) X(i8_256) X(i8_128)     \
+		X(i8_64) X(i8x2_256) X(i8x2_128)
 
 static int failures;
 

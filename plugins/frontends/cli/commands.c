@@ -24,10 +24,14 @@ const struct command commands[] = {
 			"asked for. A model without a tokenizer answers in ids.\n\n"
 			"--batch answers a file of requests, one JSON object a line: \"prompt\" or "
 			"\"ids\", and if wanted \"id\", \"max_tokens\", \"seed\", \"temperature\", "
-			"\"stop\" and the other options of sampling by their names in the ini file; what "
-			"a line does not say is as the options say. --out gets an object for each line "
-			"in the order in which they end: line, id, text, ids, finish_reason, usage, or "
-			"error for a line that is no request. The same command goes on where a batch "
+			"\"stop\" and the other options of sampling by their names in the ini "
+			"file; what "
+			"a line does not say is as the options say. --out gets an object for each "
+			"line "
+			"in the order in which they end: line, id, text, ids, finish_reason, "
+			"usage, or "
+			"error for a line that is no request. The same command goes on where a "
+			"batch "
 			"was stopped.\n\n"
 			"Ctrl-C ends the answer, a second one the program.",
 		.examples = "aios -m Qwen3-0.6B -p 'Once upon a time' -n 64\n"
@@ -109,7 +113,8 @@ const struct command commands[] = {
 			    "bench --op OP [--m LIST] [--n N] [--k N] [OPTION ...]\n"
 			    "bench --op OP|all --shape NAME|-m DIR [--m LIST] [OPTION ...]",
 		.details =
-			"With a model: pp512 is the processing of a prompt of 512 tokens, tg128 the "
+			"With a model: pp512 is the processing of a prompt of 512 tokens, tg128 "
+			"the "
 			"generation of 128 tokens for each sequence of the batch after a prompt of "
 			"--depth tokens, both through the calls that every front end makes. "
 			"--shape takes a known model's shape with random weights and needs no "
@@ -142,7 +147,8 @@ const struct command commands[] = {
 		.synopsis = "bisect --driver A --against B -m DIR -p TEXT [-n N] [--capsule DIR] "
 			    "[--json]",
 		.details =
-			"Runs a model on driver A and every op of it on driver B as well, and names "
+			"Runs a model on driver A and every op of it on driver B as well, and "
+			"names "
 			"the first layer, op, element and bit that differ, or says that none did. "
 			"-n is the number of new tokens (16 when it is not given). --capsule keeps "
 			"the launch that differs as a file for 'aios replay'. Exits with 1 when "
@@ -157,9 +163,12 @@ const struct command commands[] = {
 		.synopsis = "replay FILE --driver D [--against B] [--json]",
 		.details =
 			"Runs the launches of a file that '--hook record:FILE', '--hook shadow' or "
-			"'aios bisect --capsule' wrote, and compares the outputs with the file's. A "
-			"file may hold outputs as digests only, which tell that an operand differs; "
-			"with --against each launch is also run on that driver and compared element "
+			"'aios bisect --capsule' wrote, and compares the outputs with the file's. "
+			"A "
+			"file may hold outputs as digests only, which tell that an operand "
+			"differs; "
+			"with --against each launch is also run on that driver and compared "
+			"element "
 			"by element. Exits with 1 when something differs.",
 		.examples = "aios run -m Qwen3-0.6B -p 'Once' --hook record:once.aios-replay\n"
 			    "aios replay once.aios-replay --driver cuda --against cpu-ref",
