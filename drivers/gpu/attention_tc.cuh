@@ -13,20 +13,6 @@
 #include "attention_decode.cuh"
 #include "matrix.h"
 
-template <bool F16> GPU_FN void tc_mma(float d[4], const uint32_t a[4], const uint32_t b[2])
-{
-	if (F16)
-		gpu_mma_f16(d, a, b);
-	else
-		gpu_mma_bf16(d, a, b);
-}
-
-/* Two weights rounded to the type of the values. */
-template <bool F16> GPU_FN uint32_t tc_pack(float lo, float hi)
-{
-	return F16 ? gpu_round2_f16(lo, hi) : gpu_round2_bf16(lo, hi);
-}
-
 /* --- one row, all of a KV head's queries ---------------------------------------------- */
 
 /*
@@ -116,7 +102,7 @@ template <bool F16, int D> struct tc_unit {
 			GPU_UNROLL
 			for (uint32_t t = 0; t < 4; t++) {
 				gpu_ldmatrix_x4(k, at + 16 * t * a.pitch + 32 * step);
-				tc_mma<F16>(u.s[t], k, D ? u.q[D ? step : 0] : q);
+				gpu_mma_half<F16>(u.s[t], k, D ? u.q[D ? step : 0] : q);
 			}
 		}
 	}
@@ -196,9 +182,9 @@ template <bool F16, int D> struct tc_unit {
 			GPU_UNROLL
 			for (uint32_t i = 0; i < 4; i += 2) {
 				uint32_t at = b * AIOS_ATTN_BLOCK + 16 * t + lane / 4 + 4 * i;
-				uint32_t two =
-					tc_pack<F16>(aios_exp2(aios_sub(u.s[t][i], m[0])),
-						     aios_exp2(aios_sub(u.s[t][i + 1], m[1])));
+				uint32_t two = gpu_round_pair<F16>(
+					aios_exp2(aios_sub(u.s[t][i], m[0])),
+					aios_exp2(aios_sub(u.s[t][i + 1], m[1])));
 
 				two = sees(s, b, t, i) ? two : 0;
 				u.s[t][i] = gpu_half<F16>(two & 0xffffu);
@@ -229,7 +215,7 @@ template <bool F16, int D> struct tc_unit {
 		p[1] = at[lane % 4 + 4];
 		gpu_ldmatrix_x4_trans(v, decode_v(a) + (key + lane % 8 + lane / 16 * 8) * a.pitch +
 						 (d0 + lane / 8 % 2 * 8) * 2);
-		tc_mma<F16>(acc, v, p);
+		gpu_mma_half<F16>(acc, v, p);
 	}
 
 	GPU_FN void values_tile(const struct gpu_attention_args &a, const struct decode_span &s,
@@ -646,8 +632,8 @@ GPU_FN void tc_dots(const unsigned char *k, const uint32_t q[D / 16][4], float s
 		GPU_UNROLL
 		for (uint32_t j = 0; j < 8; j += 2) {
 			gpu_ldmatrix_x4(b, at + 8 * j * (D * 2 + 16) + 32 * step);
-			tc_mma<F16>(s[j], q[step], b);
-			tc_mma<F16>(s[j + 1], q[step], b + 2);
+			gpu_mma_half<F16>(s[j], q[step], b);
+			gpu_mma_half<F16>(s[j + 1], q[step], b + 2);
 		}
 	}
 }
@@ -676,8 +662,8 @@ GPU_FN float tc_soften(const struct tc_sight &w, uint32_t start, uint32_t r, flo
 	m_new = aios_max_step(m_new, gpu_shfl_xor_f32(m_new, 2));
 	GPU_UNROLL
 	for (uint32_t j = 0; j < 8; j++) {
-		uint32_t two = tc_pack<F16>(aios_exp2(aios_sub(s[j][2 * r], m_new)),
-					    aios_exp2(aios_sub(s[j][2 * r + 1], m_new)));
+		uint32_t two = gpu_round_pair<F16>(aios_exp2(aios_sub(s[j][2 * r], m_new)),
+						   aios_exp2(aios_sub(s[j][2 * r + 1], m_new)));
 
 		if (!FULL)
 			two &= (seen >> (2 * j) & 1 ? 0xffffu : 0) |
@@ -748,7 +734,7 @@ GPU_FN void tc_mma_some(const bool go[2], const uint32_t p[4], const uint32_t b[
 {
 	float d[4] = { acc[0], acc[1], acc[2], acc[3] };
 
-	tc_mma<F16>(d, p, b);
+	gpu_mma_half<F16>(d, p, b);
 	GPU_UNROLL
 	for (uint32_t i = 0; i < 4; i++)
 		acc[i] = go[i / 2] ? d[i] : acc[i];
@@ -789,10 +775,10 @@ GPU_FN void tc_group(const struct tc_sight &w, uint32_t key, const unsigned char
 
 	if (!FULL && !tc_any(w, key, 16))
 		return;
-	p[0] = tc_pack<F16>(s0[0], s0[1]);
-	p[1] = tc_pack<F16>(s0[2], s0[3]);
-	p[2] = tc_pack<F16>(s1[0], s1[1]);
-	p[3] = tc_pack<F16>(s1[2], s1[3]);
+	p[0] = gpu_round_pair<F16>(s0[0], s0[1]);
+	p[1] = gpu_round_pair<F16>(s0[2], s0[3]);
+	p[2] = gpu_round_pair<F16>(s1[0], s1[1]);
+	p[3] = gpu_round_pair<F16>(s1[2], s1[3]);
 	if (!FULL && tc_any_special<F16, D>(at)) {
 		tc_group_special<F16, D>(w, key, at, p, u);
 		return;

@@ -10,14 +10,6 @@
 #include "matmul_finish.cuh"
 #include "matrix.h"
 
-template <bool F16> GPU_FN void any_mma(float d[4], const uint32_t a[4], const uint32_t b[2])
-{
-	if (F16)
-		gpu_mma_f16(d, a, b);
-	else
-		gpu_mma_bf16(d, a, b);
-}
-
 /*
  * A lane's share of a block of 16 elements of a row: elements 4c .. 4c + 3, c = lane % 4. (Where
  * they stand in a fragment is free, as long as it is the same in both operands.) Zeros from `cols`
@@ -63,7 +55,7 @@ GPU_FN void any_segment(const struct any_rows &rows, uint32_t from, uint32_t end
 		GPU_UNROLL
 		for (int j = 0; j < ANY_NT; j++) {
 			any_fetch(rows.x[j], k, end, b);
-			any_mma<F16>(acc[j], a, b);
+			gpu_mma_half<F16>(acc[j], a, b);
 		}
 	}
 }

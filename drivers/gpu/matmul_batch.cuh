@@ -12,44 +12,9 @@
 #define GPU_MATMUL_BATCH_CUH
 
 #include "matmul_finish.cuh"
-#include "wgmma.h"
+#include "wgmma_unit.cuh"
 
 #define BATCH_X_BYTES (GPU_BATCH_ROWS * 128) /* of x in a stage, for 128 bytes of k and a plane */
-
-/* What is multiplied: sums, planes of x, and a step along k. */
-struct batch_bf16 {
-	typedef float sum;
-	static constexpr int planes = 1;
-	template <int R>
-	GPU_FN void step(float (&d)[R], gpu_operand x, gpu_operand w, uint32_t more)
-	{
-		gpu_wgmma_bf16(d, x, w, more);
-	}
-};
-
-struct batch_f16 {
-	typedef float sum;
-	static constexpr int planes = 1;
-	template <int R>
-	GPU_FN void step(float (&d)[R], gpu_operand x, gpu_operand w, uint32_t more)
-	{
-		gpu_wgmma_f16(d, x, w, more);
-	}
-};
-
-struct batch_i8 {
-	typedef int32_t sum;
-	static constexpr int planes = 1;
-	template <int R>
-	GPU_FN void step(int32_t (&d)[R], gpu_operand x, gpu_operand w, uint32_t more)
-	{
-		gpu_wgmma_s8(d, x, w, more);
-	}
-};
-
-struct batch_i8x2 : batch_i8 {
-	static constexpr int planes = 2;
-};
 
 /* A block's share of the op, the same in all its threads. */
 struct batch_job {
@@ -84,15 +49,6 @@ template <class U, int N> GPU_FN struct batch_job batch_job_of(const struct gpu_
 	j.empty = j.full + a.stages * 8;
 	j.ring = (unsigned char *)((from + 1023) & ~(uintptr_t)1023);
 	return j;
-}
-
-/* Bytes of a row in a slice; the last may be shorter. */
-GPU_FN uint32_t batch_bytes(const struct gpu_batch_args &a, const struct batch_job &j,
-			    uint32_t slice)
-{
-	uint32_t left = j.row_bytes - slice * a.slice;
-
-	return left < a.slice ? left : a.slice;
 }
 
 /* Stages one after the other; parity: of the fill that is next. */
@@ -142,7 +98,8 @@ GPU_FN void batch_fetch_w(const struct gpu_batch_args &a, const struct batch_job
 
 		items = items < j.pass ? items : j.pass;
 		for (uint32_t slice = 0; slice < j.slices; slice++, batch_next(a, &t)) {
-			const uint32_t bytes = batch_bytes(a, j, slice) * GPU_PANEL_ROWS;
+			const uint32_t bytes =
+				matmul_slice(j.row_bytes, a.slice, slice) * GPU_PANEL_ROWS;
 			const gpu_place full = j.full + t.stage * 8;
 
 			batch_room(j, t);
@@ -169,7 +126,7 @@ GPU_FN void batch_copy_x(const struct gpu_batch_args &a, const struct batch_job 
 	const unsigned char *src = gpu_row(&a.op.x, j.t0 + row) + slice * a.slice + unit * 16;
 	gpu_place to = stage + row * 128 + (unit ^ row % 8) * 16;
 
-	for (uint32_t k = 0; k < batch_bytes(a, j, slice); k += 128, src += 128) {
+	for (uint32_t k = 0; k < matmul_slice(j.row_bytes, a.slice, slice); k += 128, src += 128) {
 		GPU_UNROLL
 		for (uint32_t p = 0; p < U::planes; p++, to += BATCH_X_BYTES) {
 			GPU_UNROLL
@@ -202,12 +159,12 @@ GPU_FN void batch_fetch_x(const struct gpu_batch_args &a, const struct batch_job
 /* The slice in stage `stage`, to the sums; operands are read until a later gpu_wgmma_wait(). */
 template <class U, int N>
 GPU_FN void batch_slice(const struct gpu_batch_args &a, const struct batch_job &j, uint32_t slice,
-			uint32_t stage, typename U::sum (&d)[U::planes][N / 2])
+			uint32_t stage, typename U::acc (&d)[U::planes][N / 2])
 {
 	unsigned char *at = j.ring + stage * j.stage_bytes;
 	const gpu_operand x = gpu_operand_rows(at);
 	const gpu_operand w = gpu_operand_panels(at + j.x_bytes, GPU_PANEL_ROWS * a.slice);
-	const uint32_t bytes = batch_bytes(a, j, slice);
+	const uint32_t bytes = matmul_slice(j.row_bytes, a.slice, slice);
 
 	gpu_fence_async(); /* x came through ordinary asynchronous copies */
 	gpu_wgmma_fence();
@@ -236,7 +193,7 @@ GPU_FN void batch_release(const struct batch_job &j, uint32_t stage)
 
 template <class U, int N>
 GPU_FN void batch_pass(const struct gpu_batch_args &a, const struct batch_job &j,
-		       struct batch_turn *t, typename U::sum (&d)[U::planes][N / 2])
+		       struct batch_turn *t, typename U::acc (&d)[U::planes][N / 2])
 {
 	uint32_t last = 0;
 
@@ -255,20 +212,9 @@ GPU_FN void batch_pass(const struct gpu_batch_args &a, const struct batch_job &j
 
 /* --- the epilogue ------------------------------------------------------------------------ */
 
-template <class U> GPU_FN float batch_sum(float hi, float lo)
-{
-	(void)lo;
-	return hi;
-}
-
-template <class U> GPU_FN float batch_sum(int32_t hi, int32_t lo)
-{
-	return U::planes == 2 ? aios_i8x2_acc(hi, lo) : aios_i8_acc(hi);
-}
-
 /* Columns of sums from `from` on, of this warp's 16 rows, to its part of shared memory. */
 template <class U, int N>
-GPU_FN void batch_put(float *sums, uint32_t from, const typename U::sum (&d)[U::planes][N / 2])
+GPU_FN void batch_put(float *sums, uint32_t from, const typename U::acc (&d)[U::planes][N / 2])
 {
 	const uint32_t g = gpu_tid() % 32 / 4, c = gpu_tid() % 4 * 2;
 
@@ -276,7 +222,7 @@ GPU_FN void batch_put(float *sums, uint32_t from, const typename U::sum (&d)[U::
 	for (uint32_t i = 0; i < N / 2; i++)
 		if (i / 4 * 8 >= from && i / 4 * 8 < from + GPU_BATCH_PART)
 			sums[(g + i / 2 % 2 * 8) * GPU_BATCH_PITCH + i / 4 * 8 - from + c + i % 2] =
-				batch_sum<U>(d[0][i], d[U::planes - 1][i]);
+				U::value(d[0][i], d[U::planes - 1][i]);
 }
 
 /* Outputs from those columns; the first belongs to item `item`. Neighbours by neighbouring lanes. */
@@ -300,7 +246,7 @@ GPU_FN void batch_outputs(const struct gpu_batch_args &a, const struct batch_job
 
 template <class U, int N>
 GPU_FN void batch_finish(const struct gpu_batch_args &a, const struct batch_job &j, uint32_t item,
-			 const typename U::sum (&d)[U::planes][N / 2])
+			 const typename U::acc (&d)[U::planes][N / 2])
 {
 	float *sums = (float *)(j.ring - GPU_BATCH_SUMS) + gpu_tid() / 32 * 16 * GPU_BATCH_PITCH;
 
@@ -319,7 +265,7 @@ GPU_FN void batch_finish(const struct gpu_batch_args &a, const struct batch_job 
 template <class U, int N>
 GPU_FN void batch_multiply(const struct gpu_batch_args &a, const struct batch_job &j)
 {
-	typename U::sum d[U::planes][N / 2];
+	typename U::acc d[U::planes][N / 2];
 	struct batch_turn t = { 0, 0, 0 };
 
 	gpu_grid_wait();
@@ -355,7 +301,7 @@ template <class U, int N> GPU_FN void batch_kernel(const struct gpu_batch_args &
 	GPU_KERNEL_WIDE(GPU_BATCH_THREADS)                                                         \
 	gpu_matmul_batch_##name##_##n(const struct gpu_batch_args a)                               \
 	{                                                                                          \
-		batch_kernel<batch_##name, n>(a);                                                  \
+		batch_kernel<wgmma_##name, n>(a);                                                  \
 	}
 
 /* By the weight rows of a pass. */

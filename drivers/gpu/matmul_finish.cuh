@@ -29,6 +29,14 @@ GPU_FN struct matmul_row matmul_weight(const struct aios_op_matmul &op, uint32_t
 	return row;
 }
 
+/* Bytes of a row in slice `i` of rows cut into slices; the last may be shorter. */
+GPU_FN uint32_t matmul_slice(uint32_t row_bytes, uint32_t slice, uint32_t i)
+{
+	uint32_t left = row_bytes - i * slice;
+
+	return left < slice ? left : slice;
+}
+
 /* Dequantise (scaled types), + bias. n counts weight rows. */
 GPU_FN float matmul_dot(const struct aios_op_matmul &op, uint32_t t, uint32_t n, float acc)
 {

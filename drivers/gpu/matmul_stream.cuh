@@ -78,7 +78,8 @@ GPU_FN void stream_fetch_w(const struct gpu_stream_args &a, const struct stream_
 
 		items = items < j.pass ? items : j.pass;
 		for (uint32_t slice = 0; slice < j.slices; slice++) {
-			const uint32_t bytes = stream_bytes(a, j, slice) * GPU_PANEL_ROWS;
+			const uint32_t bytes =
+				matmul_slice(j.row_bytes, a.slice, slice) * GPU_PANEL_ROWS;
 
 			if (filled == a.stages)
 				gpu_mbar_wait(j.empty + t.stage * 8, t.parity ^ 1);
@@ -130,7 +131,7 @@ GPU_FN void stream_fetch_x(const struct gpu_stream_args &a, const struct stream_
 				gpu_mbar_wait(j.empty + t.stage * 8, t.parity ^ 1);
 			else
 				filled++;
-			if (unit * 16 < stream_bytes(a, j, slice)) {
+			if (unit * 16 < matmul_slice(j.row_bytes, a.slice, slice)) {
 				stream_copy_rows(a, j, src, to + t.at);
 				if (a.op.x.dtype == AIOS_I8X2)
 					stream_copy_rows(a, j, src + a.op.x.plane_bytes,
@@ -289,7 +290,7 @@ GPU_FN void stream_pass(const struct gpu_stream_args &a, const struct stream_job
 {
 	struct stream_step<MT, HALF, P> even, odd;
 	struct stream_tree<SEG, MT, P> tree;
-	uint32_t slice = 0, pairs = stream_bytes(a, j, 0) / 128;
+	uint32_t slice = 0, pairs = matmul_slice(j.row_bytes, a.slice, 0) / 128;
 
 	tree.left = a.blocks16;
 	tree.done = 0;
@@ -308,7 +309,7 @@ GPU_FN void stream_pass(const struct gpu_stream_args &a, const struct stream_job
 			if (++slice == j.slices)
 				break;
 			stream_enter<MT>(a, j, slice, walk);
-			pairs = stream_bytes(a, j, slice) / 128;
+			pairs = matmul_slice(j.row_bytes, a.slice, slice) / 128;
 		}
 		stream_load<MT, HALF, P>(j, *walk, 0, &even);
 		stream_block<KIND, MT, HALF, P>(odd, 0, acc);

@@ -13,73 +13,8 @@
 #ifndef GPU_MATMUL_WGMMA_CUH
 #define GPU_MATMUL_WGMMA_CUH
 
-#include "args.h"
-#include "panels.h"
-#include "wgmma.h"
-
-/* --- units of the matrix units --------------------------------------------------- */
-
-struct wg_bf16 {
-	typedef float acc;
-	static const int planes = 1;
-	static const bool scaled = false;
-
-	template <int R>
-	GPU_FN void step(float (&d)[R], gpu_operand a, gpu_operand b, uint32_t more)
-	{
-		gpu_wgmma_bf16(d, a, b, more);
-	}
-
-	/* The sum of both planes as fp32. */
-	GPU_FN float value(float v, float)
-	{
-		return v;
-	}
-};
-
-struct wg_f16 {
-	typedef float acc;
-	static const int planes = 1;
-	static const bool scaled = false;
-
-	template <int R>
-	GPU_FN void step(float (&d)[R], gpu_operand a, gpu_operand b, uint32_t more)
-	{
-		gpu_wgmma_f16(d, a, b, more);
-	}
-
-	/* The sum of both planes as fp32. */
-	GPU_FN float value(float v, float)
-	{
-		return v;
-	}
-};
-
-struct wg_i8 {
-	typedef int32_t acc;
-	static const int planes = 1;
-	static const bool scaled = true;
-
-	template <int R>
-	GPU_FN void step(int32_t (&d)[R], gpu_operand a, gpu_operand b, uint32_t more)
-	{
-		gpu_wgmma_s8(d, a, b, more);
-	}
-
-	GPU_FN float value(int32_t v, int32_t)
-	{
-		return aios_i8_acc(v);
-	}
-};
-
-struct wg_i8x2 : wg_i8 {
-	static const int planes = 2;
-
-	GPU_FN float value(int32_t hi, int32_t lo)
-	{
-		return aios_i8x2_acc(hi, lo);
-	}
-};
+#include "matmul_finish.cuh"
+#include "wgmma_unit.cuh"
 
 /* What follows from the unit and the weight rows of a tile. */
 template <class U, int BN> struct wg_shape {
@@ -363,26 +298,6 @@ GPU_FN void wg_chain(const struct gpu_wgmma_args &a, const struct wg_ring &ring,
 	wg_place<wg_shape<U, BN>::stages>::next(place);
 }
 
-/*
- * The tree over segments: part[level] waits for its right neighbour, which is complete when bit
- * `level` of the number of segments done before turns 0.
- */
-GPU_FN float wg_join(float part[4], uint32_t done, float v)
-{
-	bool carry = true;
-
-	GPU_UNROLL
-	for (int level = 0; level < 4; level++) {
-		if (carry && (done >> level & 1)) {
-			v = aios_add(part[level], v);
-		} else if (carry) {
-			part[level] = v;
-			carry = false;
-		}
-	}
-	return v;
-}
-
 /* The same as wg_chain() in a.op.segments chains, which a tree joins. */
 template <class U, int BN>
 GPU_FN void wg_segments(const struct gpu_wgmma_args &a, const struct wg_ring &ring,
@@ -414,7 +329,7 @@ GPU_FN void wg_segments(const struct gpu_wgmma_args &a, const struct wg_ring &ri
 			continue;
 		GPU_UNROLL
 		for (int i = 0; i < wg_shape<U, BN>::regs; i++)
-			s.v[0][i] = wg_join(part[i], done, s.v[0][i]);
+			s.v[0][i] = matmul_join(part[i], done, s.v[0][i]);
 		in = 0;
 		done++;
 	}
@@ -522,12 +437,8 @@ GPU_FN void wg_act(const struct aios_op_matmul &op, const struct wg_values &up,
 		of[i] = gate->v[i / 8][i / 2 % 4][i % 2];
 	if (op.act != AIOS_ACT_SILU_MUL) {
 		GPU_UNROLL
-		for (int i = 0; i < 16; i++) {
-			float x = of[i];
-
-			x = aios_fma(aios_mul(0x1.6e4e26p-5f, x), aios_mul(x, x), x);
-			of[i] = aios_mul(0x1.988454p+0f, x);
-		}
+		for (int i = 0; i < 16; i++)
+			of[i] = aios_gelu_tanh_arg(of[i]);
 	}
 	GPU_UNROLL
 	for (int i = 0; i < 16; i++) {
@@ -822,18 +733,18 @@ template <class U, int BN, bool TREE> GPU_FN void wg_kernel(const struct gpu_wgm
 		wg_kernel<unit, bn, tree>(a);                                                      \
 	}
 
-WG_KERNEL(bf16_256, wg_bf16, 256, false)
-WG_KERNEL(bf16_192, wg_bf16, 192, false)
-WG_KERNEL(bf16_128, wg_bf16, 128, false)
-WG_KERNEL(bf16_64, wg_bf16, 64, false)
-WG_KERNEL(bf16_seg, wg_bf16, 64, true)
-WG_KERNEL(f16_256, wg_f16, 256, false)
-WG_KERNEL(f16_64, wg_f16, 64, false)
-WG_KERNEL(f16_seg, wg_f16, 64, true)
-WG_KERNEL(i8_256, wg_i8, 256, false)
-WG_KERNEL(i8_128, wg_i8, 128, false)
-WG_KERNEL(i8_64, wg_i8, 64, false)
-WG_KERNEL(i8x2_256, wg_i8x2, 256, false)
-WG_KERNEL(i8x2_128, wg_i8x2, 128, false)
+WG_KERNEL(bf16_256, wgmma_bf16, 256, false)
+WG_KERNEL(bf16_192, wgmma_bf16, 192, false)
+WG_KERNEL(bf16_128, wgmma_bf16, 128, false)
+WG_KERNEL(bf16_64, wgmma_bf16, 64, false)
+WG_KERNEL(bf16_seg, wgmma_bf16, 64, true)
+WG_KERNEL(f16_256, wgmma_f16, 256, false)
+WG_KERNEL(f16_64, wgmma_f16, 64, false)
+WG_KERNEL(f16_seg, wgmma_f16, 64, true)
+WG_KERNEL(i8_256, wgmma_i8, 256, false)
+WG_KERNEL(i8_128, wgmma_i8, 128, false)
+WG_KERNEL(i8_64, wgmma_i8, 64, false)
+WG_KERNEL(i8x2_256, wgmma_i8x2, 256, false)
+WG_KERNEL(i8x2_128, wgmma_i8x2, 128, false)
 
 #endif /* GPU_MATMUL_WGMMA_CUH */

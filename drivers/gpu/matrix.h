@@ -93,15 +93,6 @@ GPU_FN void gpu_ldmatrix_x4(uint32_t r[4], gpu_place row)
 		     : "memory");
 }
 
-/* Warp: two matrices; the addresses of lanes 16 to 31 are not used but must be valid. */
-GPU_FN void gpu_ldmatrix_x2(uint32_t r[2], const void *row)
-{
-	asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
-		     : "=r"(r[0]), "=r"(r[1])
-		     : "r"(gpu_shared_at(row))
-		     : "memory");
-}
-
 /* Warp: the matrices, of 8 x 8 halves, transposed: r[i] is column l / 4, rows 2 * (l % 4), + 1. */
 GPU_FN void gpu_ldmatrix_x4_trans(uint32_t r[4], const void *row)
 {
@@ -111,29 +102,16 @@ GPU_FN void gpu_ldmatrix_x4_trans(uint32_t r[4], const void *row)
 		     : "memory");
 }
 
-GPU_FN void gpu_ldmatrix_x2_trans(uint32_t r[2], const void *row)
+/* Both rounded to 16 bits, lo in the lower half. A NaN stays one, not the canonical one. */
+template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
 {
-	asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
-		     : "=r"(r[0]), "=r"(r[1])
-		     : "r"(gpu_shared_at(row))
-		     : "memory");
-}
+	uint32_t w;
 
-/* Two floats rounded to nearest even, the first in the lower half; a NaN becomes some NaN. */
-GPU_FN uint32_t gpu_round2_bf16(float lo, float hi)
-{
-	uint32_t v;
-
-	asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(v) : "f"(hi), "f"(lo));
-	return v;
-}
-
-GPU_FN uint32_t gpu_round2_f16(float lo, float hi)
-{
-	uint32_t v;
-
-	asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(v) : "f"(hi), "f"(lo));
-	return v;
+	if (F16)
+		asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
+	else
+		asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
+	return w;
 }
 
 /* Warp: what the lanes wrote to shared memory before is seen by all of them after. */
@@ -248,12 +226,6 @@ GPU_FN void gpu_bulk_copy_once(void *shared, const void *global, uint32_t bytes,
 	gpu_bulk_copy_once(gpu_shared_at(shared), global, bytes, gpu_shared_at(bar));
 }
 
-/* Someone will read this line of global memory: bring it nearer. */
-GPU_FN void gpu_prefetch(const void *global)
-{
-	asm volatile("prefetch.global.L2 [%0];" ::"l"(global));
-}
-
 /* As gpu_async_copy(), of which `valid` bytes are read and the others are zeros. */
 GPU_FN void gpu_async_copy_zero(void *shared, const void *global, uint32_t valid)
 {
@@ -287,5 +259,16 @@ GPU_FN void gpu_fence_async(void)
 }
 
 #endif /* GPU_SHIM */
+
+/* --- built from these --------------------------------------------------------------- */
+
+/* gpu_mma_f16() or gpu_mma_bf16(). */
+template <bool F16> GPU_FN void gpu_mma_half(float d[4], const uint32_t a[4], const uint32_t b[2])
+{
+	if (F16)
+		gpu_mma_f16(d, a, b);
+	else
+		gpu_mma_bf16(d, a, b);
+}
 
 #endif /* GPU_MATRIX_H */

@@ -49,15 +49,6 @@ GPU_FN struct stream_job stream_job_of(const struct gpu_stream_args &a)
 	return j;
 }
 
-/* Bytes of a row in a slice; the last may be shorter. */
-GPU_FN uint32_t stream_bytes(const struct gpu_stream_args &a, const struct stream_job &j,
-			     uint32_t slice)
-{
-	uint32_t left = j.row_bytes - slice * a.slice;
-
-	return left < a.slice ? left : a.slice;
-}
-
 /* A stage after another, and how often the ring has been gone through. */
 struct stream_turn {
 	uint32_t stage, parity;

@@ -298,18 +298,6 @@ GPU_FN float gpu_reciprocal(float x)
 	return __fmaf_rn(__fmaf_rn(-x, y, 1.0f), y, y);
 }
 
-/* Both rounded to 16 bits, lo in the lower half. A NaN stays one, not the canonical one. */
-template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
-{
-	uint32_t w;
-
-	if (F16)
-		asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
-	else
-		asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
-	return w;
-}
-
 /* Is a or b a NaN? */
 GPU_FN bool gpu_either_nan(float a, float b)
 {

@@ -402,11 +402,16 @@ AIOS_FN float aios_tanh(float x)
  * 2u = (2 * sqrt(2/pi)) * fma(0.044715 * x, x * x, x). -inf gives NaN. Error <= 2.9 ulp
  * for x >= 0, 4.2 ulp down to -1, 16 ulp to -3; absolute below 2^-23 for x <= 0.
  */
-AIOS_FN float aios_gelu_tanh(float x)
+AIOS_FN float aios_gelu_tanh_arg(float x) /* 2u */
 {
 	float cubic = aios_fma(aios_mul(0x1.6e4e26p-5f, x), aios_mul(x, x), x);
 
-	return aios_mul(x, aios_sigmoid(aios_mul(0x1.988454p+0f, cubic)));
+	return aios_mul(0x1.988454p+0f, cubic);
+}
+
+AIOS_FN float aios_gelu_tanh(float x)
+{
+	return aios_mul(x, aios_sigmoid(aios_gelu_tanh_arg(x)));
 }
 
 /* cap * tanh(x / cap), cap > 0. Error <= 2.7 ulp (measured with cap = 30). */

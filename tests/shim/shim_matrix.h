@@ -36,9 +36,7 @@ void shim_async_arrive(uint64_t *bar);
 #define gpu_mma_f16(d, a, b) shim_mma_f32(SHIM_MMA_F16, (d), (a), (b), SHIM_SITE)
 #define gpu_mma_s8(d, a, b) shim_mma(SHIM_MMA_S8, (uint32_t *)(d), (a), (b), SHIM_SITE)
 #define gpu_ldmatrix_x4(r, row) shim_ldmatrix(SHIM_LDMATRIX, 4, (r), (row), SHIM_SITE)
-#define gpu_ldmatrix_x2(r, row) shim_ldmatrix(SHIM_LDMATRIX, 2, (r), (row), SHIM_SITE)
 #define gpu_ldmatrix_x4_trans(r, row) shim_ldmatrix(SHIM_LDMATRIX_TRANS, 4, (r), (row), SHIM_SITE)
-#define gpu_ldmatrix_x2_trans(r, row) shim_ldmatrix(SHIM_LDMATRIX_TRANS, 2, (r), (row), SHIM_SITE)
 #define gpu_wave_sync() ((void)shim_exchange(0, SHIM_SITE))
 #define gpu_barrier_some(id, threads) shim_barrier_some((id), (threads), SHIM_SITE)
 
@@ -60,14 +58,11 @@ GPU_FN void shim_mma_f32(enum shim_matrix_op op, float d[4], const uint32_t a[4]
 	__builtin_memcpy(d, bits, sizeof(bits));
 }
 
-GPU_FN uint32_t gpu_round2_bf16(float lo, float hi)
+template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
 {
-	return aios_f32_to_bf16(lo) | (uint32_t)aios_f32_to_bf16(hi) << 16;
-}
-
-GPU_FN uint32_t gpu_round2_f16(float lo, float hi)
-{
-	return aios_f32_to_f16(lo) | (uint32_t)aios_f32_to_f16(hi) << 16;
+	if (F16)
+		return (uint32_t)aios_f32_to_f16(hi) << 16 | aios_f32_to_f16(lo);
+	return (uint32_t)aios_f32_to_bf16(hi) << 16 | aios_f32_to_bf16(lo);
 }
 
 template <typename T> GPU_FN void gpu_mbar_init(T *bar, uint32_t count)
@@ -105,11 +100,6 @@ template <typename T>
 GPU_FN void gpu_bulk_copy_once(void *shared, const void *global, uint32_t bytes, T *bar)
 {
 	shim_bulk_copy(shared, global, bytes, (uint64_t *)bar);
-}
-
-GPU_FN void gpu_prefetch(const void *global)
-{
-	(void)*(const volatile unsigned char *)global; /* must be there */
 }
 
 GPU_FN void gpu_async_copy_zero(void *shared, const void *global, uint32_t valid)

@@ -119,13 +119,6 @@ GPU_FN float gpu_reciprocal(float x)
 	return aios_div(1.0f, x);
 }
 
-template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
-{
-	if (F16)
-		return (uint32_t)aios_f32_to_f16(hi) << 16 | aios_f32_to_f16(lo);
-	return (uint32_t)aios_f32_to_bf16(hi) << 16 | aios_f32_to_bf16(lo);
-}
-
 GPU_FN bool gpu_either_nan(float a, float b)
 {
 	return aios_is_nan(a) || aios_is_nan(b);
