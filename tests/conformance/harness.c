@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "env.h"
 #include "harness.h"
 
 #define CT_GUARD 256
@@ -65,15 +66,14 @@ extern const struct aios_module aios_module_cpu_ref __attribute__((weak));
 
 static void ct_load(void)
 {
-	const char *path = getenv("AIOS_TEST_DRIVER"), *build = getenv("AIOS_TEST_BUILD");
+	const char *path = env_or("AIOS_TEST_DRIVER", NULL);
 	const struct aios_driver_ops *ops;
 	char text[1024];
 
 	if (ct_module)
 		return;
-	if (!path || !*path) {
-		snprintf(text, sizeof(text), "%s/lib/aios/drivers/cpu-ref.so",
-			 build && *build ? build : "build");
+	if (!path) {
+		snprintf(text, sizeof(text), "%s/lib/aios/drivers/cpu-ref.so", env_build());
 		path = text;
 	}
 	if (path == text && access(path, R_OK) != 0 && &aios_module_cpu_ref) {
@@ -709,17 +709,16 @@ uint64_t ct_fnv(uint64_t h, const void *data, uint64_t bytes)
 /* AIOS_TEST_FREEZE=FILE appends the values there instead of comparing them. */
 void ct_frozen(const char *name, uint64_t digest)
 {
-	const char *src = getenv("AIOS_TEST_SRC"), *freeze = getenv("AIOS_TEST_FREEZE");
+	const char *freeze = env_or("AIOS_TEST_FREEZE", NULL);
 	char path[1024], line[128], key[96];
 	unsigned long long want = 0;
 	bool found = false;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/tests/vectors/conformance/digests.txt",
-		 src && *src ? src : ".");
-	f = fopen(freeze && *freeze ? freeze : path, freeze && *freeze ? "ae" : "re");
-	ck_assert_msg(f != NULL, "cannot open %s", freeze && *freeze ? freeze : path);
-	if (freeze && *freeze) {
+	snprintf(path, sizeof(path), "%s/tests/vectors/conformance/digests.txt", env_source());
+	f = fopen(freeze ? freeze : path, freeze ? "ae" : "re");
+	ck_assert_msg(f != NULL, "cannot open %s", freeze ? freeze : path);
+	if (freeze) {
 		fprintf(f, "%-40s %016llx\n", name, (unsigned long long)digest);
 		fclose(f);
 		return;

@@ -25,6 +25,7 @@
 #include <aios/conform.h>
 
 #include "drivers/faulty/bugs.h"
+#include "env.h"
 
 #define MOST_CHILDREN 8
 
@@ -133,11 +134,9 @@ static void quiet(void *ctx, int level, const char *module, const char *message)
 /* The driver under test, and where it and the reference lie. */
 static void configure(struct aios_config *config, const char *bug)
 {
-	const char *build = getenv("AIOS_TEST_BUILD");
+	const char *build = env_build();
 	char path[4000];
 
-	if (!build)
-		build = "build";
 	snprintf(path, sizeof(path), "%s/lib/aios/drivers:%s/tests/modules", build, build);
 	set(config, "aios.driver_path", path);
 	snprintf(path, sizeof(path), "%s/lib/aios/plugins", build);
@@ -391,12 +390,11 @@ static void must_pass(const char *bug, const char *cases)
 /* Every bug stands in the page, with what is wrong. */
 START_TEST(bugs_are_documented)
 {
-	const char *src = getenv("AIOS_TEST_SRC");
 	char path[4096], line[512];
 	size_t found = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/Documentation/mutation.md", src ? src : ".");
+	snprintf(path, sizeof(path), "%s/Documentation/mutation.md", env_source());
 	f = fopen(path, "r");
 	ck_assert_msg(f != NULL, "cannot open %s", path);
 	while (fgets(line, sizeof(line), f)) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "env.h"
 
 Suite *test_cuda_cli_suite(void);
 
@@ -17,9 +18,8 @@ Suite *test_cuda_cli_suite(void);
 static const char *cuda_file(void)
 {
 	static char path[1024];
-	const char *build = getenv("AIOS_TEST_BUILD");
 
-	snprintf(path, sizeof(path), "%s/tests/modules/cuda.so", build && *build ? build : "build");
+	snprintf(path, sizeof(path), "%s/tests/modules/cuda.so", env_build());
 	return path;
 }
 

@@ -13,22 +13,16 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "env.h"
 
 Suite *test_hip_cli_suite(void);
-
-static const char *build_folder(void)
-{
-	const char *build = getenv("AIOS_TEST_BUILD");
-
-	return build && *build ? build : "build";
-}
 
 /* The driver as a file: the build makes it for the tests whatever the configuration is. */
 static const char *hip_file(void)
 {
 	static char path[1024];
 
-	snprintf(path, sizeof(path), "%s/tests/modules/hip.so", build_folder());
+	snprintf(path, sizeof(path), "%s/tests/modules/hip.so", env_build());
 	return path;
 }
 
@@ -117,7 +111,7 @@ static const char *fakes(void)
 	char from[1200], to[1200];
 	size_t i;
 
-	snprintf(path, sizeof(path), "%s/tests/fake-libraries", build_folder());
+	snprintf(path, sizeof(path), "%s/tests/fake-libraries", env_build());
 	mkdir(path, 0755);
 	for (i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
 		snprintf(from, sizeof(from), "../modules/%s", links[i][0]);
@@ -136,16 +130,6 @@ static struct cli_result run_on_fakes(const char *env, const char *line)
 	snprintf(words, sizeof(words), "LD_LIBRARY_PATH=%s %s %s %s", fakes(), env, cli_program(),
 		 line);
 	return cli_run_program("env", words, NULL);
-}
-
-static bool skip_fibers(void)
-{
-#if defined(__SANITIZE_THREAD__)
-	printf("skipped: fibers confuse the thread sanitizer\n");
-	return true;
-#else
-	return false;
-#endif
 }
 
 START_TEST(test_words_of_cpu_ref)

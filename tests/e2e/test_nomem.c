@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "env.h"
 
 Suite *test_nomem_suite(void);
 
@@ -22,12 +23,7 @@ Suite *test_nomem_suite(void);
 
 static bool available(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	printf("test_nomem: skipped: the sanitizer has its own allocator\n");
-	return false;
-#else
-	return true;
-#endif
+	return !skip_sanitized("the sanitizer has its own allocator");
 }
 
 /* Run with failmalloc preloaded; `report` may be NULL. */
@@ -38,7 +34,7 @@ static struct cli_result run(long fail_at, const char *report)
 	snprintf(line, sizeof(line),
 		 "LD_PRELOAD=%s/tests/modules/failmalloc.so FAILMALLOC_AT=%ld FAILMALLOC_REPORT=%s "
 		 "%s " RUN,
-		 getenv("AIOS_TEST_BUILD"), fail_at, report ? report : "/dev/null", cli_program());
+		 env_build(), fail_at, report ? report : "/dev/null", cli_program());
 	return cli_run_program("env", line, NULL);
 }
 

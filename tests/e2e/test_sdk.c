@@ -14,6 +14,7 @@
 #include <aios/module.h>
 
 #include "cli.h"
+#include "env.h"
 
 Suite *test_sdk_suite(void);
 
@@ -93,7 +94,7 @@ static struct cli_result author_make(const char *line)
  */
 static void install(void)
 {
-	const char *build = getenv("AIOS_TEST_BUILD"), *src = getenv("AIOS_TEST_SRC");
+	const char *build = env_build(), *src = env_source();
 	const size_t n = strlen(src);
 	struct cli_result r;
 	char line[LINE];
@@ -145,15 +146,13 @@ END_TEST
 /* A program on libaios, the smallest there is, tells a story with the installed demo model. */
 START_TEST(programs_link)
 {
-	const char *src = getenv("AIOS_TEST_SRC");
+	const char *src = env_source();
 	char line[LINE];
 
 	if (skip_sdk())
 		return;
-	if (strcmp(AIOS_SANITIZER, "none") != 0) {
-		printf("skipped: the library is instrumented\n");
+	if (skip_sanitized("the library is instrumented"))
 		return;
-	}
 	install();
 	cli_write_file("link.sh",
 		       "export PKG_CONFIG_PATH=\"$1\"/lib/pkgconfig\n"
@@ -280,7 +279,7 @@ END_TEST
 
 START_TEST(the_sample_conforms)
 {
-	const char *src = getenv("AIOS_TEST_SRC");
+	const char *src = env_source();
 	char line[LINE];
 
 	if (skip_sdk())

@@ -9,13 +9,14 @@
 #include <string.h>
 
 #include "cli.h"
+#include "env.h"
 
 Suite *test_skew_suite(void);
 
 /* samples/cpu-plain against tests/vectors/abi-0.1, into old/ of the runs' folder. */
 static void build_old(void)
 {
-	const char *src = getenv("AIOS_TEST_SRC");
+	const char *src = env_source();
 	struct cli_result r;
 	char line[8192];
 
@@ -43,19 +44,9 @@ static void expect(const char *line, const char *part)
 	cli_free(&r);
 }
 
-static bool instrumented(void)
-{
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	printf("test_skew: skipped: a plain module does not load in an instrumented core\n");
-	return true;
-#else
-	return false;
-#endif
-}
-
 START_TEST(test_abi_0_1)
 {
-	if (instrumented())
+	if (skip_sanitized("a plain module does not load in an instrumented core"))
 		return;
 	build_old();
 	expect("driver lint ./old/cpu-plain.so", "0.1:0x33c9441f");

@@ -16,6 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "command.h"
+#include "env.h"
+
 Suite *test_hip_conform_suite(void);
 
 /* A configuration of the fake, and the cases to run in it. */
@@ -53,29 +56,12 @@ static bool full_grid(void)
 	return text && strcmp(text, "full") == 0;
 }
 
-static bool skip_fibers(void)
-{
-#if defined(__SANITIZE_THREAD__)
-	printf("skipped: fibers confuse the thread sanitizer\n");
-	return true;
-#else
-	return false;
-#endif
-}
-
-static const char *build_folder(void)
-{
-	const char *build = getenv("AIOS_TEST_BUILD");
-
-	return build && *build ? build : "build";
-}
-
 static const char *driver_file(void)
 {
 	static char path[1024];
 	const char *other = getenv("AIOS_HIP_DRIVER");
 
-	snprintf(path, sizeof(path), "%s/tests/modules/hip.so", build_folder());
+	snprintf(path, sizeof(path), "%s/tests/modules/hip.so", env_build());
 	return other && *other ? other : path;
 }
 
@@ -85,7 +71,7 @@ static const char *fake_folder(void)
 	static char path[1024];
 	char to[1200];
 
-	snprintf(path, sizeof(path), "%s/tests/fake-rocm", build_folder());
+	snprintf(path, sizeof(path), "%s/tests/fake-rocm", env_build());
 	snprintf(to, sizeof(to), "%s/libamdhip64.so.7", path);
 	mkdir(path, 0755);
 	if (symlink("../modules/fake-libamdhip64.so", to))
@@ -93,48 +79,37 @@ static const char *fake_folder(void)
 	return path;
 }
 
-/* Run a command with the fake; its exit code, its last line in `last`, and the lines with FAIL. */
-static int run(const char *env, const char *command, char last[512], int *fails)
+/* Run a command with the fake; its status, and its last line in `last`. */
+static int run(const char *env, const char *command, char last[COMMAND_LAST])
 {
 	char line[4096];
-	FILE *f;
 
 	/* aios knows no option of these names, and says so. */
 	snprintf(line, sizeof(line),
 		 "env -u AIOS_HIP -u AIOS_HIP_DRIVER LD_LIBRARY_PATH='%s' %s %s 2>&1",
 		 fake_folder(), env, command);
-	f = popen(line, "r");
-	ck_assert_ptr_nonnull(f);
-	*fails = 0;
-	while (fgets(line, sizeof(line), f)) {
-		*fails += strncmp(line, "FAIL", 4) == 0;
-		if (*fails < 4 &&
-		    (strstr(line, "FAIL") || strstr(line, "error") || strstr(line, "shim:")))
-			fputs(line, stdout);
-		snprintf(last, 512, "%.500s", line);
-	}
-	return pclose(f);
+	return command_run(line, last);
 }
 
-static int conform(const struct hip_case *c, char last[512], int *fails)
+static int conform(const struct hip_case *c, char last[COMMAND_LAST])
 {
 	char command[2400];
 
 	snprintf(command, sizeof(command),
 		 "'%s/aios' conform --quick --progress=never --driver '%s' --filter '%s'",
-		 build_folder(), driver_file(), c->filter);
-	return run(c->env, command, last, fails);
+		 env_build(), driver_file(), c->filter);
+	return run(c->env, command, last);
 }
 
 START_TEST(test_same_bits)
 {
 	const struct hip_case *c = full_grid() ? &all_cases[_i] : &some_cases[_i];
-	char last[512] = "";
-	int ret, fails;
+	char last[COMMAND_LAST];
+	int ret;
 
 	if (skip_fibers())
 		return;
-	ret = conform(c, last, &fails);
+	ret = conform(c, last);
 	ck_assert_msg(ret == 0 && strncmp(last, "conforms: hip ", 14) == 0, "%s %s: %d, %s", c->env,
 		      c->filter, ret, last);
 }
@@ -143,8 +118,8 @@ END_TEST
 /* The contract's own tests, through the driver. */
 START_TEST(test_contract)
 {
-	char env[1200], command[1200], last[512] = "";
-	int ret, fails;
+	char env[1200], command[1200], last[COMMAND_LAST];
+	int ret;
 
 	if (!full_grid()) {
 		printf("skipped: the conformance tests run through HIP in make check-hip\n");
@@ -154,8 +129,8 @@ START_TEST(test_contract)
 		return;
 	snprintf(env, sizeof(env), "SHIM_WAVE=%s AIOS_TEST_DRIVER='%s'", _i ? "64" : "32",
 		 driver_file());
-	snprintf(command, sizeof(command), "'%s/tests/run-tests' conformance", build_folder());
-	ret = run(env, command, last, &fails);
+	snprintf(command, sizeof(command), "'%s/tests/run-tests' conformance", env_build());
+	ret = run(env, command, last);
 	ck_assert_msg(ret == 0 && strncmp(last, "100%", 4) == 0, "%d, %s", ret, last);
 }
 END_TEST
@@ -166,17 +141,17 @@ END_TEST
 static void notice(const char *mutant, const char *filter)
 {
 	struct hip_case c = { .filter = filter };
-	char env[128], last[512] = "";
-	int ret, fails;
+	char env[128], last[COMMAND_LAST];
+	int ret;
 
 	if (skip_fibers())
 		return;
 	snprintf(env, sizeof(env), "SHIM_WAVE=64");
 	c.env = env;
-	ret = conform(&c, last, &fails);
+	ret = conform(&c, last);
 	ck_assert_msg(ret == 0, "sound, %s: %s", filter, last);
 	snprintf(env, sizeof(env), "SHIM_WAVE=64 SHIM_MUTANT=%s", mutant);
-	ret = conform(&c, last, &fails);
+	ret = conform(&c, last);
 	ck_assert_msg(ret != 0, "%s was not noticed by %s: %s", mutant, filter, last);
 }
 

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
+#include "env.h"
+
 Suite *test_gpu_shim_suite(void);
 
 /* A configuration of the shim, and the cases to run in it. */
@@ -38,15 +41,12 @@ static const struct shim_case shim_cases[] = {
 	{ "32", "reverse", "132", "16", "l2/weights*", "90", "1" },
 };
 
-/* Run one configuration; what it printed goes to the log when it fails. */
-static int shim_conform(const struct shim_case *c)
+static void shim_conform(const struct shim_case *c)
 {
-	const char *build = getenv("AIOS_TEST_BUILD");
-	char command[1024], line[512], last[512] = "";
-	FILE *f;
+	const char *build = env_build();
+	char command[1024], last[COMMAND_LAST];
 	int ret;
 
-	build = build && *build ? build : "build";
 	snprintf(command, sizeof(command),
 		 "SHIM_ARCH=%s SHIM_WGMMA_ROWS=%s SHIM_WAVE=%s SHIM_ORDER=%s SHIM_UNITS=%s "
 		 "'%s/aios' conform --quick "
@@ -54,26 +54,15 @@ static int shim_conform(const struct shim_case *c)
 		 "--driver '%s/tests/modules/gpu-shim.so' --seed %s --filter '%s' 2>&1",
 		 c->arch ? c->arch : "0", c->wgmma ? c->wgmma : "0", c->wave, c->order, c->units,
 		 build, build, c->seed, c->filter);
-	f = popen(command, "r");
-	ck_assert_ptr_nonnull(f);
-	while (fgets(line, sizeof(line), f)) {
-		if (strstr(line, "FAIL") || strstr(line, "error") || strstr(line, "shim:"))
-			fputs(line, stdout);
-		snprintf(last, sizeof(last), "%s", line);
-	}
-	ret = pclose(f);
+	ret = command_run(command, last);
 	ck_assert_msg(ret == 0, "%s: %d, %s", command, ret, last);
 	ck_assert_msg(strncmp(last, "conforms:", 9) == 0, "%s: %s", command, last);
-	return ret;
 }
 
 START_TEST(test_same_bits)
 {
-#if defined(__SANITIZE_THREAD__)
-	printf("skipped: fibers confuse the thread sanitizer\n");
-#else
-	shim_conform(&shim_cases[_i]);
-#endif
+	if (!skip_fibers())
+		shim_conform(&shim_cases[_i]);
 }
 END_TEST
 

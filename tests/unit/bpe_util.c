@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bpe_util.h"
+#include "env.h"
 #include "text.h"
 
 extern const struct aios_module aios_module_bpe;
@@ -74,9 +75,8 @@ char *bpe_read_file(const char *path, size_t *len)
 const char *bpe_source_path(const char *name)
 {
 	static char path[1024];
-	const char *src = getenv("AIOS_TEST_SRC");
 
-	snprintf(path, sizeof(path), "%s/%s", src ? src : ".", name);
+	snprintf(path, sizeof(path), "%s/%s", env_source(), name);
 	return path;
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/lib/clock.h"
 #include "core/module/kinds.h"
+#include "env.h"
 
 #define HEADS 4u
 #define KV_HEADS 2u
@@ -36,11 +37,10 @@ static const char *no_param(void *ctx, const char *name)
 
 static const struct aios_module *load(const char *name, void **library)
 {
-	const char *build = getenv("AIOS_TEST_BUILD");
 	const struct aios_module *module;
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/lib/aios/drivers/%s.so", build ? build : "build", name);
+	snprintf(path, sizeof(path), "%s/lib/aios/drivers/%s.so", env_build(), name);
 	*library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!*library)
 		return NULL;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/module/registry.h"
+#include "env.h"
 #include "generated/autoconf.h"
 
 #ifdef CONFIG_COVERAGE
@@ -56,13 +57,12 @@ static inline void remove_folder(const char *folder)
 /* The bytes of tests/modules' NAME.so as it was built; the caller frees them. */
 static inline uint8_t *read_module(const char *name, size_t *size)
 {
-	const char *build = getenv("AIOS_TEST_BUILD");
 	char path[PATH_MAX];
 	struct stat info;
 	uint8_t *bytes;
 	FILE *in;
 
-	snprintf(path, sizeof(path), "%s/tests/modules/%s.so", build ? build : "build", name);
+	snprintf(path, sizeof(path), "%s/tests/modules/%s.so", env_build(), name);
 	in = fopen(path, "rb");
 	ck_assert_msg(in != NULL, "%s is missing: build the tests", path);
 	ck_assert_int_eq(fstat(fileno(in), &info), 0);

@@ -16,6 +16,7 @@
 
 #include "core/conform/gen.h"
 #include "core/lib/sha256.h"
+#include "env.h"
 
 Suite *test_conform_suite(void);
 
@@ -206,12 +207,10 @@ START_TEST(test_golden)
 	struct aios_conform_options o = AIOS_CONFORM_INIT;
 	const struct aios_conform_summary *s;
 	const struct aios_conform_case *r;
-	const char *src = getenv("AIOS_TEST_SRC");
 	char path[4096];
 	struct kit k;
 
-	ck_assert_ptr_nonnull(src);
-	snprintf(path, sizeof(path), "%s/tests/vectors/conform/cpu-ref-quick.txt", src);
+	snprintf(path, sizeof(path), "%s/tests/vectors/conform/cpu-ref-quick.txt", env_source());
 	ck_assert_msg(access(path, R_OK) == 0, "%s is missing", path);
 	o.level = 3;
 	o.quick = true;

@@ -63,7 +63,7 @@ START_TEST(reads_a_program)
 	uint8_t *self;
 	FILE *in;
 
-	snprintf(path, sizeof(path), "%s/tools/make-checkpoint", getenv("AIOS_TEST_BUILD"));
+	snprintf(path, sizeof(path), "%s/tools/make-checkpoint", env_build());
 	in = fopen(path, "rb");
 
 	ck_assert_ptr_nonnull(in);

@@ -14,6 +14,8 @@
 #include <aios/plugin/format.h>
 #include <aios/plugin/model.h>
 
+#include "env.h"
+
 Suite *test_models_suite(void);
 
 /* The plugins' sources are compiled into this test as built-in modules. */
@@ -1135,14 +1137,13 @@ START_TEST(test_golden)
 {
 	const struct aios_format_ops *format = aios_module_safetensors.ops;
 	const struct aios_checkpoint *c = NULL;
-	const char *src = getenv("AIOS_TEST_SRC");
 	struct aios_status st = { 0 };
 	struct aios_model_info info = { .size = sizeof(info) };
 	char path[512], quoted[80];
 	void *ckpt = NULL;
 	void *model = NULL;
 
-	snprintf(path, sizeof(path), "%s/../shared/golden/models/%s", src ? src : ".",
+	snprintf(path, sizeof(path), "%s/../shared/golden/models/%s", env_source(),
 		 golden[_i].name);
 	if (access(path, R_OK) < 0) {
 		printf("test_models: golden: skipped, no %s\n", path);
@@ -1192,7 +1193,6 @@ START_TEST(test_made)
 {
 	const struct aios_format_ops *format = aios_module_safetensors.ops;
 	const struct aios_checkpoint *c = NULL;
-	const char *build = getenv("AIOS_TEST_BUILD");
 	const enum family f = made[_i].family;
 	struct aios_model_info info;
 	struct aios_status st = { 0 };
@@ -1201,7 +1201,7 @@ START_TEST(test_made)
 	void *ckpt = NULL;
 	void *model;
 
-	snprintf(tool, sizeof(tool), "%s/tools/make-checkpoint", build ? build : "build");
+	snprintf(tool, sizeof(tool), "%s/tools/make-checkpoint", env_build());
 	if (access(tool, X_OK) < 0) {
 		printf("test_models: made: skipped, no %s\n", tool);
 		return;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/numerics/rope.h"
+#include "env.h"
 #include "numerics/util.h"
 
 Suite *test_numerics_frozen_suite(void);
@@ -404,13 +405,12 @@ static const struct {
 /* The digest stored for `name`; false when the file has none. */
 static bool stored(const char *name, uint64_t *digest)
 {
-	const char *top = getenv("AIOS_TEST_SRC");
 	char path[4096], line[128], key[64];
 	unsigned long long v;
 	bool found = false;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/tests/vectors/numerics/digests.txt", top ? top : ".");
+	snprintf(path, sizeof(path), "%s/tests/vectors/numerics/digests.txt", env_source());
 	f = fopen(path, "r");
 	ck_assert_msg(f != NULL, "cannot open %s (AIOS_TEST_SRC names the source folder)", path);
 	while (!found && fgets(line, sizeof(line), f)) {

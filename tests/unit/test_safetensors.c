@@ -14,6 +14,8 @@
 
 #include <aios/plugin/format.h>
 
+#include "env.h"
+
 Suite *test_safetensors_suite(void);
 
 /* The plugin's source is compiled into this test as a built-in module. */
@@ -525,17 +527,16 @@ static const struct {
 
 START_TEST(test_golden)
 {
-	const char *src = getenv("AIOS_TEST_SRC");
 	const struct aios_checkpoint *c = NULL;
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/../shared/golden/models", src ? src : ".");
+	snprintf(path, sizeof(path), "%s/../shared/golden/models", env_source());
 	if (access(path, R_OK) < 0) {
 		printf("test_safetensors: golden: skipped, no %s\n", path);
 		return;
 	}
 	for (size_t i = 0; i < COUNT(golden); i++) {
-		snprintf(path, sizeof(path), "%s/../shared/golden/models/%s", src ? src : ".",
+		snprintf(path, sizeof(path), "%s/../shared/golden/models/%s", env_source(),
 			 golden[i].name);
 		void *ckpt = open_ok(path, false, &c);
 
