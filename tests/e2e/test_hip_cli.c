@@ -7,24 +7,14 @@
 #include <check.h>
 #include <dlfcn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
-#include "env.h"
+#include "fake/folder.h"
+#include "gpu_cli.h"
 
 Suite *test_hip_cli_suite(void);
-
-/* The driver as a file: the build makes it for the tests whatever the configuration is. */
-static const char *hip_file(void)
-{
-	static char path[1024];
-
-	snprintf(path, sizeof(path), "%s/tests/modules/hip.so", env_build());
-	return path;
-}
 
 static bool has_gpu(void)
 {
@@ -43,92 +33,42 @@ static bool has_runtime(void)
 	return lib != NULL;
 }
 
-/* The first line says it, exit code 1, nothing on standard output. */
 START_TEST(test_no_gpu)
 {
-	const char *says = has_runtime() ? "finds no AMD GPU" : "there is no AMD GPU runtime here";
-	struct cli_result r;
-	char line[1200];
-
 	if (cli_skip_model() || has_gpu())
 		return;
 	if (!has_runtime())
 		printf("skipped in part: no libamdhip64 here, so that none says that there is no "
 		       "GPU\n");
-	snprintf(line, sizeof(line), "run -m DEMO --driver %s -p Once -n 4", hip_file());
-	r = cli_run(line, NULL);
-	ck_assert_int_eq(r.code, 1);
-	ck_assert_uint_eq(r.out_len, 0);
-	r.err[strcspn(r.err, "\n")] = '\0'; /* where it looked comes after that */
-	ck_assert_msg(strncmp(r.err, "aios: error: ", 13) == 0 && strstr(r.err, says), "%s", r.err);
-	cli_free(&r);
+	gpu_cli_check_alone("hip", "aios: error: ",
+			    has_runtime() ? "finds no AMD GPU" :
+					    "there is no AMD GPU runtime here");
 }
 END_TEST
 
 START_TEST(test_fallback_is_said)
 {
-	const char *says = has_runtime() ? "finds no AMD GPU" : "no AMD GPU runtime here";
-	struct cli_result r;
-	char line[1200];
-
-	if (cli_skip_model() || has_gpu())
-		return;
-	snprintf(line, sizeof(line), "run -m DEMO --driver %s,cpu-ref -p Once -n 4", hip_file());
-	r = cli_run(line, NULL);
-	ck_assert_msg(r.code == 0, "%s", r.err);
-	ck_assert_uint_gt(r.out_len, 0);
-	ck_assert_msg(strstr(r.err, "driver cpu-ref") && strstr(r.err, says), "%s", r.err);
-	cli_free(&r);
+	if (!cli_skip_model() && !has_gpu())
+		gpu_cli_check_fallback("hip", has_runtime() ? "finds no AMD GPU" :
+							      "no AMD GPU runtime here");
 }
 END_TEST
 
-/* `aios driver lint`: what the loader would say of the file, warnings included. */
 START_TEST(test_lint)
 {
-	struct cli_result r;
-	char line[1200];
-
-	snprintf(line, sizeof(line), "driver lint %s", hip_file());
-	r = cli_run(line, NULL);
-	ck_assert_msg(r.code == 0 && strstr(r.out, "Clean: it would be loaded."), "%s%s", r.out,
-		      r.err);
-	cli_free(&r);
+	gpu_cli_check_lint("hip");
 }
 END_TEST
 
 /* --- on the fake ---------------------------------------------------------------- */
-
-/* A folder in which the fakes have the names that the drivers look for, and the drivers. */
-static const char *fakes(void)
-{
-	static const char *const links[][2] = {
-		{ "fake-libamdhip64.so", "libamdhip64.so.7" },
-		{ "fake-libcuda.so", "libcuda.so.1" },
-		{ "hip.so", "hip.so" },
-		{ "cuda.so", "cuda.so" },
-	};
-	static char path[1024];
-	char from[1200], to[1200];
-	size_t i;
-
-	snprintf(path, sizeof(path), "%s/tests/fake-libraries", env_build());
-	mkdir(path, 0755);
-	for (i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		snprintf(from, sizeof(from), "../modules/%s", links[i][0]);
-		snprintf(to, sizeof(to), "%s/%s", path, links[i][1]);
-		if (symlink(from, to))
-			ck_assert_msg(access(to, R_OK) == 0, "%s", to);
-	}
-	return path;
-}
 
 /* aios with the words of `line` and the fakes; `env`: more "NAME=VALUE" words. */
 static struct cli_result run_on_fakes(const char *env, const char *line)
 {
 	char words[4096];
 
-	snprintf(words, sizeof(words), "LD_LIBRARY_PATH=%s %s %s %s", fakes(), env, cli_program(),
-		 line);
+	snprintf(words, sizeof(words), "LD_LIBRARY_PATH=%s %s %s %s", fake_folder(), env,
+		 cli_program(), line);
 	return cli_run_program("env", words, NULL);
 }
 
@@ -154,7 +94,7 @@ START_TEST(test_words_of_cpu_ref)
 	want = cli_run(line, NULL);
 	ck_assert_msg(want.code == 0, "%s", want.err);
 	snprintf(line, sizeof(line), "run -m DEMO -p Once --seed 7 -n %d --numerics %s --driver %s",
-		 cases[_i].tokens, cases[_i].numerics, hip_file());
+		 cases[_i].tokens, cases[_i].numerics, gpu_cli_driver("hip"));
 	got = run_on_fakes(cases[_i].env, line);
 	ck_assert_msg(got.code == 0, "%s", got.err);
 	ck_assert_str_eq(got.out, want.out);
@@ -171,7 +111,7 @@ START_TEST(test_lost_device)
 
 	if (cli_skip_model() || skip_fibers())
 		return;
-	snprintf(line, sizeof(line), "run -m DEMO -p Once -n 4 --driver %s", hip_file());
+	snprintf(line, sizeof(line), "run -m DEMO -p Once -n 4 --driver %s", gpu_cli_driver("hip"));
 	r = run_on_fakes("FAKE_FAIL_NTH=500", line);
 	ck_assert_msg(r.code == 1, "%d: %s", r.code, r.err);
 	ck_assert_msg(strstr(r.err, "hipErrorIllegalAddress") != NULL, "%s", r.err);
@@ -185,7 +125,7 @@ START_TEST(test_devices_of_both)
 	struct cli_result r;
 	char line[2400];
 
-	snprintf(line, sizeof(line), "devices --driver-path %s", fakes());
+	snprintf(line, sizeof(line), "devices --driver-path %s", fake_folder());
 	r = run_on_fakes("SHIM_WAVE=32", line);
 	ck_assert_msg(r.code == 0, "%s", r.err);
 	ck_assert_msg(strstr(r.out, "hip:GPU-0123456789abcdef") && strstr(r.out, "cuda:GPU-a0a0"),

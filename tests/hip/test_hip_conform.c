@@ -13,11 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "env.h"
+#include "fake/folder.h"
 
 Suite *test_hip_conform_suite(void);
 
@@ -63,20 +62,6 @@ static const char *driver_file(void)
 
 	snprintf(path, sizeof(path), "%s/tests/modules/hip.so", env_build());
 	return other && *other ? other : path;
-}
-
-/* A folder in which the fake has the name that the driver looks for. */
-static const char *fake_folder(void)
-{
-	static char path[1024];
-	char to[1200];
-
-	snprintf(path, sizeof(path), "%s/tests/fake-rocm", env_build());
-	snprintf(to, sizeof(to), "%s/libamdhip64.so.7", path);
-	mkdir(path, 0755);
-	if (symlink("../modules/fake-libamdhip64.so", to))
-		ck_assert_msg(access(to, R_OK) == 0, "%s", to);
-	return path;
 }
 
 /* Run a command with the fake; its status, and its last line in `last`. */
