@@ -907,7 +907,7 @@ AIOS_FN int64_t aios_tfdpa_align(struct aios_tfdpa_unit u, struct aios_tfdpa_num
 	return n.neg ? -mag : mag;
 }
 
-/* sum * 2^ulp as fp32, truncated toward zero to 1 + keep bits; a zero sum is +0. */
+/* sum * 2^ulp as fp32, truncated toward zero to 1 + keep bits; what is cut to zero is +0. */
 AIOS_FN float aios_tfdpa_round(struct aios_tfdpa_unit u, int64_t sum, int32_t ulp)
 {
 	uint32_t sign = sum < 0 ? 0x80000000u : 0, cut = ~((1u << (23 - u.keep)) - 1), sig;
@@ -928,7 +928,7 @@ AIOS_FN float aios_tfdpa_round(struct aios_tfdpa_unit u, int64_t sum, int32_t ul
 		sig = (uint32_t)(mag << -shift);
 	sig &= cut;
 	if (e < -126)
-		return aios_float(sign | sig);
+		return aios_float(sig ? sign | sig : 0);
 	return aios_float(sign | ((uint32_t)(e + 127) << 23) | (sig & 0x7fffffu));
 }
 

@@ -101,7 +101,7 @@ static double number(const struct unit *u, const uint16_t *v, int i)
 	return (double)aios_e4m3_to_f32(byte);
 }
 
-/* `sum` as fp32, cut toward zero; *sum is destroyed. */
+/* `sum` as fp32, cut toward zero, where there is one zero; *sum is destroyed. */
 static uint32_t wide_round(struct wide *sum, const struct unit *u)
 {
 	struct wide zero = { { 0 } };
@@ -123,7 +123,7 @@ static uint32_t wide_round(struct wide *sum, const struct unit *u)
 	for (int i = top; i >= 0 && i > top - 60; i--)
 		if (bit(sum, i))
 			v += ldexp(1.0, i - GRID);
-	return aios_bits((float)(neg ? -v : v));
+	return v == 0 ? 0 : aios_bits((float)(neg ? -v : v));
 }
 
 static uint32_t model(const struct unit *u, const uint16_t *a, const uint16_t *b, float c)
@@ -319,6 +319,9 @@ static const struct probe probes[] = {
 	{ "c = -inf", { 1 }, { 1 }, -INFINITY, 0xff800000u },
 	{ "c = inf against -inf", { -INFINITY }, { 1 }, INFINITY, 0x7fffffffu },
 	{ "2^128 - 2^128 + 1", { 0x1p127f, -0x1p127f }, { 2, 2 }, 1, 0 },
+	{ "a negative sum cut to zero", { -0x1p-100f }, { 0x1p-100f }, 0, 0 },
+	{ "the same beside c = -0", { -0x1p-100f }, { 0x1p-100f }, -0.0f, 0 },
+	{ "negative subnormals, cut to zero", { -0x1p-130f }, { 0x1p-130f }, 0, 0 },
 	{ "c alone", { 0 }, { 0 }, 0x1.234568p-3f, 0x3e11a2b4u },
 	{ "a smallest subnormal c", { 0 }, { 0 }, 0x1p-149f, 1 },
 	{ "truncation, not rounding", { 1, 1 }, { 1, 0x1.8p-24f }, 0, 0x3f800000u },
