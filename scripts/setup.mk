@@ -34,6 +34,13 @@ check check-unit check-conformance check-e2e:
 check-invariance:
 	+$(Q)AIOS_INVARIANCE=full $(MAKE) $(jobs) V=$(V) O=$(O) T="$(T)" run-$@
 
+# An engine at saturation for an hour; check lets it run for two seconds. The allocator's lists of free
+# chunks are off, so that it counts every byte.
+SOAK_SECONDS ?= 3600
+soak: ready
+	+$(Q)SOAK_SECONDS=$(SOAK_SECONDS) GLIBC_TUNABLES=glibc.malloc.tcache_count=0 \
+		$(MAKE) $(jobs) V=$(V) O=$(O) T=test_soak run-check-invariance
+
 # The whole quick kit of `aios conform` on every seeded bug; check runs what is meant for each.
 check-mutation: ready
 	+$(Q)AIOS_MUTATION=full $(MAKE) $(jobs) V=$(V) O=$(O) T=test_faulty run-check-conformance

@@ -2,6 +2,7 @@
 /*
  * bed.h - an engine driven step by step, with the invariant checker after each, and
  * what every request got: ids, and a digest of the fp32 logits row of each token.
+ * AIOS_TEST_DRIVER=PATH is the driver in place of cpu-ref, in the profile AIOS_TEST_NUMERICS.
  */
 #ifndef TESTS_INVARIANCE_BED_H
 #define TESTS_INVARIANCE_BED_H
@@ -9,6 +10,7 @@
 #include "core/engine/engine.h"
 
 #define BED_MAX_TOKENS 600
+#define BED_NOTES 512
 
 struct result {
 	int32_t ids[BED_MAX_TOKENS];
@@ -25,8 +27,11 @@ struct bed {
 	struct aios_config *config;
 	struct aios *aios;
 	struct aios_engine *e;
-	bool digests; /* download the logits of each step */
-	float *row;
+	bool digests; /* note the logits of each step; results have them when nothing is alive */
+	struct aios_mem log;        /* BED_NOTES rows of logits on the device */
+	char *rows;                 /* the same, on the host */
+	uint64_t *notes[BED_NOTES]; /* whose they are */
+	uint32_t n_notes;
 	void (*after_step)(struct bed *b); /* NULL: nothing */
 	void *ctx;
 };
@@ -34,7 +39,7 @@ struct bed {
 /* Is the whole grid wanted (make check-invariance)? */
 bool bed_full(void);
 
-/* Settings "section.key=value", NULL-terminated; cpu-ref and a small cache unless they say otherwise. */
+/* Settings "section.key=value", NULL-terminated; cpu-ref, a small batch and a small cache unless they say otherwise. */
 void bed_open(struct bed *b, const char *model, const char *const *settings);
 void bed_close(struct bed *b);
 
