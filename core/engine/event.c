@@ -68,30 +68,56 @@ static void event_link(struct event_queue *q, struct queued_event *ev)
 	q->end = &ev->next;
 }
 
+/* Copies of the best ids and their log-probabilities. */
+static int event_keep_top(struct queued_event *ev, const int32_t *top_ids, const float *top,
+			  uint32_t n_top)
+{
+	if (n_top == 0)
+		return 0;
+	ev->top_ids = malloc(n_top * sizeof(*ev->top_ids));
+	ev->top_logprobs = malloc(n_top * sizeof(*ev->top_logprobs));
+	if (!ev->top_ids || !ev->top_logprobs)
+		return -ENOMEM;
+	memcpy(ev->top_ids, top_ids, n_top * sizeof(*top_ids));
+	memcpy(ev->top_logprobs, top, n_top * sizeof(*top));
+	ev->event.top_ids = ev->top_ids;
+	ev->event.top_logprobs = ev->top_logprobs;
+	ev->event.n_top = n_top;
+	return 0;
+}
+
 int event_push_token(struct event_queue *q, const struct request *r, int32_t id, const char *text,
 		     size_t len, float logprob, const int32_t *top_ids, const float *top,
 		     uint32_t n_top)
 {
 	struct queued_event *ev = event_new(r, text, len);
 
-	if (!ev)
+	if (!ev || event_keep_top(ev, top_ids, top, n_top) < 0) {
+		event_destroy(ev);
 		return -ENOMEM;
+	}
 	ev->event.type = AIOS_EVENT_TOKEN;
 	ev->event.id = id;
 	ev->event.logprob = logprob;
-	if (n_top > 0) {
-		ev->top_ids = malloc(n_top * sizeof(*ev->top_ids));
-		ev->top_logprobs = malloc(n_top * sizeof(*ev->top_logprobs));
-		if (!ev->top_ids || !ev->top_logprobs) {
-			event_destroy(ev);
-			return -ENOMEM;
-		}
-		memcpy(ev->top_ids, top_ids, n_top * sizeof(*top_ids));
-		memcpy(ev->top_logprobs, top, n_top * sizeof(*top));
-		ev->event.top_ids = ev->top_ids;
-		ev->event.top_logprobs = ev->top_logprobs;
-		ev->event.n_top = n_top;
+	event_link(q, ev);
+	return 0;
+}
+
+int event_push_prompt(struct event_queue *q, const struct request *r, uint32_t position,
+		      float logprob, uint32_t rank, const int32_t *top_ids, const float *top,
+		      uint32_t n_top)
+{
+	struct queued_event *ev = event_new(r, "", 0);
+
+	if (!ev || event_keep_top(ev, top_ids, top, n_top) < 0) {
+		event_destroy(ev);
+		return -ENOMEM;
 	}
+	ev->event.type = AIOS_EVENT_PROMPT;
+	ev->event.id = r->tokens[position];
+	ev->event.logprob = logprob;
+	ev->event.rank = rank;
+	ev->event.position = position;
 	event_link(q, ev);
 	return 0;
 }

@@ -32,6 +32,11 @@ int event_push_token(struct event_queue *q, const struct request *r, int32_t id,
 		     size_t len, float logprob, const int32_t *top_ids, const float *top,
 		     uint32_t n_top);
 
+/* Queue a PROMPT event: the token at `position` of the prompt. 0 or -ENOMEM. */
+int event_push_prompt(struct event_queue *q, const struct request *r, uint32_t position,
+		      float logprob, uint32_t rank, const int32_t *top_ids, const float *top,
+		      uint32_t n_top);
+
 /* Queue the END event; `text` belongs to the request, which belongs to the queue from now on. */
 void event_push_end(struct event_queue *q, struct request *r, const char *text, size_t len);
 

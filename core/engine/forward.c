@@ -81,19 +81,19 @@ void forward_logits(const struct source *src, const struct workspace *ws, struct
 	out->rows = ws->batch.n_logits;
 }
 
-static int tail_logprobs(struct graph_run *run, const struct aios_tensor *logits,
-			 const struct workspace *ws, uint32_t n_top, struct aios_status *st)
+int forward_logprobs(struct graph_run *run, const struct source *src, const struct workspace *ws,
+		     uint32_t n_top, struct aios_status *st)
 {
 	struct aios_op_logprobs op = {
 		.op = AIOS_OP_INIT(struct aios_op_logprobs, AIOS_OP_LOGPROBS),
 		.n_top = n_top,
-		.logits = *logits,
 		.ids = ws->out_ids,
 		.out = ws->out_logprobs,
 		.top_ids = ws->out_top_ids,
 		.top = ws->out_top,
 	};
 
+	forward_logits(src, ws, &op.logits);
 	return graph_emit(run, &op.op, st);
 }
 
@@ -154,7 +154,7 @@ int forward_tail(struct graph_run *run, const struct source *src, const struct w
 	if (rc == 0)
 		rc = tail_choose(run, &chosen, ws, tail->sample, st);
 	if (rc == 0 && tail->logprobs)
-		rc = tail_logprobs(run, &logits, ws, tail->n_top, st);
+		rc = forward_logprobs(run, src, ws, tail->n_top, st);
 	mm_arena_reset(run->scratch, mark);
 	return rc;
 }

@@ -40,6 +40,10 @@ struct forward_tail {
 	aios_addr counts, bias; /* lists that the sample rows point into */
 };
 
+/* LOGPROBS of the logits at ws->out_ids. */
+int forward_logprobs(struct graph_run *run, const struct source *src, const struct workspace *ws,
+		     uint32_t n_top, struct aios_status *st);
+
 /* LOGITS, SAMPLE or ARGMAX, LOGPROBS: ids to ws->out_ids, log-probabilities to the others. */
 int forward_tail(struct graph_run *run, const struct source *src, const struct workspace *ws,
 		 const struct forward_tail *tail, struct aios_status *st);

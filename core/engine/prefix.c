@@ -79,9 +79,12 @@ void prefix_space_put(struct prefix *p, struct request *r)
 	r->has_space = false;
 }
 
-static bool usable(const struct prefix *p, const struct request *r)
+/* Tokens that may come from the cache: all but the last, and no row that has yet to tell of its prompt. */
+static uint32_t matchable(const struct prefix *p, const struct request *r)
 {
-	return p->cache && !r->no_cache && r->n_tokens > 1;
+	if (!p->cache || r->no_cache)
+		return 0;
+	return request_unscored(r) ? r->scored : r->n_tokens - 1;
 }
 
 static void no_hit(struct aios_cache_hit *hit)
@@ -97,9 +100,9 @@ void prefix_peek(const struct prefix *p, const struct request *r, struct aios_ca
 	struct aios_cache_hit whole;
 
 	no_hit(hit);
-	if (!usable(p, r))
+	if (matchable(p, r) == 0)
 		return;
-	p->ops->peek(p->cache, r->space, r->tokens, r->n_tokens - 1, hit);
+	p->ops->peek(p->cache, r->space, r->tokens, matchable(p, r), hit);
 	if (hit->partial_tokens == 0)
 		return;
 	p->ops->peek(p->cache, r->space, r->tokens, hit->pages * p->page_size, &whole);
@@ -128,11 +131,11 @@ int prefix_match(struct prefix *p, struct request *r, struct aios_cache_hit *hit
 	uint32_t most = (r->n_tokens - 1) / p->page_size;
 
 	no_hit(hit);
-	if (!usable(p, r))
+	if (matchable(p, r) == 0)
 		return 0;
 	if (array_reserve((void **)&r->pages, &r->cap_pages, most + 1, sizeof(*r->pages)) < 0)
 		return -ENOMEM;
-	p->ops->match(p->cache, r->space, r->tokens, r->n_tokens - 1, r->pages, hit);
+	p->ops->match(p->cache, r->space, r->tokens, matchable(p, r), r->pages, hit);
 	for (uint32_t i = 0; i < hit->pages; i++)
 		mm_pages_get(p->pages, r->pages[i]);
 	r->n_pages = hit->pages;

@@ -35,7 +35,8 @@ int prefix_space(struct prefix *p, const char *model, const char *numerics, stru
 void prefix_space_put(struct prefix *p, struct request *r); /* fine when it has none */
 
 /*
- * What match would find for a request: all of its tokens but the last. hit->fresh counts whole
+ * What match would find for a request: all of its tokens but the last, or those whose prompt
+ * log-probabilities were told, while some were not. hit->fresh counts whole
  * pages only, for a partial one is copied and not held.
  */
 void prefix_peek(const struct prefix *p, const struct request *r, struct aios_cache_hit *hit);

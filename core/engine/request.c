@@ -169,6 +169,7 @@ int request_create(const struct aios_request *req, int32_t *ids, uint32_t n_ids,
 	r->user = req->user;
 	r->sampling = req->sampling;
 	r->top_logprobs = req->top_logprobs;
+	r->prompt_logprobs = req->prompt_logprobs;
 	r->ignore_eos = req->ignore_eos;
 	r->tokens = ids;
 	r->cap_tokens = n_ids;

@@ -44,6 +44,8 @@ struct request {
 
 	struct aios_sampling sampling;
 	int32_t top_logprobs;
+	int32_t prompt_logprobs; /* -1: none */
+	uint32_t scored; /* leading rows of the prompt that have told of the token after them */
 	bool ignore_eos;
 	struct aios_token_bias *bias;
 	uint32_t n_bias;
@@ -95,6 +97,12 @@ bool request_may(enum aios_request_state from, enum aios_request_state to);
 static inline bool request_ended(const struct request *r)
 {
 	return r->state >= AIOS_REQUEST_FINISHED;
+}
+
+/* Rows of its prompt have yet to tell the log-probability of the token after them. */
+static inline bool request_unscored(const struct request *r)
+{
+	return r->prompt_logprobs >= 0 && r->scored + 1 < r->n_prompt;
 }
 
 /* True in the states in which it has pages and takes part in steps. */

@@ -9,6 +9,7 @@
 
 #include "core/engine/engine.h"
 #include "core/engine/forward.h"
+#include "core/engine/score.h"
 #include "core/lib/array.h"
 #include "core/lib/clock.h"
 
@@ -65,9 +66,11 @@ static void step_choose(struct aios_engine *e, struct step *s)
 		rows = rows < room ? rows : room;
 		drafts = step_drafts(r, plan->grant[i].rows, spare);
 		drafts = drafts < room - rows ? drafts : room - rows;
+		rows = score_fit(r, rows, spare);
 		if (rows > 0 && step_take(e, r, rows, drafts)) {
 			room -= s->now.members[s->now.n - 1].rows;
 			spare -= s->now.members[s->now.n - 1].drafts;
+			spare -= score_spare(r, rows);
 		} else {
 			refused = r;
 		}
@@ -89,6 +92,7 @@ static void step_size(const struct aios_engine *e, const struct step *s, struct 
 		uint32_t kv_len = s->now.members[i].r->computed + s->now.members[i].rows;
 
 		size->tokens += s->now.members[i].rows;
+		size->logits += score_rows(s->now.members[i].r, s->now.members[i].rows);
 		if (kv_len >= s->now.members[i].r->n_tokens)
 			size->logits += 1 + s->now.members[i].drafts;
 		if (kv_len > *max_kv)
@@ -124,6 +128,8 @@ static void step_add(struct aios_engine *e, struct member *m)
 			m->logits = (int32_t)batch_add_logits(b);
 		else if (at >= r->n_tokens)
 			batch_add_logits(b);
+		else if (score_wants(r, at))
+			score_add(m, batch_add_logits(b));
 	}
 }
 
@@ -170,9 +176,11 @@ static void step_sampling(struct aios_engine *e, struct step *s)
 	memset(&s->tail, 0, sizeof(s->tail));
 	s->counts.n = 0;
 	s->bias.n = 0;
+	s->scored.n = 0;
 	for (uint32_t i = 0; i < s->now.n; i++) {
 		const struct request *r = s->now.members[i].r;
 
+		score_tail(e, &s->now.members[i]);
 		if (s->now.members[i].logits < 0)
 			continue;
 		sampling_rows(e, s, &s->now.members[i]);
@@ -230,6 +238,8 @@ static int step_tail(struct aios_engine *e, struct aios_status *st)
 
 	if (e->workspace.batch.n_logits == 0)
 		return 0;
+	if (e->step.scored.n > 0)
+		return score_launch(e, &run, st);
 	return forward_tail(&run, &e->source, &e->workspace, &e->step.tail, st);
 }
 
@@ -308,6 +318,8 @@ static int step_compute(struct aios_engine *e, struct step *s, bool graph, struc
 		rc = upload_list(e, s, &s->counts, sizeof(struct aios_token_count), st);
 	if (rc == 0)
 		rc = upload_list(e, s, &s->bias, sizeof(struct aios_token_bias), st);
+	if (rc == 0)
+		rc = score_upload(e, st);
 	s->tail.counts = s->counts.block.addr;
 	s->tail.bias = s->bias.block.addr;
 	if (rc == 0)
@@ -576,6 +588,10 @@ static void step_finish_member(struct aios_engine *e, const struct step *s, stru
 
 	count_rows(e, r, m->kept);
 	r->computed += m->kept;
+	if (m->scored > 0 && score_tell(e, m) < 0) {
+		r->ending = AIOS_END_ERROR;
+		return;
+	}
 	if (m->logits < 0)
 		return;
 	whole = r->state == AIOS_REQUEST_PREFILLING;
@@ -710,6 +726,9 @@ void step_close(struct aios_engine *e)
 	free(s->counts.host);
 	free(s->bias.host);
 	free(s->copies.host);
+	free(s->scored.host);
+	free(s->ranked);
+	free(s->ranks);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -799,8 +818,11 @@ int engine_step(struct aios_engine *e, uint64_t *wake_ns, struct aios_status *st
 	}
 	if (rc > 0)
 		rc = step_wait(e, st);
+	if (rc == 0)
+		rc = score_rank(e, st);
 	mm_pool_free(&e->pool, &s->counts.block);
 	mm_pool_free(&e->pool, &s->bias.block);
+	mm_pool_free(&e->pool, &s->scored.block);
 	blocks_copied(e);
 	if (rc == 0) {
 		swap_settle(&e->swap, &e->queue);

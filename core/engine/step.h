@@ -21,6 +21,8 @@ struct member {
 	uint32_t kept;     /* rows that count, once the step is done */
 	int32_t logits;    /* index of its first logits row, one and one a guess, or -1: none */
 	uint32_t at;       /* position of the token that is drawn from that row */
+	uint32_t scored;   /* logits rows of a prompt whose log-probabilities are asked for */
+	uint32_t score;    /* index of the first of those */
 };
 
 /* A list that all members' entries are gathered in. */
@@ -48,6 +50,9 @@ struct step {
 	struct forward_tail tail;
 	struct step_list counts, bias;
 	struct step_list copies; /* pairs of pages: source, destination */
+	struct step_list scored; /* tokens that scored rows are asked about */
+	float *ranked;           /* logits rows that ranks are counted in, a few at a time */
+	uint32_t *ranks;         /* [logits rows] */
 	bool captured;           /* the newest step was a graph */
 	char *host;              /* the outputs: pinned memory where the device has it */
 	struct aios_mem pinned;  /* its memory, when it is */

@@ -78,6 +78,9 @@ static int submit_check(const struct aios_engine *e, const struct aios_request *
 	if (req->top_logprobs < -1 || req->top_logprobs > MAX_TOP_LOGPROBS)
 		return aios_fail(st, -EINVAL, "top_logprobs is %d; -1 (none) to %d is possible",
 				 req->top_logprobs, MAX_TOP_LOGPROBS);
+	if (req->prompt_logprobs < -1 || req->prompt_logprobs > MAX_TOP_LOGPROBS)
+		return aios_fail(st, -EINVAL, "prompt_logprobs is %d; -1 (none) to %d is possible",
+				 req->prompt_logprobs, MAX_TOP_LOGPROBS);
 	if (req->n > MAX_CHOICES)
 		return aios_fail(st, -EINVAL, "n is %u; up to %u answers to a prompt are possible",
 				 req->n, MAX_CHOICES);
@@ -160,6 +163,7 @@ static int create_followers(struct aios_engine *e, const struct aios_request *re
 			return rc;
 		}
 		r->choice = i;
+		r->prompt_logprobs = -1; /* the first tells them */
 		r->leader = first;
 		first->followers[first->n_followers++] = r;
 		*end = r;

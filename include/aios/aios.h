@@ -308,11 +308,16 @@ struct aios_request {
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; for schedulers that look at it, 0: none */
 	const char *cache_salt; /* prompts share cached KV only with the same salt; NULL: none */
 	bool no_cache;          /* use no cached KV and leave none */
+	/*
+	 * -1: none; 0..20: an AIOS_EVENT_PROMPT for each token of the prompt but the first, with its
+	 * log-probability after the tokens before it, its rank, and so many best.
+	 */
+	int32_t prompt_logprobs;
 };
 
 #define AIOS_REQUEST_INIT                                                                          \
 	{                                                                                          \
-		.size = sizeof(struct aios_request), .top_logprobs = -1,                           \
+		.size = sizeof(struct aios_request), .top_logprobs = -1, .prompt_logprobs = -1,    \
 		.sampling = { .top_p = 1.0f, .repetition = 1.0f },                                 \
 	}
 
@@ -320,6 +325,11 @@ enum aios_event_type {
 	AIOS_EVENT_TOKEN =
 		1, /* one more token; `text` may be empty while characters or stops are held back */
 	AIOS_EVENT_END = 2, /* exactly one per answer, its last */
+	/*
+	 * aios_request.prompt_logprobs: a token of the prompt. Each of positions 1 .. n-1 once, in
+	 * order, before the first TOKEN of answer 0, of which they are. `text` is empty.
+	 */
+	AIOS_EVENT_PROMPT = 3,
 };
 
 enum aios_end_reason {
@@ -349,11 +359,11 @@ struct aios_event {
 	uint32_t reason;  /* END: enum aios_end_reason */
 	uint64_t request; /* id from aios_submit() */
 	void *user;
-	int32_t id;       /* TOKEN */
-	float logprob;    /* TOKEN, when asked for */
+	int32_t id;       /* TOKEN, PROMPT */
+	float logprob;    /* PROMPT, and TOKEN when asked for: of the raw logits */
 	const char *text; /* new text, UTF-8, never split inside a character; until the next poll */
 	size_t text_len;
-	const int32_t *top_ids; /* TOKEN, when asked for: best first; until the next poll */
+	const int32_t *top_ids; /* TOKEN, PROMPT, when asked for: best first; until the next poll */
 	const float *top_logprobs;
 	uint32_t n_top;
 	uint32_t choice; /* which of the request's n answers, from 0 */
@@ -362,6 +372,8 @@ struct aios_event {
 	/* END: the last transitions of the answer, oldest first; until the next poll. */
 	const struct aios_transition *timeline;
 	uint32_t n_timeline;
+	uint32_t rank;     /* PROMPT: 1 + ids that come before it: larger logit, then lower id */
+	uint32_t position; /* PROMPT: of the token in the prompt, from 0 */
 	uint32_t reserved;
 };
 

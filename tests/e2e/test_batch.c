@@ -225,6 +225,8 @@ static const struct {
 	{ "{\"prompt\":\"x\",\"stop\":[1]}", "\"stop\": expected a text" },
 	{ "{\"prompt\":\"x\",\"ignore_eos\":1}", "\"ignore_eos\": expected true or false" },
 	{ "{\"prompt\":\"x\",\"priority\":1000}", "priority" },
+	{ "{\"prompt\":\"x\",\"prompt_logprobs\":21}", "prompt_logprobs is 21" },
+	{ "{\"prompt\":\"x\",\"prompt_logprobs\":true}", "\"prompt_logprobs\": expected an" },
 	{ "\xff\xfe", "not JSON" },
 };
 
@@ -273,7 +275,7 @@ static const struct {
 	{ "run -m DEMO --out x -p y", 2, "--out belongs to --batch" },
 	{ RUN "-p x", 2, "--batch and --prompt exclude each other" },
 	{ RUN "--json", 2, "--batch and --json exclude each other" },
-	{ RUN "--logprobs 2", 2, "--batch gives no log-probabilities" },
+	{ RUN "--logprobs 2", 2, "--batch gives no log-probabilities of answers" },
 	{ "run --batch in.jsonl --out out.jsonl", 2, "no model" },
 	{ "run -m DEMO --driver cpu-ref --batch nosuch --out o", 1, "nosuch: No such file" },
 	{ "run -m DEMO --driver cpu-ref --batch /dev/null --out o", 1, "read twice" },
@@ -327,6 +329,33 @@ START_TEST(test_other_batch)
 }
 END_TEST
 
+/* A line that asks for its prompt's log-probabilities has them in its answer, others have none. */
+START_TEST(test_prompt_logprobs)
+{
+	json_t *answers[LINES + 1], *list;
+
+	cli_write_file("in.jsonl", "{\"ids\":[5,17,9],\"max_tokens\":1,\"prompt_logprobs\":2}\n"
+				   "{\"ids\":[5,17,9],\"max_tokens\":1}\n"
+				   "{\"ids\":[5],\"max_tokens\":1,\"prompt_logprobs\":0}\n");
+	run_all();
+	read_answers(answers);
+	list = json_object_get(answers[1], "prompt_logprobs");
+	ck_assert_uint_eq(json_array_size(list), 3);
+	ck_assert(json_is_null(json_array_get(list, 0)));
+	for (size_t i = 1; i < 3; i++) {
+		const json_t *token = json_array_get(list, i);
+
+		ck_assert_int_eq(json_integer_value(json_object_get(token, "id")), i == 1 ? 17 : 9);
+		ck_assert(json_is_real(json_object_get(token, "logprob")));
+		ck_assert_int_ge(json_integer_value(json_object_get(token, "rank")), 1);
+		ck_assert_uint_eq(json_array_size(json_object_get(token, "top")), 2);
+	}
+	ck_assert_ptr_null(json_object_get(answers[2], "prompt_logprobs"));
+	ck_assert_uint_eq(json_array_size(json_object_get(answers[3], "prompt_logprobs")), 1);
+	free_answers(answers);
+}
+END_TEST
+
 START_TEST(test_two_at_once)
 {
 	struct cli_result r;
@@ -375,6 +404,7 @@ Suite *test_batch_suite(void)
 	tcase_add_loop_test(tc, test_bad_commands, 0, (int)COUNT(bad_commands));
 	tcase_add_test(tc, test_other_batch);
 	tcase_add_test(tc, test_two_at_once);
+	tcase_add_test(tc, test_prompt_logprobs);
 	tcase_add_test(tc, test_progress);
 	suite_add_tcase(s, tc);
 	return s;

@@ -53,6 +53,7 @@ static const struct usage_case {
 	{ "run -p x", "no model: give its folder with -m DIR" },
 	{ "run -m x -p y -f z", "-p and -f both give a text" },
 	{ "run -m x -p y --logprobs 2", "--logprobs needs --json" },
+	{ "run -m x -p y --prompt-logprobs 2", "--prompt-logprobs needs --json" },
 	{ "run -m x --ids 5,x7", "'x7' is not a token id" },
 	{ "run -m x --ids 5,99999999999", "'99999999999' is not a token id" },
 	{ "run -m x --ids ,", "--ids gives no id" },
@@ -494,13 +495,15 @@ static json_int_t usage_of(const json_t *root, const char *key)
 START_TEST(json_agrees_with_text)
 {
 	struct cli_result plain, json;
-	json_t *root, *token;
+	json_t *root, *token, *prompt;
 	size_t i;
 
 	if (cli_skip_model())
 		return;
 	plain = cli_run(MODEL "-p Once~upon~a~time -n 12 --temp 0", NULL);
-	json = cli_run(MODEL "-p Once~upon~a~time -n 12 --temp 0 --json --logprobs 3", NULL);
+	json = cli_run(MODEL "-p Once~upon~a~time -n 12 --temp 0 --json --logprobs 3 "
+			     "--prompt-logprobs 2",
+		       NULL);
 	ck_assert_msg(json.code == 0, "%s", json.err);
 	root = cli_json(&json);
 	ck_assert_uint_eq(json_string_length(json_object_get(root, "text")) + 1, plain.out_len);
@@ -523,6 +526,17 @@ START_TEST(json_agrees_with_text)
 		ck_assert_int_eq(json_integer_value(json_object_get(token, "id")),
 				 json_integer_value(json_object_get(json_array_get(top, 0), "id")));
 		ck_assert(json_real_value(json_object_get(token, "logprob")) <= 0);
+	}
+	prompt = json_object_get(root, "prompt_logprobs");
+	ck_assert_int_eq((int)json_array_size(prompt), usage_of(root, "prompt_tokens"));
+	json_array_foreach(prompt, i, token) {
+		if (i == 0) {
+			ck_assert(json_is_null(token));
+			continue;
+		}
+		ck_assert_uint_eq(json_array_size(json_object_get(token, "top")), 2);
+		ck_assert_int_ge(json_integer_value(json_object_get(token, "rank")), 1);
+		ck_assert(json_is_real(json_object_get(token, "logprob")));
 	}
 	json_decref(root);
 	cli_free(&plain);

@@ -527,6 +527,12 @@ START_TEST(test_bad_requests)
 	req.top_logprobs = 21;
 	ck_assert_int_eq(aios_submit(s.engine, &req, &id, &st), -EINVAL);
 	req.top_logprobs = -1;
+	for (int32_t n = -2; n <= 21; n += 23) {
+		req.prompt_logprobs = n;
+		ck_assert_int_eq(aios_submit(s.engine, &req, &id, &st), -EINVAL);
+		ck_assert_ptr_nonnull(strstr(st.message, "prompt_logprobs"));
+	}
+	req.prompt_logprobs = -1;
 	req.size = 8;
 	ck_assert_int_eq(aios_submit(s.engine, &req, &id, &st), -EINVAL);
 	session_close(&s);

@@ -166,6 +166,31 @@ uint64_t bed_submit(struct bed *b, struct aios_request *req, struct result *out,
 	return aios_submit(b->e, req, &id, st) == 0 ? id : 0;
 }
 
+/* Everything that a PROMPT event says, in order, goes into one digest. */
+static void note_score(struct result *out, const struct aios_event *ev)
+{
+	struct {
+		uint64_t before, top_ids, top;
+		int32_t id;
+		float logprob;
+		uint32_t rank, position;
+	} said = {
+		out->scores,
+		digest(ev->top_ids, ev->n_top * sizeof(*ev->top_ids)),
+		digest(ev->top_logprobs, ev->n_top * sizeof(*ev->top_logprobs)),
+		ev->id,
+		ev->logprob,
+		ev->rank,
+		ev->position,
+	};
+
+	ck_assert_uint_eq(ev->choice, 0);
+	ck_assert_uint_eq(ev->position, ++out->n_scores);
+	ck_assert_uint_eq(out->n, 0);
+	ck_assert_uint_ge(ev->rank, 1);
+	out->scores = digest(&said, sizeof(said));
+}
+
 void bed_events(struct bed *b)
 {
 	struct queued_event *q;
@@ -175,6 +200,10 @@ void bed_events(struct bed *b)
 		struct result *out = (struct result *)ev->user + ev->choice;
 
 		ck_assert_uint_eq(out->ends, 0);
+		if (ev->type == AIOS_EVENT_PROMPT) {
+			note_score(out, ev);
+			continue;
+		}
 		if (ev->type == AIOS_EVENT_TOKEN) {
 			ck_assert_uint_lt(out->n, BED_MAX_TOKENS);
 			out->ids[out->n++] = ev->id;
@@ -230,5 +259,9 @@ void bed_equal(const struct result *want, const struct result *got, const char *
 	ck_assert_msg(want->n == got->n, "%s: %u tokens, not %u", what, got->n, want->n);
 	ck_assert_msg(want->reason == got->reason, "%s: ended with %s, not %s", what,
 		      aios_end_reason_name(got->reason), aios_end_reason_name(want->reason));
+	ck_assert_msg(want->n_scores == got->n_scores, "%s: %u tokens of the prompt, not %u", what,
+		      got->n_scores, want->n_scores);
+	ck_assert_msg(want->scores == got->scores, "%s: log-probabilities of the prompt differ",
+		      what);
 	ck_assert_uint_eq(got->ends, 1);
 }

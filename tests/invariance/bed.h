@@ -16,6 +16,8 @@ struct result {
 	int32_t ids[BED_MAX_TOKENS];
 	uint64_t digests[BED_MAX_TOKENS]; /* of the logits that the id was drawn from */
 	uint32_t n, ends;
+	uint32_t n_scores; /* tokens of the prompt whose log-probabilities came */
+	uint64_t scores;   /* digest of all that was said about them */
 	uint32_t reason;
 	struct aios_usage usage;
 	struct aios_status status;
@@ -65,7 +67,7 @@ bool bed_step(struct bed *b);
 void bed_run(struct bed *b); /* until nothing is alive */
 void bed_events(struct bed *b);
 
-/* The same ids and the same bits of logits. */
+/* The same ids, the same bits of logits and of the prompt's log-probabilities. */
 void bed_equal(const struct result *want, const struct result *got, const char *what);
 
 #endif /* TESTS_INVARIANCE_BED_H */

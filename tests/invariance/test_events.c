@@ -64,6 +64,7 @@ static void submit_random(struct crowd *c)
 	req.no_cache = below(&c->random, 8) == 0;
 	req.cache_salt = below(&c->random, 6) ? NULL : "salt";
 	req.top_logprobs = below(&c->random, 9) ? -1 : 3;
+	req.prompt_logprobs = below(&c->random, 7) ? -1 : (int32_t)below(&c->random, 21);
 	c->ids[c->n] = bed_submit(&c->bed, &req, &c->results[4 * c->n], &st);
 	if (c->ids[c->n] == 0) {
 		ck_assert_msg(st.code == -AIOS_NOT_NOW || st.code == -ENOSPC || st.code == -E2BIG,

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "batch.h"
+#include "logprobs.h"
 #include "out.h"
 #include "run.h"
 
@@ -21,6 +22,7 @@ struct job {
 	struct batch_line line;
 	uint64_t request; /* the engine's id */
 	json_t *ids;
+	json_t *prompt_logprobs; /* NULL: not asked for */
 	char *text;
 	size_t len, cap;
 };
@@ -51,12 +53,17 @@ static void job_free(struct job *job)
 		return;
 	batch_line_finish(&job->line);
 	json_decref(job->ids);
+	json_decref(job->prompt_logprobs);
 	free(job->text);
 	free(job);
 }
 
-static int job_keep(struct job *job, const struct aios_event *event)
+static int job_keep(const struct batch *b, struct job *job, const struct aios_event *event)
 {
+	if (event->type == AIOS_EVENT_PROMPT) {
+		logprobs_prompt_add(&job->prompt_logprobs, aios_engine_tokenizer(b->engine), event);
+		return job->prompt_logprobs ? 0 : -ENOMEM;
+	}
 	if (job->len + event->text_len > job->cap) {
 		size_t cap = (job->len + event->text_len) * 2;
 		char *grown = realloc(job->text, cap);
@@ -87,6 +94,8 @@ static json_t *answer_json(const struct batch *b, const struct job *job,
 	json_put(&object, "ids", json_incref(job->ids));
 	json_put(&object, "finish_reason", json_string(aios_end_reason_name(end->reason)));
 	json_put(&object, "usage", usage);
+	if (job->prompt_logprobs)
+		json_put(&object, "prompt_logprobs", json_incref(job->prompt_logprobs));
 	json_put(&object, "numerics_id", json_string(aios_engine_plan(b->engine)->numerics_id));
 	return object;
 }
@@ -140,6 +149,13 @@ static int submit(struct batch *b, struct job *job, struct aios_status *st)
 
 	request.user = job;
 	aios_status_clear(&why);
+	if (request.prompt_logprobs >= 0 && !job->prompt_logprobs) {
+		job->prompt_logprobs = logprobs_prompt();
+		if (!job->prompt_logprobs) {
+			job_free(job);
+			return aios_fail(st, -ENOMEM, "out of memory for a line's answer");
+		}
+	}
 	rc = aios_submit(b->engine, &request, &job->request, &why);
 	if (rc == -AIOS_NOT_NOW && b->n_jobs > 0) {
 		b->refused = job;
@@ -246,7 +262,7 @@ static int take_event(struct batch *b, const struct aios_event *event, struct ai
 	struct job *job = event->user;
 
 	b->tokens += event->type == AIOS_EVENT_TOKEN;
-	if (job_keep(job, event) < 0)
+	if (job_keep(b, job, event) < 0)
 		return aios_fail(st, -ENOMEM, "out of memory for the answer to line %" PRIu64,
 				 job->line.number);
 	return event->type == AIOS_EVENT_END ? end_job(b, job, event, st) : 0;
@@ -327,7 +343,7 @@ static int check_options(const struct batch *b, const char *out, struct aios_sta
 	if (!b->path || !out)
 		return cli_usage(st, "--batch FILE needs --out FILE, where the answers go");
 	if (cli_int(b->cli, AIOS_SECTION_COMMAND, "logprobs") >= 0)
-		return cli_usage(st, "--batch gives no log-probabilities");
+		return cli_usage(st, "--batch gives no log-probabilities of answers");
 	return 0;
 }
 
@@ -392,6 +408,7 @@ int batch_main(struct cli *cli, struct aios_status *st)
 		rc = run_stops(cli, b.defaults.stops, &b.defaults.n_stops, st);
 	run_sampling(cli, &b.defaults.sampling);
 	b.defaults.max_tokens = (uint32_t)cli_int(cli, "sampling", "max_tokens");
+	b.defaults.prompt_logprobs = (int32_t)cli_int(cli, AIOS_SECTION_COMMAND, "prompt_logprobs");
 	b.defaults.ignore_eos = cli_flag(cli, AIOS_SECTION_COMMAND, "ignore_eos");
 	b.defaults.keep_special = cli_flag(cli, AIOS_SECTION_COMMAND, "keep_special");
 	if (!rc)

@@ -11,6 +11,7 @@
 struct batch_defaults {
 	struct aios_sampling sampling;
 	uint32_t max_tokens;
+	int32_t prompt_logprobs;
 	const char *stops[MOST_STOPS];
 	uint32_t n_stops;
 	bool ignore_eos, keep_special;

@@ -37,6 +37,7 @@ static const struct field {
 	{ "repetition_penalty", FIELD_FLOAT, offsetof(struct aios_request, sampling.repetition) },
 	{ "frequency_penalty", FIELD_FLOAT, offsetof(struct aios_request, sampling.frequency) },
 	{ "presence_penalty", FIELD_FLOAT, offsetof(struct aios_request, sampling.presence) },
+	{ "prompt_logprobs", FIELD_INT, offsetof(struct aios_request, prompt_logprobs) },
 	{ "priority", FIELD_INT, offsetof(struct aios_request, priority) },
 	{ "ignore_eos", FIELD_BOOL, offsetof(struct aios_request, ignore_eos) },
 	{ "keep_special", FIELD_BOOL, offsetof(struct aios_request, keep_special) },
@@ -67,10 +68,10 @@ uint64_t batch_digest(const struct batch_defaults *d, const char *text, size_t l
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 	char numbers[256];
 
-	snprintf(numbers, sizeof(numbers), "%" PRIu64 " %a %a %a %d %a %a %a %u %d %d", s->seed,
+	snprintf(numbers, sizeof(numbers), "%" PRIu64 " %a %a %a %d %a %a %a %u %d %d %d", s->seed,
 		 (double)s->temperature, (double)s->top_p, (double)s->min_p, s->top_k,
 		 (double)s->repetition, (double)s->frequency, (double)s->presence, d->max_tokens,
-		 d->ignore_eos, d->keep_special);
+		 d->ignore_eos, d->keep_special, d->prompt_logprobs);
 	hash = mix_text(hash, numbers);
 	hash = mix_text(hash, d->model);
 	hash = mix_text(hash, d->numerics);
@@ -234,6 +235,7 @@ int batch_line_read(const struct batch_defaults *d, const char *text, size_t len
 	line->id = json_object_get(line->object, "id");
 	usual.sampling = d->sampling;
 	usual.max_tokens = d->max_tokens;
+	usual.prompt_logprobs = d->prompt_logprobs;
 	usual.ignore_eos = d->ignore_eos;
 	usual.keep_special = d->keep_special;
 	memcpy(line->stops, d->stops, sizeof(line->stops));

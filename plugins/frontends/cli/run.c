@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "footer.h"
+#include "logprobs.h"
 #include "out.h"
 #include "run.h"
 
@@ -20,7 +21,7 @@ struct run {
 	int32_t *prompt_ids;
 	size_t prompt_len, n_prompt;
 	json_t *ids; /* what --json collects */
-	json_t *logprobs;
+	json_t *logprobs, *prompt_logprobs;
 	char *text;
 	size_t len, cap;
 	uint32_t reason; /* enum aios_end_reason */
@@ -77,34 +78,21 @@ static int keep_text(struct run *run, const char *text, size_t len)
 	return 0;
 }
 
-/* {"id":9,"token":"Ġthe","logprob":-0.1}; the token as the vocabulary spells it. */
-static json_t *token_json(const struct run *run, int32_t id, float logprob)
-{
-	const char *token = run->tok ? aios_tokenizer_token(run->tok, id) : NULL;
-	json_t *object = json_object();
-
-	json_put(&object, "id", json_integer(id));
-	json_put(&object, "token", token ? json_text(token, strlen(token)) : json_null());
-	json_put(&object, "logprob", json_number(logprob));
-	return object;
-}
-
 static int keep_token(struct run *run, const struct aios_event *event)
 {
-	json_t *token, *top;
-
 	json_add(&run->ids, json_integer(event->id));
 	if (run->logprobs) {
-		token = token_json(run, event->id, event->logprob);
-		top = json_array();
-		for (uint32_t i = 0; i < event->n_top; i++)
-			json_add(&top, token_json(run, event->top_ids[i], event->top_logprobs[i]));
-		json_put(&token, "top", top);
-		json_add(&run->logprobs, token);
+		json_add(&run->logprobs, logprobs_token(run->tok, event));
 		if (!run->logprobs)
 			return -ENOMEM;
 	}
 	return run->ids ? 0 : -ENOMEM;
+}
+
+static int keep_prompt(struct run *run, const struct aios_event *event)
+{
+	logprobs_prompt_add(&run->prompt_logprobs, run->tok, event);
+	return run->prompt_logprobs ? 0 : -ENOMEM;
 }
 
 /* 0, or a negative errno when the answer cannot be written or kept. */
@@ -114,6 +102,8 @@ static int take(struct run *run, const struct aios_event *event)
 	char number[16];
 	int n;
 
+	if (event->type == AIOS_EVENT_PROMPT)
+		return keep_prompt(run, event);
 	if (run->json) {
 		int rc = token ? keep_token(run, event) : 0;
 
@@ -257,9 +247,11 @@ static int print_json(struct run *run, struct aios_status *st)
 	json_put(&object, "usage", usage);
 	if (run->logprobs)
 		json_put(&object, "logprobs", run->logprobs);
+	if (run->prompt_logprobs)
+		json_put(&object, "prompt_logprobs", run->prompt_logprobs);
 	json_put(&object, "numerics_id", json_string(aios_engine_plan(run->engine)->numerics_id));
 	json_put(&object, "timings", timings_json(&timings));
-	run->ids = run->logprobs = NULL;
+	run->ids = run->logprobs = run->prompt_logprobs = NULL;
 	return out_json(object, 0, st);
 }
 
@@ -313,6 +305,7 @@ static int ask(struct run *run, struct aios_status *st)
 	request.stop = stops;
 	request.max_tokens = (uint32_t)cli_int(cli, "sampling", "max_tokens");
 	request.top_logprobs = (int32_t)cli_int(cli, AIOS_SECTION_COMMAND, "logprobs");
+	request.prompt_logprobs = (int32_t)cli_int(cli, AIOS_SECTION_COMMAND, "prompt_logprobs");
 	request.ignore_eos = cli_flag(cli, AIOS_SECTION_COMMAND, "ignore_eos");
 	request.keep_special = cli_flag(cli, AIOS_SECTION_COMMAND, "keep_special");
 	if (cli_flag(cli, AIOS_SECTION_COMMAND, "echo") && !run->json)
@@ -326,6 +319,8 @@ static int check_options(const struct run *run, struct aios_status *st)
 		return cli_usage(st, "--out belongs to --batch; an answer goes to standard output");
 	if (cli_int(run->cli, AIOS_SECTION_COMMAND, "logprobs") >= 0 && !run->json)
 		return cli_usage(st, "--logprobs needs --json");
+	if (cli_int(run->cli, AIOS_SECTION_COMMAND, "prompt_logprobs") >= 0 && !run->json)
+		return cli_usage(st, "--prompt-logprobs needs --json, or --batch");
 	return 0;
 }
 
@@ -352,10 +347,13 @@ int run_main(struct cli *cli, struct aios_status *st)
 		run.ids = json_array();
 	if (cli_int(cli, AIOS_SECTION_COMMAND, "logprobs") >= 0)
 		run.logprobs = json_array();
+	if (cli_int(cli, AIOS_SECTION_COMMAND, "prompt_logprobs") >= 0)
+		run.prompt_logprobs = logprobs_prompt();
 	rc = ask(&run, st);
 out:
 	json_decref(run.ids);
 	json_decref(run.logprobs);
+	json_decref(run.prompt_logprobs);
 	free(run.text);
 	free(run.prompt);
 	free(run.prompt_ids);
