@@ -178,6 +178,7 @@ GPU_FN void attn_softmax(const struct gpu_attention_args &a, uint32_t n_q, uint3
 		s->p[q][lane] = p0;
 		s->p[q][lane + 32] = p1;
 		alpha = aios_attn_rescale(m, m_new);
+		gpu_wave_sync(); /* all have read m and l */
 		if (lane == 0 && lo >= hi) {
 			s->alpha[q] = 1.0f; /* the block does not concern this query */
 		} else if (lane == 0) {

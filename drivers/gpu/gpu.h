@@ -131,6 +131,12 @@ GPU_FN uint32_t gpu_shfl(uint32_t v, uint32_t lane)
 	return __shfl_sync(0xffffffffu, v, (int)lane);
 }
 
+/* What the lanes of the wave wrote to shared memory before is seen by all of them after. */
+GPU_FN void gpu_wave_sync(void)
+{
+	__syncwarp();
+}
+
 /* Bit i: the predicate of lane i. */
 GPU_FN uint64_t gpu_ballot(bool p)
 {
@@ -252,6 +258,12 @@ GPU_FN uint32_t gpu_shfl_xor(uint32_t v, uint32_t mask)
 GPU_FN uint32_t gpu_shfl(uint32_t v, uint32_t lane)
 {
 	return (uint32_t)__shfl((int)v, (int)lane);
+}
+
+GPU_FN void gpu_wave_sync(void)
+{
+	__builtin_amdgcn_fence(__ATOMIC_ACQ_REL, "wavefront");
+	__builtin_amdgcn_wave_barrier();
 }
 
 GPU_FN uint64_t gpu_ballot(bool p)

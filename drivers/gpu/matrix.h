@@ -114,12 +114,6 @@ template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
 	return w;
 }
 
-/* Warp: what the lanes wrote to shared memory before is seen by all of them after. */
-GPU_FN void gpu_wave_sync(void)
-{
-	__syncwarp();
-}
-
 /* A barrier of `threads` threads, whole warps; `id` from 1 to 15 (0 is gpu_barrier()). */
 GPU_FN void gpu_barrier_some(uint32_t id, uint32_t threads)
 {

@@ -48,6 +48,7 @@ void shim_yield(void);
 #define gpu_shfl_xor(v, mask) shim_shfl_xor((v), (mask), SHIM_SITE)
 #define gpu_shfl(v, lane) shim_shfl((v), (lane), SHIM_SITE)
 #define gpu_ballot(p) shim_ballot((p), SHIM_SITE)
+#define gpu_wave_sync() ((void)shim_exchange(0, SHIM_SITE))
 
 GPU_FN unsigned char *gpu_shared(void)
 {

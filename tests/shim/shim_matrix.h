@@ -37,7 +37,6 @@ void shim_async_arrive(uint64_t *bar);
 #define gpu_mma_s8(d, a, b) shim_mma(SHIM_MMA_S8, (uint32_t *)(d), (a), (b), SHIM_SITE)
 #define gpu_ldmatrix_x4(r, row) shim_ldmatrix(SHIM_LDMATRIX, 4, (r), (row), SHIM_SITE)
 #define gpu_ldmatrix_x4_trans(r, row) shim_ldmatrix(SHIM_LDMATRIX_TRANS, 4, (r), (row), SHIM_SITE)
-#define gpu_wave_sync() ((void)shim_exchange(0, SHIM_SITE))
 #define gpu_barrier_some(id, threads) shim_barrier_some((id), (threads), SHIM_SITE)
 
 /* Here a place is the address. */
