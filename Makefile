@@ -33,7 +33,7 @@ Q := $(if $(filter 1,$(V)),,@)
 goals := $(or $(MAKECMDGOALS),all)
 # These read no configuration: they make one, need none, or set up and start over.
 config-goals := $(filter config %config,$(goals))
-setup-goals := demo check check-unit check-conformance check-e2e check-invariance check-mutation soak
+setup-goals := demo check check-unit check-conformance check-e2e check-invariance check-mutation soak check-device
 sweep-goals := fuzz asan tsan coverage check-hip
 bare-goals := $(setup-goals) $(sweep-goals) help deps clean distclean mrproper abi-update uninstall
 

@@ -34,6 +34,13 @@ check check-unit check-conformance check-e2e:
 check-invariance:
 	+$(Q)AIOS_INVARIANCE=full $(MAKE) $(jobs) V=$(V) O=$(O) T="$(T)" run-$@
 
+# The full grid on a device of this machine, in both profiles of floating point.
+DRIVER ?= cuda
+check-device:
+	$(again) O=build-$(DRIVER) $(DRIVER)_defconfig
+	$(again) O=build-$(DRIVER) all tests
+	$(Q)PROFILES="fma32 tc-sm90" scripts/device-check -b build-$(DRIVER) -d $(DRIVER) invariance
+
 # An engine at saturation for an hour; check lets it run for two seconds. The allocator's lists of free
 # chunks are off, so that it counts every byte.
 SOAK_SECONDS ?= 3600

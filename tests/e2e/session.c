@@ -18,15 +18,30 @@ const char *source_path(const char *relative)
 	return path;
 }
 
+static void set(struct session *s, const char *key, const char *value)
+{
+	struct aios_status st;
+	char text[4200];
+
+	snprintf(text, sizeof(text), "%s=%s", key, value);
+	ck_assert_msg(aios_config_set_text(s->config, text, &st) == 0, "%s", st.message);
+}
+
 void session_open(struct session *s, const char *model, const char *const *settings)
 {
+	const char *driver = getenv("AIOS_TEST_DRIVER"), *numerics = getenv("AIOS_TEST_NUMERICS");
 	struct aios_status st;
 
 	memset(s, 0, sizeof(*s));
 	s->config = aios_config_create();
 	ck_assert_ptr_nonnull(s->config);
-	ck_assert_int_eq(aios_config_set_text(s->config, "aios.driver=cpu-ref", &st), 0);
-	ck_assert_int_eq(aios_config_set_text(s->config, "engine.kv_memory=16M", &st), 0);
+	set(s, "aios.driver", driver ? driver : "cpu-ref");
+	set(s, "aios.numerics", numerics ? numerics : "auto");
+	set(s, "engine.kv_memory", "16M");
+	if (driver) { /* as a CPU has them: what a GPU would choose is far too large */
+		set(s, "engine.max_batch_size", "8");
+		set(s, "engine.max_batch_tokens", "512");
+	}
 	for (; settings && *settings; settings++)
 		ck_assert_msg(aios_config_set_text(s->config, *settings, &st) == 0, "%s",
 			      st.message);

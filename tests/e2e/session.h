@@ -11,7 +11,10 @@ struct session {
 	struct aios_engine *engine;
 };
 
-/* Settings "section.key=value", NULL-terminated; cpu-ref unless they say otherwise. */
+/*
+ * Settings "section.key=value", NULL-terminated; cpu-ref unless they say otherwise, or AIOS_TEST_DRIVER
+ * (a path) and AIOS_TEST_NUMERICS do.
+ */
 void session_open(struct session *s, const char *model, const char *const *settings);
 void session_close(struct session *s);
 

@@ -7,6 +7,28 @@
 
 #include "bed.h"
 
+void bed_add(TCase *tc, const TTest *test, int n)
+{
+	static int added;
+	const char *shard = getenv("AIOS_TEST_SHARD");
+	int mine = 0, of = 1;
+
+	if (shard && (sscanf(shard, "%d/%d", &mine, &of) != 2 || mine < 0 || mine >= of)) {
+		fprintf(stderr, "AIOS_TEST_SHARD=%s is not I/N\n", shard);
+		exit(2);
+	}
+	for (int i = 0; i < n; i++) {
+		if (added++ % of == mine)
+			tcase_add_loop_test(tc, test, i, i + 1);
+	}
+}
+
+void bed_add_host(TCase *tc, const TTest *test, int n)
+{
+	if (!getenv("AIOS_TEST_DRIVER"))
+		bed_add(tc, test, n);
+}
+
 bool bed_full(void)
 {
 	const char *mode = getenv("AIOS_INVARIANCE");
@@ -28,12 +50,15 @@ const char *bed_model(int i)
 {
 	static const char *const names[BED_MODELS] = { NULL, "llama3-rope", "mistral-swa" };
 	static char path[4096];
-	const char *src = getenv("AIOS_TEST_SRC");
+	const char *src = getenv("AIOS_TEST_SRC"), *golden = getenv("AIOS_TEST_GOLDEN");
 
 	if (i == 0)
 		return bed_demo();
 	ck_assert_ptr_nonnull(src);
-	snprintf(path, sizeof(path), "%s/../shared/golden/models/%s", src, names[i]);
+	if (golden)
+		snprintf(path, sizeof(path), "%s/%s", golden, names[i]);
+	else
+		snprintf(path, sizeof(path), "%s/../shared/golden/models/%s", src, names[i]);
 	if (access(path, R_OK) == 0)
 		return path;
 	printf("skipped: no %s\n", path);

@@ -7,6 +7,8 @@
 #ifndef TESTS_INVARIANCE_BED_H
 #define TESTS_INVARIANCE_BED_H
 
+#include <check.h>
+
 #include "core/engine/engine.h"
 
 #define BED_MAX_TOKENS 600
@@ -38,6 +40,14 @@ struct bed {
 	void *ctx;
 };
 
+/*
+ * Add a loop test of `n`, those of this process's share: AIOS_TEST_SHARD=I/N is every N-th of all that
+ * are added, so that N processes do all of them once.
+ */
+void bed_add(TCase *tc, const TTest *test, int n);
+/* The same for what says nothing of a driver: not with AIOS_TEST_DRIVER. */
+void bed_add_host(TCase *tc, const TTest *test, int n);
+
 /* Is the whole grid wanted (make check-invariance)? */
 bool bed_full(void);
 
@@ -50,7 +60,7 @@ const char *bed_demo(void);
 
 /*
  * Model `i`: the demo, then two golden checkpoints (rope of Llama 3; a sliding window) where the folder
- * ../shared lies beside the tree. NULL: it is not there, which is printed. Static.
+ * ../shared lies beside the tree, or AIOS_TEST_GOLDEN is where they are. NULL: it is not there, which is printed. Static.
  */
 #define BED_MODELS 3
 const char *bed_model(int i);

@@ -107,7 +107,7 @@ Suite *test_cost_suite(void)
 	TCase *tc = tcase_create("cost");
 
 	tcase_set_timeout(tc, 120);
-	tcase_add_loop_test(tc, test_step_cost, 0, 4);
+	bed_add_host(tc, test_step_cost, 4);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -433,14 +433,14 @@ Suite *test_events_suite(void)
 	TCase *tc = tcase_create("events");
 
 	tcase_set_timeout(tc, 600);
-	tcase_add_loop_test(tc, test_random_events, 0, 5);
-	tcase_add_loop_test(tc, test_faults, 0, 7);
+	bed_add(tc, test_random_events, 5);
+	bed_add(tc, test_faults, 7);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("calls");
 	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, test_refusals);
-	tcase_add_test(tc, test_own_thread);
-	tcase_add_test(tc, test_histogram);
+	bed_add(tc, test_refusals, 1);
+	bed_add(tc, test_own_thread, 1);
+	bed_add(tc, test_histogram, 1);
 	suite_add_tcase(s, tc);
 	return s;
 }

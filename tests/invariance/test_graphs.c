@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../e2e/session.h"
+#include "bed.h"
 
 Suite *test_graphs_suite(void);
 
@@ -179,10 +180,11 @@ Suite *test_graphs_suite(void)
 	Suite *s = suite_create("graphs");
 	TCase *tc = tcase_create("graphs");
 
-	tcase_add_test(tc, test_every_size);
-	tcase_add_test(tc, test_growing_sequence);
-	tcase_add_loop_test(tc, test_failing_captures, 0, 4);
-	tcase_add_test(tc, test_endless_capture);
+	tcase_set_timeout(tc, 120);
+	bed_add(tc, test_every_size, 1);
+	bed_add(tc, test_growing_sequence, 1);
+	bed_add(tc, test_failing_captures, 4);
+	bed_add(tc, test_endless_capture, 1);
 	suite_add_tcase(s, tc);
 	return s;
 }

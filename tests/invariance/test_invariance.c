@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bed.h"
@@ -15,6 +16,8 @@
 Suite *test_invariance_suite(void);
 
 #define PROMPT_TOKENS 41u
+#define LONG_TOKENS 600u
+#define LONG_ANSWER 8u
 
 /* A prompt with a little of everything; `salt` makes another. */
 static void make_prompt(int32_t *ids, uint32_t n, uint32_t salt)
@@ -41,27 +44,39 @@ static uint32_t answer_tokens(void)
 	return bed_full() ? 48 : 20;
 }
 
+/* As simply as it can be had: on cpu-ref, alone, in one thread, without graphs, guesses and cached KV. */
+#define PLAIN                                                                                      \
+	"aios.driver=cpu-ref", "aios.threads=1", "engine.graphs=off", "engine.run_ahead=off",      \
+		"engine.cache=off", "engine.speculate=0"
+
+static void run_alone(const char *const *settings, int model, struct aios_request *req,
+		      struct result *out)
+{
+	struct aios_status st;
+	struct bed b;
+
+	bed_open(&b, bed_model(model), settings);
+	b.digests = true;
+	ck_assert_uint_ne(bed_submit(&b, req, out, &st), 0);
+	bed_run(&b);
+	ck_assert_uint_eq(out->n, req->max_tokens);
+	bed_close(&b);
+}
+
 /* What the request gets alone, computed once a process for each kind. */
 static const struct result *alone_with(int model, bool sampled)
 {
-	static const char *const plain[] = { "engine.graphs=off", "engine.run_ahead=off", NULL };
+	static const char *const plain[] = { PLAIN, NULL };
 	static struct result results[BED_MODELS][2];
 	struct result *out = &results[model][sampled];
 	int32_t ids[PROMPT_TOKENS];
 	struct aios_request req;
-	struct aios_status st;
-	struct bed b;
 
 	if (out->ends)
 		return out;
 	make_prompt(ids, PROMPT_TOKENS, 0);
 	req = subject(ids, sampled, answer_tokens());
-	bed_open(&b, bed_model(model), plain);
-	b.digests = true;
-	ck_assert_uint_ne(bed_submit(&b, &req, out, &st), 0);
-	bed_run(&b);
-	ck_assert_uint_eq(out->n, answer_tokens());
-	bed_close(&b);
+	run_alone(plain, model, &req, out);
 	return out;
 }
 
@@ -117,13 +132,14 @@ struct setting {
 
 static const struct setting settings[] = {
 	{ "one neighbour", { NULL }, 1, false },
+	{ "two neighbours", { NULL }, 2, false },
 	{ "more neighbours than a batch", { NULL }, 19, true },
 	{ "64 neighbours", { "engine.max_batch_size=40" }, 64, false },
+	{ "128 neighbours", { "engine.max_batch_size=128", "engine.kv_memory=32M" }, 128, false },
 	{ "256 neighbours", { "engine.max_batch_size=256", "engine.kv_memory=64M" }, 256, false },
 	{ "rows one by one", { "engine.max_batch_size=1", "engine.max_batch_tokens=1" }, 0, true },
 	{ "chunks of 7", { "engine.max_batch_size=3", "engine.max_batch_tokens=7" }, 4, true },
 	{ "chunks of 64", { "engine.max_batch_tokens=64" }, 9, false },
-	{ "chunks of 512", { "engine.max_batch_tokens=512" }, 9, false },
 	{ "pages of 8", { "engine.page_size=8" }, 6, true },
 	{ "pages of 32", { "engine.page_size=32" }, 6, true },
 	{ "pages of 1", { "engine.page_size=1" }, 3, false },
@@ -131,6 +147,7 @@ static const struct setting settings[] = {
 	{ "two threads", { "aios.threads=2" }, 3, false },
 	{ "no graphs", { "engine.graphs=off" }, 5, false },
 	{ "no prefix cache", { "engine.cache=off" }, 9, false },
+	{ "least frequently used", { "engine.cache=lfu" }, 12, false },
 	{ "priority", { "engine.scheduler=priority" }, 12, true },
 	{ "fair", { "engine.scheduler=fair" }, 12, true },
 	{ "deadline", { "engine.scheduler=deadline" }, 12, true },
@@ -139,6 +156,8 @@ static const struct setting settings[] = {
 	{ "a pool for two, swap", { "engine.preempt=swap" }, 12, true },
 	{ "a pool for two, fair", { "engine.scheduler=fair", "engine.page_size=8" }, 12, false },
 	{ "a pool for two, priority", { "engine.scheduler=priority" }, 12, false },
+	{ "a pool for two, deadline", { "engine.scheduler=deadline" }, 12, false },
+	{ "a pool for two, lfu", { "engine.cache=lfu" }, 12, false },
 };
 
 START_TEST(test_settings)
@@ -174,50 +193,116 @@ START_TEST(test_settings)
 }
 END_TEST
 
+/* ---- chunks of long prompts -------------------------------------------------------- */
+
+/* A prompt that is longer than every chunk but the last, which takes it whole. */
+START_TEST(test_chunks)
+{
+	static const struct {
+		const char *chunk;
+		uint32_t neighbours;
+		bool quick;
+	} cases[] = {
+		{ "engine.max_batch_tokens=1", 0, false },
+		{ "engine.max_batch_tokens=7", 0, false },
+		{ "engine.max_batch_tokens=64", 0, true },
+		{ "engine.max_batch_tokens=512", 0, true },
+		{ "engine.max_batch_tokens=1024", 0, true },
+		{ "engine.max_batch_tokens=64", 5, true },
+		{ "engine.max_batch_tokens=512", 5, false },
+	};
+	const char *plain[] = { PLAIN, "engine.context_length=1024", "engine.max_batch_tokens=1024",
+				NULL };
+	const char *list[] = { cases[_i / 2 % 7].chunk, "engine.context_length=1024",
+			       _i / 2 % 7 == 0 ? "engine.max_batch_size=1" : NULL, NULL };
+	int model = _i / 2 / 7;
+	bool sampled = _i % 2;
+	static struct result want, got, others[5];
+	static int32_t ids[LONG_TOKENS], other[LONG_TOKENS];
+	struct aios_request req, r;
+	struct aios_status st;
+	struct bed b;
+
+	if (!bed_model(model) || (!bed_full() && (!cases[_i / 2 % 7].quick || sampled)))
+		return;
+	make_prompt(ids, LONG_TOKENS, 0);
+	make_prompt(other, LONG_TOKENS, 2);
+	req = subject(ids, sampled, LONG_ANSWER);
+	req.n_ids = LONG_TOKENS;
+	run_alone(plain, model, &req, &want);
+	bed_open(&b, bed_model(model), list);
+	b.digests = true;
+	for (uint32_t i = 0; i < cases[_i / 2 % 7].neighbours; i++) {
+		r = subject(other, !sampled, 3 + 5 * i);
+		r.n_ids = 1 + 29 * i;
+		ck_assert_uint_ne(bed_submit(&b, &r, &others[i], &st), 0);
+		bed_step(&b);
+	}
+	ck_assert_uint_ne(bed_submit(&b, &req, &got, &st), 0);
+	bed_run(&b);
+	bed_close(&b);
+	bed_equal(&want, &got, cases[_i / 2 % 7].chunk);
+}
+END_TEST
+
 /* ---- preemption at every token ---------------------------------------------------- */
 
 struct preempting {
 	uint64_t id;
 	enum aios_sched_how how;
-	uint32_t every, seen;
+	uint32_t every, seen, times;
 };
 
+/* After every step that took the request further than it ever was, be it one of the prompt. */
 static void preempt_often(struct bed *b)
 {
 	struct preempting *p = b->ctx;
 	struct request *r = engine_find(b->e, p->id, NULL);
 	struct aios_status st;
 
-	if (!r || !request_running(r) || r->n_tokens == p->seen)
+	if (!r || !request_running(r) || r->computed <= p->seen)
 		return;
-	p->seen = r->n_tokens;
-	if (p->seen % p->every == 0)
+	p->seen = r->computed;
+	if (p->seen % p->every == 0) {
 		sched_preempt(b->e, r, p->how, true);
+		p->times++;
+	}
 	ck_assert_msg(engine_check_invariants(b->e, &st) == 0, "%s", st.message);
 }
 
+static const struct {
+	const char *what;
+	enum aios_sched_how how;
+	const char *cache;
+} preemptions[] = {
+	{ "swapped", AIOS_SCHED_SWAP, "engine.cache=off" },
+	{ "dropped", AIOS_SCHED_DROP, "engine.cache=off" },
+	{ "dropped, cached", AIOS_SCHED_DROP, "engine.cache=radix" },
+	{ "swapped, cached", AIOS_SCHED_SWAP, "engine.cache=radix" },
+	{ "dropped, lfu", AIOS_SCHED_DROP, "engine.cache=lfu" },
+};
+
+#define PREEMPTIONS (int)(sizeof(preemptions) / sizeof(preemptions[0]))
+#define PREEMPT_CHUNKS 3
+
 START_TEST(test_preempted_at_every_token)
 {
-	static const struct {
-		const char *what;
-		enum aios_sched_how how;
-		const char *cache;
-	} cases[] = {
-		{ "swapped", AIOS_SCHED_SWAP, "engine.cache=off" },
-		{ "dropped", AIOS_SCHED_DROP, "engine.cache=off" },
-		{ "dropped, cached", AIOS_SCHED_DROP, "engine.cache=radix" },
-		{ "swapped, cached", AIOS_SCHED_SWAP, "engine.cache=radix" },
-	};
-	const char *list[] = { cases[_i % 4].cache, "engine.page_size=8", NULL };
-	struct preempting p = { .how = cases[_i % 4].how, .every = 1 };
-	int model = _i / 4;
+	static const char *const chunks[PREEMPT_CHUNKS] = { "engine.max_batch_tokens=512",
+							    "engine.max_batch_tokens=9",
+							    "engine.max_batch_tokens=1" };
+	static const uint32_t steps[PREEMPT_CHUNKS] = { 1, (PROMPT_TOKENS + 8) / 9, PROMPT_TOKENS };
+	int way = _i % PREEMPTIONS, chunk = _i / PREEMPTIONS % PREEMPT_CHUNKS;
+	int model = _i / PREEMPTIONS / PREEMPT_CHUNKS;
+	const char *list[] = { preemptions[way].cache, "engine.page_size=8", chunks[chunk],
+			       chunk == 2 ? "engine.max_batch_size=1" : NULL, NULL };
+	struct preempting p = { .how = preemptions[way].how, .every = 1 };
 	int32_t ids[PROMPT_TOKENS];
 	struct aios_request req;
 	struct aios_status st;
 	struct result got;
 	struct bed b;
 
-	if (!bed_model(model))
+	if (!bed_model(model) || (!bed_full() && chunk > (model > 0)))
 		return;
 	make_prompt(ids, PROMPT_TOKENS, 0);
 	for (int sampled = 0; sampled < (bed_full() ? 2 : 1); sampled++) {
@@ -225,16 +310,17 @@ START_TEST(test_preempted_at_every_token)
 		b.digests = true;
 		b.after_step = preempt_often;
 		b.ctx = &p;
-		p.seen = 0;
+		p.seen = p.times = 0;
 		req = subject(ids, sampled, answer_tokens());
 		p.id = bed_submit(&b, &req, &got, &st);
 		bed_run(&b);
 		bed_close(&b);
-		bed_equal(alone_with(model, sampled), &got, cases[_i % 4].what);
-		ck_assert_uint_eq(got.usage.preemptions, answer_tokens() - 1);
-		if (cases[_i % 4].how == AIOS_SCHED_SWAP)
+		bed_equal(alone_with(model, sampled), &got, preemptions[way].what);
+		ck_assert_uint_eq(p.times, steps[chunk] + answer_tokens() - 2);
+		ck_assert_uint_eq(got.usage.preemptions, p.times);
+		if (preemptions[way].how == AIOS_SCHED_SWAP)
 			ck_assert_uint_eq(got.usage.recomputed_tokens, 0);
-		else if (strstr(cases[_i % 4].cache, "off"))
+		else if (strstr(preemptions[way].cache, "off"))
 			ck_assert_uint_gt(got.usage.recomputed_tokens, 0);
 		ck_assert_uint_gt(got.usage.preempted_ns, 0);
 	}
@@ -243,12 +329,12 @@ END_TEST
 
 /* ---- prefixes that are there already ------------------------------------------------- */
 
-START_TEST(test_warm_prefix)
+#define WARM_LENGTHS 8
+
+/* A prompt whose first tokens the cache has, at every border; and one that must not find them. */
+static void run_warm(int model, uint32_t len, bool sampled, const char *const *list)
 {
-	static const uint32_t lengths[] = { 1, 15, 16, 17, 32, 40, 41, 48 };
-	static const char *const list[] = { "engine.cache=radix", NULL };
-	uint32_t len = lengths[_i], shared = len < PROMPT_TOKENS ? len : PROMPT_TOKENS;
-	bool sampled = _i % 2;
+	uint32_t shared = len < PROMPT_TOKENS ? len : PROMPT_TOKENS;
 	int32_t ids[PROMPT_TOKENS], first[64];
 	struct aios_request req, before;
 	struct result got, warm;
@@ -258,7 +344,7 @@ START_TEST(test_warm_prefix)
 	make_prompt(ids, PROMPT_TOKENS, 0);
 	make_prompt(first, 64, 3);
 	memcpy(first, ids, shared * sizeof(*ids));
-	bed_open(&b, bed_demo(), list);
+	bed_open(&b, bed_model(model), list);
 	b.digests = true;
 	before = subject(first, false, 4);
 	before.n_ids = len;
@@ -270,14 +356,37 @@ START_TEST(test_warm_prefix)
 	/* Its own last token is computed in any case. */
 	ck_assert_uint_ge(got.usage.cached_tokens,
 			  shared < PROMPT_TOKENS ? shared : PROMPT_TOKENS - 1);
-	bed_equal(alone(sampled), &got, "with a warm prefix");
+	bed_equal(alone_with(model, sampled), &got, "with a warm prefix");
 	/* Another salt must not find it. */
 	req.cache_salt = "other";
 	bed_submit(&b, &req, &got, &st);
 	bed_run(&b);
 	ck_assert_uint_eq(got.usage.cached_tokens, 0);
-	bed_equal(alone(sampled), &got, "with another salt");
+	bed_equal(alone_with(model, sampled), &got, "with another salt");
 	bed_close(&b);
+}
+
+START_TEST(test_warm_prefix)
+{
+	static const uint32_t pages[] = { 16, 8, 32 };
+	static const char *const caches[] = { "engine.cache=radix", "engine.cache=lfu" };
+	uint32_t page = pages[_i / WARM_LENGTHS % 3];
+	const uint32_t lengths[WARM_LENGTHS] = {
+		1, page - 1, page, page + 1, 2 * page, PROMPT_TOKENS - 1, PROMPT_TOKENS, 48
+	};
+	uint32_t len = lengths[_i % WARM_LENGTHS];
+	int model = _i / WARM_LENGTHS / 3;
+	char size[32];
+
+	if (!bed_model(model) || (!bed_full() && _i >= WARM_LENGTHS))
+		return;
+	snprintf(size, sizeof(size), "engine.page_size=%u", page);
+	for (int i = 0; i < 4; i++) {
+		const char *list[] = { caches[i / 2], size, NULL };
+
+		if (bed_full() || i == _i % 2)
+			run_warm(model, len, i % 2, list);
+	}
 }
 END_TEST
 
@@ -426,7 +535,7 @@ END_TEST
 
 START_TEST(test_timeline)
 {
-	struct preempting p = { .how = AIOS_SCHED_SWAP, .every = 50 };
+	struct preempting p = { .how = AIOS_SCHED_SWAP, .every = PROMPT_TOKENS + 9 };
 	static const uint32_t want[] = { AIOS_REQUEST_QUEUED,   AIOS_REQUEST_PREFILLING,
 					 AIOS_REQUEST_DECODING, AIOS_REQUEST_SWAPPED,
 					 AIOS_REQUEST_DECODING, AIOS_REQUEST_FINISHED };
@@ -452,6 +561,77 @@ START_TEST(test_timeline)
 	ck_assert_uint_eq(got.usage.queued_ns + got.usage.prefill_ns + got.usage.decode_ns +
 				  got.usage.preempted_ns,
 			  got.usage.finished - got.usage.submitted);
+}
+END_TEST
+
+/* ---- another process ---------------------------------------------------------------------- */
+
+/* The answer that this process gives, to a file. */
+static void write_answer(const char *path, const struct result *got)
+{
+	FILE *f = fopen(path, "we");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(got, sizeof(*got), 1, f), 1);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+/* This very test in a process that begins anew, which leaves its answer in a file. */
+static void ask_another_process(const char *path, int i)
+{
+	char index[16];
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		snprintf(index, sizeof(index), "%d", i);
+		setenv("AIOS_TEST_ANSWER", path, 1);
+		setenv("AIOS_TEST_INDEX", index, 1);
+		setenv("CK_RUN_SUITE", "invariance", 1);
+		setenv("CK_RUN_CASE", "restart", 1);
+		setenv("CK_FORK", "no", 1);
+		setenv("CK_VERBOSITY", "silent", 1);
+		unsetenv("AIOS_TEST_SHARD");
+		execl("/proc/self/exe", "run-tests", "invariance", (char *)NULL);
+		_exit(127);
+	}
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the other process: %d",
+		      status);
+}
+
+/* A process that was started anew gives the answer of this one, and both that of cpu-ref. */
+START_TEST(test_restart)
+{
+	const char *path = getenv("AIOS_TEST_ANSWER"), *index = getenv("AIOS_TEST_INDEX");
+	char file[] = "/tmp/aios-answer-XXXXXX";
+	int32_t ids[PROMPT_TOKENS];
+	static struct result got, other;
+	struct aios_request req;
+	FILE *f;
+	int fd;
+
+	if (!bed_model(_i / 2) || (path && index && atoi(index) != _i))
+		return;
+	make_prompt(ids, PROMPT_TOKENS, 0);
+	req = subject(ids, _i % 2, answer_tokens());
+	run_alone(NULL, _i / 2, &req, &got);
+	if (path) {
+		write_answer(path, &got);
+		return;
+	}
+	fd = mkstemp(file);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ask_another_process(file, _i);
+	f = fopen(file, "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fread(&other, sizeof(other), 1, f), 1);
+	fclose(f);
+	unlink(file);
+	bed_equal(&got, &other, "after a restart");
+	bed_equal(alone_with(_i / 2, _i % 2), &got, "before it");
 }
 END_TEST
 
@@ -603,18 +783,23 @@ Suite *test_invariance_suite(void)
 	TCase *tc = tcase_create("invariance");
 
 	tcase_set_timeout(tc, 300);
-	tcase_add_loop_test(tc, test_settings, 0, 2 * BED_MODELS * n);
-	tcase_add_loop_test(tc, test_preempted_at_every_token, 0, 4 * BED_MODELS);
-	tcase_add_loop_test(tc, test_warm_prefix, 0, 8);
-	tcase_add_loop_test(tc, test_parallel_answers, 0, 3);
+	bed_add(tc, test_settings, 2 * BED_MODELS * n);
+	bed_add(tc, test_chunks, 2 * 7 * BED_MODELS);
+	bed_add(tc, test_preempted_at_every_token, PREEMPTIONS * PREEMPT_CHUNKS * BED_MODELS);
+	bed_add(tc, test_warm_prefix, WARM_LENGTHS * 3 * BED_MODELS);
+	bed_add(tc, test_parallel_answers, 3);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("lives");
 	tcase_set_timeout(tc, 300);
-	tcase_add_test(tc, test_running_ahead);
-	tcase_add_test(tc, test_sliding_window);
-	tcase_add_test(tc, test_timeline);
-	tcase_add_loop_test(tc, test_cancel_in_every_state, 0, 5);
-	tcase_add_test(tc, test_transitions);
+	bed_add(tc, test_running_ahead, 1);
+	bed_add(tc, test_sliding_window, 1);
+	bed_add(tc, test_timeline, 1);
+	bed_add(tc, test_cancel_in_every_state, 5);
+	bed_add(tc, test_transitions, 1);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("restart");
+	tcase_set_timeout(tc, 300);
+	bed_add(tc, test_restart, 2 * BED_MODELS);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -304,7 +304,7 @@ Suite *test_soak_suite(void)
 	TCase *tc = tcase_create("soak");
 
 	tcase_set_timeout(tc, 120.0 + 2.0 * (double)soak_seconds());
-	tcase_add_test(tc, test_soak);
+	bed_add_host(tc, test_soak, 1);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -38,8 +38,11 @@ static struct aios_request subject(const int32_t *ids, float temperature)
 	return req;
 }
 
+/* Without guesses, on cpu-ref. */
+static const char *const plain[] = { "aios.driver=cpu-ref", NULL };
+
 /* A request and a few others; what it got, and how often guesses were right. */
-static void run(const char *const *settings, struct aios_request *req, uint32_t others,
+static void run(int model, const char *const *settings, struct aios_request *req, uint32_t others,
 		struct result *out, struct aios_stats *stats)
 {
 	static struct result rest[OTHERS];
@@ -49,7 +52,7 @@ static void run(const char *const *settings, struct aios_request *req, uint32_t 
 
 	memset(rest, 0, sizeof(rest));
 	memset(out, 0, sizeof(*out));
-	bed_open(&b, bed_demo(), settings);
+	bed_open(&b, bed_model(model), settings);
 	b.digests = true;
 	for (uint32_t i = 0; i < others; i++) {
 		struct aios_request r;
@@ -103,24 +106,32 @@ static const struct {
 START_TEST(test_same_bits)
 {
 	static const float temperatures[] = { 0.0f, 0.2f };
+	static const struct aios_logit_bias few[] = { { 300, 50 }, { 317, 50 }, { 334, 50 } };
 	static struct result want, got;
 	struct aios_stats none, some;
 	struct aios_request req;
 	int32_t ids[PROMPT];
 
-	if (!bed_full() && !cases[_i].quick)
+	const char *what = cases[_i % CASES].what;
+	uint32_t others = cases[_i % CASES].others;
+	int model = _i / CASES;
+
+	if (!bed_model(model) || (!bed_full() && !cases[_i % CASES].quick))
 		return;
 	for (uint32_t t = 0; t < 2; t++) {
 		make_prompt(ids, 6);
 		req = subject(ids, temperatures[t]);
-		run(NULL, &req, 0, &want, &none);
-		run(cases[_i].settings, &req, cases[_i].others, &got, &some);
-		bed_equal(&want, &got, cases[_i].what);
+		/* Random weights say nothing twice, unless they have little to choose from. */
+		req.bias = few;
+		req.n_bias = model > 0 ? 3 : 0;
+		run(model, plain, &req, 0, &want, &none);
+		run(model, cases[_i % CASES].settings, &req, others, &got, &some);
+		bed_equal(&want, &got, what);
 		ck_assert_uint_eq(none.drafted_tokens, 0);
 		ck_assert_uint_gt(some.drafted_tokens, 0);
 		ck_assert_uint_le(some.accepted_tokens, some.drafted_tokens);
 		/* The point of it: fewer steps. Sampled answers repeat themselves less. */
-		if (cases[_i].others == 0 && t == 0) {
+		if (others == 0 && t == 0) {
 			ck_assert_uint_gt(some.accepted_tokens, 0);
 			ck_assert_uint_eq(some.steps + some.accepted_tokens, none.steps);
 		}
@@ -151,7 +162,7 @@ START_TEST(test_ends)
 		struct aios_status st;
 
 		req.max_tokens = TOKENS;
-		run(NULL, &req, 0, &want, &none);
+		run(0, plain, &req, 0, &want, &none);
 		bed_open(&b, bed_demo(), NULL);
 		tok = aios_engine_tokenizer(b.e);
 		ck_assert_int_eq(aios_detokenize(tok, want.ids + _i, 2, 0, &text, &len, &st), 0);
@@ -162,8 +173,8 @@ START_TEST(test_ends)
 		req.stop = stops;
 		req.n_stop = 1;
 	}
-	run(NULL, &req, 0, &want, &none);
-	run(settings, &req, 0, &got, &some);
+	run(0, plain, &req, 0, &want, &none);
+	run(0, settings, &req, 0, &got, &some);
 	bed_equal(&want, &got, "an early end");
 	ck_assert_int_eq(want.reason, _i >= 12 ? AIOS_END_STOP : AIOS_END_LENGTH);
 }
@@ -181,8 +192,8 @@ START_TEST(test_penalties)
 	make_prompt(ids, 6);
 	req = subject(ids, 0.0f);
 	req.sampling.repetition = 1.3f;
-	run(NULL, &req, 0, &want, &none);
-	run(settings, &req, 0, &got, &some);
+	run(0, plain, &req, 0, &want, &none);
+	run(0, settings, &req, 0, &got, &some);
 	bed_equal(&want, &got, "penalties");
 	ck_assert_uint_eq(some.drafted_tokens, 0);
 }
@@ -194,9 +205,9 @@ Suite *test_speculate_suite(void)
 	TCase *tc = tcase_create("speculate");
 
 	tcase_set_timeout(tc, 120);
-	tcase_add_loop_test(tc, test_same_bits, 0, CASES);
-	tcase_add_loop_test(tc, test_ends, 0, 15);
-	tcase_add_test(tc, test_penalties);
+	bed_add(tc, test_same_bits, CASES * BED_MODELS);
+	bed_add(tc, test_ends, 15);
+	bed_add(tc, test_penalties, 1);
 	suite_add_tcase(s, tc);
 	return s;
 }
