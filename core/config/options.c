@@ -90,6 +90,11 @@ const struct aios_option config_core_options[] = {
 	ROW("engine", "speculate", INT, "0", 0, 16, NULL, "speculate", 0, "N", "Engine", ENGINE,
 	    "Tokens that are guessed for each answer from what it and its prompt repeat, and verified in "
 	    "one step; 0: none. Results do not depend on it."),
+	ROW("engine", "draft_model", PATH, "", 0, 0, NULL, "draft-model", 0, "DIR", "Engine", ENGINE,
+	    "Folder of a smaller model of the same vocabulary that guesses those tokens instead; empty: "
+	    "none. Needs 'speculate' above 0."),
+	ROW("engine", "draft_kv_memory", SIZE, "0", 0, BYTES_HUGE, NULL, "draft-kv-memory", 0, "BYTES",
+	    "Engine", ENGINE, "Memory of the draft model's KV cache; 0: for as many tokens as the model's."),
 	ROW("engine", "run_ahead", CHOICE, "auto", 0, 0, "auto|on|off", "run-ahead", 0, "WHEN", "Engine", ENGINE,
 	    "Enqueue a captured decode step before the tokens of the last one are known, while nobody "
 	    "waits; auto: on a GPU. Results do not depend on it."),

@@ -14,6 +14,7 @@ struct census {
 	uint32_t *refs; /* [pages] that requests hold */
 	uint32_t states[AIOS_REQUEST_STATES];
 	uint32_t alive, slots, swapped;
+	uint32_t draft_pages;
 };
 
 static int bad(struct aios_status *st, const struct request *r, const char *what)
@@ -65,7 +66,12 @@ static int check_request(struct aios_engine *e, const struct request *r, struct 
 		return bad(st, r, "decodes more than one row");
 	c->states[r->state]++;
 	c->alive++;
+	if (r->draft_seq.n_pages > 0 && !running)
+		return bad(st, r, "has pages of the draft model and does not run");
+	if ((uint64_t)r->draft_seq.n_pages * e->kv.page_size < r->draft_seq.have)
+		return bad(st, r, "has fewer pages of the draft model than its tokens need");
 	c->swapped += r->swapped.n;
+	c->draft_pages += r->draft_seq.n_pages;
 	return check_pages(e, r, c, st);
 }
 
@@ -106,6 +112,10 @@ static int check_lists(struct aios_engine *e, const struct census *c, struct aio
 	if (c->swapped != e->swap.used)
 		return aios_fail(st, -EINVAL, "requests have %u swap slots, %u are in use",
 				 c->swapped, e->swap.used);
+	if (c->draft_pages != e->draft.kv.pages.used || !mm_pages_consistent(&e->draft.kv.pages))
+		return aios_fail(st, -EINVAL,
+				 "requests have %u pages of the draft model, %u are in use",
+				 c->draft_pages, e->draft.kv.pages.used);
 	for (uint32_t i = 0; i < AIOS_REQUEST_FINISHED; i++) {
 		if (c->states[i] != e->stats.states[i])
 			return aios_fail(st, -EINVAL, "%u requests are %s, the counter says %u",

@@ -18,6 +18,7 @@
 #include <aios/plugin/scheduler.h>
 
 #include "core/device/device.h"
+#include "core/engine/draft.h"
 #include "core/engine/event.h"
 #include "core/engine/inbox.h"
 #include "core/engine/kv.h"
@@ -82,6 +83,7 @@ struct aios_engine {
 	struct sched sched;
 	struct mm_pool pool; /* small lists of a step on the device */
 	struct step step;
+	struct draft draft;
 
 	struct request *held;  /* followers whose leader is not ready; by `next` */
 	struct request **hash; /* [hash_size] by id, chained by hash_next */

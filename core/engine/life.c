@@ -103,6 +103,7 @@ static void let_go(struct aios_engine *e, struct request *r, enum aios_end_reaso
 	if (request_running(r) && reason != AIOS_END_ERROR)
 		prefix_insert(&e->prefix, r, r->computed);
 	step_forget(e, r);
+	draft_forget(e, r);
 	prefix_unpin(&e->prefix, r);
 	prefix_space_put(&e->prefix, r);
 	request_give_pages(r, &e->kv.pages);

@@ -58,6 +58,8 @@ void engine_fill_stats(const struct aios_engine *e, struct aios_stats *out)
 	out->kv_pages_total = e->kv.pages.total;
 	out->swap_pages_used = e->swap.used;
 	out->swap_pages_total = e->swap.max_slots;
+	out->draft_pages_used = e->draft.kv.pages.used;
+	out->draft_pages_total = e->draft.kv.pages.total;
 	out->swap_bytes_out = e->swap.bytes_out;
 	out->swap_bytes_in = e->swap.bytes_in;
 	out->graph_captures = e->step.graphs.captures;
@@ -67,22 +69,43 @@ void engine_fill_stats(const struct aios_engine *e, struct aios_stats *out)
 	fill_cache_stats(e, out);
 }
 
+/* What was guessed for this step, and what of it was right; "" when nothing ever is. */
+static void guesses_text(const struct aios_engine *e, char *out, size_t size)
+{
+	uint32_t guessed = 0, right = 0;
+
+	out[0] = '\0';
+	if (e->config.speculate == 0)
+		return;
+	for (uint32_t i = 0; i < e->step.now.n; i++) {
+		const struct member *m = &e->step.now.members[i];
+
+		guessed += m->drafts;
+		right += m->kept - (m->rows - m->drafts);
+	}
+	snprintf(out, size, "; guessed %u%s, right %u", guessed,
+		 e->draft.open ? " by the draft model" : "", right);
+}
+
 static void log_step(struct aios_engine *e, uint64_t ns)
 {
 	const struct batch *b = &e->workspace.batch;
 	const uint32_t *states = e->stats.states;
+	char guesses[64];
+
+	guesses_text(e, guesses, sizeof(guesses));
 
 	engine_log(
 		e, AIOS_LOG_INFO,
 		"step %" PRIu64 ": %u answers, %u rows, %u us; queued %u, prefilling %u, "
 		"decoding %u, swapped %u, dropped %u; pages %u of %u, cached %u; preempted %" PRIu64
-		", copied %" PRIu64 "%s",
+		", copied %" PRIu64 "%s%s",
 		e->stats.steps, e->step.now.n, b->n_tokens, (unsigned)(ns / 1000),
 		states[AIOS_REQUEST_QUEUED], states[AIOS_REQUEST_PREFILLING],
 		states[AIOS_REQUEST_DECODING], states[AIOS_REQUEST_SWAPPED],
 		states[AIOS_REQUEST_DROPPED], e->kv.pages.used, e->kv.pages.total,
 		prefix_evictable(&e->prefix), e->stats.swapped + e->stats.dropped,
-		e->stats.copied_pages,
+		e->stats.copied_pages, guesses,
 		!e->step.captured ? "" :
 		e->step.chain     ? "; graph, ahead" :
 				    "; graph");

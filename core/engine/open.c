@@ -74,18 +74,27 @@ static int does_not_fit(const struct aios_plan *p, struct aios_status *st)
 static int engine_build(struct aios_engine *e, const char *path, aios_progress_fn progress,
 			void *progress_ctx, struct aios_status *st)
 {
-	struct workspace planned;
-	int rc;
+	struct workspace planned, draft;
+	int rc = 0;
 
 	memset(&planned, 0, sizeof(planned));
-	rc = plan_make(&e->config, e->device, &e->source, &e->types, path, &e->weights, &planned,
-		       &e->plan, st);
+	memset(&draft, 0, sizeof(draft));
+	if (e->draft.open)
+		rc = draft_plan(e->aios->config, &e->config, e->device, &e->source, &e->draft,
+				&draft, st);
+	if (rc == 0)
+		rc = plan_make(&e->config, e->device, &e->source, &e->types, path, &e->draft,
+			       &e->weights, &planned, &e->plan, st);
 	if (rc == 0 && !e->plan.fits)
 		rc = does_not_fit(&e->plan, st);
 	if (rc == 0) {
 		device_set_budget(e->device, AIOS_HEAP_DEVICE, e->config.memory_limit);
 		rc = engine_allocate(e, &planned, progress, progress_ctx, st);
 	}
+	if (rc == 0 && e->draft.open)
+		rc = draft_load(&e->draft, e->device, &draft, e->plan.draft_pages, e->config.graphs,
+				st);
+	workspace_finish(&draft);
 	workspace_finish(&planned);
 	return rc;
 }
@@ -102,6 +111,14 @@ static int engine_open_parts(struct aios_engine *e, const char *path, struct aio
 					  &e->source.contents->tokenizer_config, &e->tokenizer, st);
 	if (rc == 0 && e->tokenizer)
 		source_add_eos(&e->source, aios_tokenizer_eos(e->tokenizer));
+	if (rc == 0)
+		rc = draft_source(e->aios, &e->config, &e->source, false, &e->draft, st);
+	if (rc == 0 && !e->draft.open && e->config.draft_model && e->config.draft_model[0])
+		engine_log(e, AIOS_LOG_WARN,
+			   "engine.draft_model is not used, for engine.speculate is 0: 4 is a good "
+			   "number to begin with");
+	if (rc == 0 && e->draft.open)
+		rc = draft_check_tokens(e->aios, &e->draft, e->tokenizer, path, st);
 	if (rc == 0)
 		rc = context_sampler(e->aios, &e->sampler_module, &e->sampler, st);
 	if (rc == 0)
@@ -177,6 +194,7 @@ void aios_engine_close(struct aios_engine *e)
 	prefix_close(&e->prefix);
 	swap_finish(&e->swap);
 	step_close(e);
+	draft_close(&e->draft, e->device);
 	queue_close(&e->queue);
 	mm_pool_finish(&e->pool);
 	kv_finish(&e->kv);
@@ -196,13 +214,16 @@ int aios_plan_model(struct aios *aios, const char *path, struct aios_plan *out,
 {
 	struct engine_config config;
 	struct aios_model_types types;
-	struct workspace ws;
+	struct workspace ws, draft_ws;
 	struct weights w;
 	struct source src;
+	struct draft draft;
 	struct device *dev = NULL;
 	int rc;
 
 	memset(&ws, 0, sizeof(ws));
+	memset(&draft_ws, 0, sizeof(draft_ws));
+	memset(&draft, 0, sizeof(draft));
 	memset(&w, 0, sizeof(w));
 	memset(&src, 0, sizeof(src));
 	aios_status_clear(st);
@@ -210,11 +231,17 @@ int aios_plan_model(struct aios *aios, const char *path, struct aios_plan *out,
 	if (rc == 0)
 		rc = source_open(aios, path, true, &src, st);
 	if (rc == 0)
+		rc = draft_source(aios, &config, &src, true, &draft, st);
+	if (rc == 0)
 		rc = context_open_device(aios, &dev, st);
 	if (rc == 0)
 		rc = engine_types(aios->config, dev, &src, &config, &types, st);
+	if (rc == 0 && draft.open)
+		rc = draft_plan(aios->config, &config, dev, &src, &draft, &draft_ws, st);
 	if (rc == 0)
-		rc = plan_make(&config, dev, &src, &types, path, &w, &ws, out, st);
+		rc = plan_make(&config, dev, &src, &types, path, &draft, &w, &ws, out, st);
+	draft_close(&draft, dev);
+	workspace_finish(&draft_ws);
 	workspace_finish(&ws);
 	weights_finish(&w);
 	device_put(dev);

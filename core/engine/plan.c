@@ -5,9 +5,12 @@
 #include <aios/numerics.h>
 #include <aios/plugin/scheduler.h>
 
+#include "core/engine/draft.h"
 #include "core/engine/kv.h"
 #include "core/engine/plan.h"
 #include "core/numerics/id.h"
+
+#define DRAFT_CHUNK 2048u /* rows of a pass of the draft model, unless the batch needs more */
 
 static uint32_t config_u32(const struct aios_config *cfg, const char *key)
 {
@@ -39,6 +42,8 @@ static void read_policies(const struct aios_config *cfg, struct engine_config *o
 	out->max_tenants = config_u32(cfg, "max_tenants");
 	out->max_wait_ms = config_u32(cfg, "max_wait");
 	out->speculate = config_u32(cfg, "speculate");
+	out->draft_model = aios_config_get(cfg, "engine", "draft_model");
+	aios_config_get_size(cfg, "engine", "draft_kv_memory", &out->draft_kv_memory);
 	out->scheduler = aios_config_get(cfg, "engine", "scheduler");
 	out->cache = aios_config_get(cfg, "engine", "cache");
 	aios_config_get_size(cfg, "engine", "swap_memory", &out->swap_memory);
@@ -152,7 +157,7 @@ static int plan_context(const struct engine_config *ec, const struct source *src
 
 static uint64_t plan_fixed(const struct aios_plan *plan)
 {
-	return plan->weights + plan->activations + plan->tables;
+	return plan->weights + plan->activations + plan->tables + plan->draft;
 }
 
 /* What the engine may take of the heap. */
@@ -172,10 +177,11 @@ static bool is_gpu(const struct device *dev)
 /*
  * Size of the page pool. Asked for: that. Else one full sequence where it fits,
  * and more, up to a full batch, while the whole stays within half of the room; nine
- * tenths of a GPU's, which has its memory for this.
+ * tenths of a GPU's, which has its memory for this. `beside`: bytes that each page entails
+ * in the draft model's pool.
  */
 static int plan_pages(const struct engine_config *ec, const struct source *src, uint32_t dtype,
-		      bool gpu, struct aios_plan *plan, struct aios_status *st)
+		      bool gpu, uint64_t beside, struct aios_plan *plan, struct aios_status *st)
 {
 	uint64_t page = plan->kv_token * plan->page_size, room = plan_room(plan);
 	uint64_t share = gpu ? room - room / 10 : room / 2;
@@ -190,6 +196,7 @@ static int plan_pages(const struct engine_config *ec, const struct source *src, 
 					 " bytes: one page of %u tokens takes %" PRIu64 " with %s",
 					 ec->kv_memory, plan->page_size, page, plan->model);
 	} else {
+		page += beside;
 		pages = share > fixed ? (share - fixed) / page : 0;
 		if (pages < one)
 			pages = one;
@@ -278,14 +285,73 @@ static int plan_batch(const struct engine_config *ec, struct device *dev, const 
 	return rc;
 }
 
-int plan_make(const struct engine_config *ec, struct device *dev, const struct source *src,
-	      const struct aios_model_types *types, const char *path, struct weights *w,
-	      struct workspace *ws, struct aios_plan *plan, struct aios_status *st)
+/* Bytes of a page of the draft model's pool. */
+static uint64_t draft_page(const struct draft *draft)
 {
+	return draft->plan.kv_token * draft->plan.page_size;
+}
+
+/* The draft model's pool: what was asked for, or pages for as many tokens as the model has. */
+static int plan_draft_pool(const struct engine_config *ec, const struct draft *draft,
+			   struct aios_plan *plan, struct aios_status *st)
+{
+	uint64_t one, pages = ec->draft_kv_memory / draft_page(draft);
+
+	if (ec->draft_kv_memory && pages == 0)
+		return aios_fail(st, -EINVAL,
+				 "engine.draft_kv_memory = %" PRIu64
+				 " bytes: one page of %u tokens takes %" PRIu64 " with %s",
+				 ec->draft_kv_memory, plan->page_size, draft_page(draft),
+				 draft->plan.model);
+	if (!ec->draft_kv_memory) {
+		one = (draft->plan.context_length + (uint64_t)plan->page_size - 1) /
+		      plan->page_size;
+		pages = one * plan->max_batch_size;
+		pages = pages < plan->kv_pages ? pages : plan->kv_pages;
+	}
+	plan->draft_pages = (uint32_t)(pages < INT32_MAX ? pages : INT32_MAX);
+	plan->draft = draft->plan.total + kv_pool_bytes(&draft->source.info, draft->types.kv,
+							plan->draft_pages, plan->page_size);
+	return 0;
+}
+
+int plan_draft(const struct engine_config *ec, struct device *dev, const struct source *src,
+	       const struct aios_model_types *types, uint32_t max_positions, struct weights *w,
+	       struct workspace *ws, struct aios_plan *plan, struct aios_status *st)
+{
+	uint32_t context = ec->context_length ? ec->context_length : max_positions, tokens;
+	int rc;
+
+	memset(plan, 0, sizeof(*plan));
+	snprintf(plan->model, sizeof(plan->model), "%s", ec->draft_model);
+	plan->page_size = ec->page_size;
+	plan->kv_token = kv_token_bytes(&src->info, types->kv);
+	plan->model_context = src->info.max_positions;
+	plan->context_length = context < plan->model_context ? context : plan->model_context;
+	batch_default(ec, dev, 0, plan);
+	/* Two rows a request after all guesses were right; more are for catching up, in chunks. */
+	tokens = plan->max_batch_tokens < DRAFT_CHUNK ? plan->max_batch_tokens : DRAFT_CHUNK;
+	plan->max_batch_tokens = tokens > 2 * plan->max_batch_size ? tokens :
+								     2 * plan->max_batch_size;
+	rc = weights_plan(w, dev, src, types, st);
+	plan->weights = w->arena.used;
+	if (rc == 0)
+		rc = plan_workspace(dev, src, types, w, ws, plan, st);
+	plan->total = plan_fixed(plan);
+	return rc;
+}
+
+int plan_make(const struct engine_config *ec, struct device *dev, const struct source *src,
+	      const struct aios_model_types *types, const char *path, const struct draft *draft,
+	      struct weights *w, struct workspace *ws, struct aios_plan *plan,
+	      struct aios_status *st)
+{
+	uint64_t beside = draft->open && !ec->draft_kv_memory ? draft_page(draft) : 0;
 	uint32_t context;
 	int rc;
 
 	memset(plan, 0, sizeof(*plan));
+	plan->draft = draft->open ? draft->plan.total + ec->draft_kv_memory : 0;
 	snprintf(plan->model, sizeof(plan->model), "%s", path);
 	snprintf(plan->architecture, sizeof(plan->architecture), "%s", src->info.architecture);
 	snprintf(plan->profile, sizeof(plan->profile), "%s", profile_name(types->profile));
@@ -306,9 +372,11 @@ int plan_make(const struct engine_config *ec, struct device *dev, const struct s
 	rc = plan_batch(ec, dev, src, types, w, ws, plan, st);
 	context = plan->context_length;
 	if (rc == 0)
-		rc = plan_pages(ec, src, types->kv, is_gpu(dev), plan, st);
+		rc = plan_pages(ec, src, types->kv, is_gpu(dev), beside, plan, st);
 	if (rc == 0 && plan->context_length != context)
 		rc = plan_workspace(dev, src, types, w, ws, plan, st);
+	if (rc == 0 && draft->open)
+		rc = plan_draft_pool(ec, draft, plan, st);
 	if (rc < 0)
 		return rc;
 	plan->total = plan_fixed(plan) + plan->kv_pool;

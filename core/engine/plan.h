@@ -13,6 +13,8 @@
 #include "core/engine/weights.h"
 #include "core/engine/workspace.h"
 
+struct draft;
+
 /* What the configuration asks for, read once. */
 struct engine_config {
 	uint32_t context_length; /* 0: the model's */
@@ -27,8 +29,10 @@ struct engine_config {
 	bool log_steps;
 	bool check_idle, check_step; /* invariants */
 	uint32_t max_queue, max_tenants, max_wait_ms;
-	uint32_t speculate; /* tokens guessed for a decoding request */
-	uint32_t preempt;   /* enum aios_sched_how always; 0: what costs less */
+	uint32_t speculate;      /* tokens guessed for a decoding request */
+	const char *draft_model; /* folder of the model that guesses; "": the sequence itself does */
+	uint64_t draft_kv_memory; /* 0: pages for as many tokens as the model's own cache has */
+	uint32_t preempt;         /* enum aios_sched_how always; 0: what costs less */
 	uint64_t swap_memory;
 	const char *scheduler, *cache; /* plugins; the configuration's strings */
 };
@@ -41,9 +45,21 @@ int engine_types(const struct aios_config *cfg, const struct device *dev, const 
 		 const struct engine_config *ec, struct aios_model_types *out,
 		 struct aios_status *st);
 
-/* Fill *plan and lay out `w` and `ws` dry. Both are the caller's to finish. */
+/*
+ * Fill *plan and lay out `w` and `ws` dry. Both are the caller's to finish. `draft`: the draft model
+ * by plan_draft(), whose pool is decided here, or one that is not open.
+ */
 int plan_make(const struct engine_config *ec, struct device *dev, const struct source *src,
-	      const struct aios_model_types *types, const char *path, struct weights *w,
-	      struct workspace *ws, struct aios_plan *plan, struct aios_status *st);
+	      const struct aios_model_types *types, const char *path, const struct draft *draft,
+	      struct weights *w, struct workspace *ws, struct aios_plan *plan,
+	      struct aios_status *st);
+
+/*
+ * The same for a draft model of a model made for `max_positions`: everything but its pool of pages;
+ * plan->total is what it takes besides.
+ */
+int plan_draft(const struct engine_config *ec, struct device *dev, const struct source *src,
+	       const struct aios_model_types *types, uint32_t max_positions, struct weights *w,
+	       struct workspace *ws, struct aios_plan *plan, struct aios_status *st);
 
 #endif /* CORE_ENGINE_PLAN_H */

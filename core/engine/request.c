@@ -266,6 +266,7 @@ void request_destroy(struct request *r)
 	if (!r)
 		return;
 	propose_finish(&r->propose);
+	draft_seq_finish(&r->draft_seq);
 	detokenizer_close(r->detok);
 	text_finish(&r->text);
 	free(r->swapped.slots);

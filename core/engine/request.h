@@ -9,6 +9,7 @@
 
 #include <aios/aios.h>
 
+#include "core/engine/draft_seq.h"
 #include "core/engine/event.h"
 #include "core/engine/propose.h"
 #include "core/engine/swap.h"
@@ -18,7 +19,7 @@
 
 #define REQUEST_TIMELINE 32u /* transitions that are remembered with their time */
 #define REQUEST_NO_SLOT UINT32_MAX
-#define REQUEST_DRAFTS 16u /* guesses at most */
+#define REQUEST_DRAFTS DRAFT_MOST
 
 struct request {
 	struct request *next; /* in the list of held ones, or of the inbox */
@@ -70,6 +71,7 @@ struct request {
 	uint32_t n_followers;
 
 	struct propose propose;
+	struct draft_seq draft_seq;    /* what the draft model has of it */
 	int32_t draft[REQUEST_DRAFTS]; /* guesses of the tokens after the newest */
 	uint32_t n_draft;
 

@@ -329,6 +329,7 @@ void sched_preempt(struct aios_engine *e, struct request *r, enum aios_sched_how
 	if (e->config.preempt)
 		how = e->config.preempt;
 	step_forget(e, r);
+	draft_forget(e, r);
 	if (how != AIOS_SCHED_SWAP || !swap(e, r))
 		drop(e, r);
 	if (tell)

@@ -560,9 +560,11 @@ static int take_tokens(struct aios_engine *e, const struct step *s, struct membe
 		r->computed++;
 		m->kept++;
 		e->stats.accepted_tokens++;
+		e->stats.model_accepted_tokens += e->draft.open;
 		rc = take_token(e, s, r, row + i + 1, now, st);
 	}
 	e->stats.drafted_tokens += m->drafts;
+	e->stats.model_drafted_tokens += e->draft.open ? m->drafts : 0;
 	return rc;
 }
 
@@ -606,14 +608,19 @@ static void step_finish_member(struct aios_engine *e, const struct step *s, stru
 	/* Whole pages of a prompt are there for others from now on. */
 	if (whole && !r->ending)
 		prefix_insert(&e->prefix, r, r->computed - r->computed % e->kv.page_size);
-	guess_tokens(e, r);
+	if (!e->draft.open)
+		guess_tokens(e, r);
 }
 
-/* Tell the scheduler what was computed: half of the time is shared by heads, half by rows. */
-static void step_tell(struct aios_engine *e, const struct step *s, uint64_t ns)
+/*
+ * Tell the scheduler what was computed: half of the time is shared by heads, half by rows. guess_ns:
+ * what the draft model took on top.
+ */
+static void step_tell(struct aios_engine *e, const struct step *s, uint64_t step_ns,
+		      uint64_t guess_ns)
 {
 	struct aios_sched_done *done = e->sched.done;
-	uint64_t rows = 0, drafts = 0, left = ns;
+	uint64_t rows = 0, drafts = 0, ns = step_ns + guess_ns, left = ns;
 	uint32_t n = 0, heads = s->now.n;
 
 	for (uint32_t i = 0; i < heads; i++) {
@@ -635,7 +642,7 @@ static void step_tell(struct aios_engine *e, const struct step *s, uint64_t ns)
 	}
 	e->sched.ops->stepped(e->sched.policy, clock_ns(), done, n);
 	if (rows - drafts > heads) { /* prompts were in it: what a row costs */
-		ns /= rows;
+		ns = step_ns / rows;
 		e->sched.row_ns = e->sched.row_ns ? (7 * e->sched.row_ns + ns) / 8 : ns;
 	}
 }
@@ -644,13 +651,15 @@ static void step_finish(struct aios_engine *e, struct step *s)
 {
 	uint64_t now = clock_ns();
 	uint64_t from = s->now.launched_ns > s->done_ns ? s->now.launched_ns : s->done_ns;
+	uint64_t guess_ns;
 
 	s->done_ns = now;
 	for (uint32_t i = 0; i < s->now.n; i++) {
 		if (s->now.members[i].r)
 			step_finish_member(e, s, &s->now.members[i], now);
 	}
-	step_tell(e, s, now - from);
+	guess_ns = e->draft.open ? draft_guess(e) : 0;
+	step_tell(e, s, now - from, guess_ns);
 	for (uint32_t i = 0; i < s->now.n; i++) {
 		struct request *r = s->now.members[i].r;
 

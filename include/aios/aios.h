@@ -215,14 +215,14 @@ AIOS_API const char *aios_tokenizer_token(struct aios_tokenizer *tok, int32_t id
 struct aios_plan {
 	char model[256], architecture[64], driver[32], device[64], device_name[96];
 	char numerics_id[64], profile[24];
-	uint64_t parameters;                    /* weight elements */
-	uint64_t weights;                       /* on the device, in the profile's types */
-	uint64_t weights_file;                  /* in the checkpoint */
-	uint64_t kv_token;                      /* KV cache of one token, all layers */
-	uint64_t kv_pool;                       /* the page pool */
-	uint64_t activations;                   /* buffers and scratch at the largest batch */
-	uint64_t tables;                        /* rope tables, batch arrays, sampling arrays */
-	uint64_t total;                         /* weights + kv_pool + activations + tables */
+	uint64_t parameters;   /* weight elements */
+	uint64_t weights;      /* on the device, in the profile's types */
+	uint64_t weights_file; /* in the checkpoint */
+	uint64_t kv_token;     /* KV cache of one token, all layers */
+	uint64_t kv_pool;      /* the page pool */
+	uint64_t activations;  /* buffers and scratch at the largest batch */
+	uint64_t tables;       /* rope tables, batch arrays, sampling arrays */
+	uint64_t total;        /* weights + kv_pool + activations + tables + draft */
 	uint64_t heap_total, heap_free, budget; /* of the device heap; budget 0: none set */
 	uint32_t kv_pages, page_size;
 	uint32_t context_length; /* tokens a sequence may have */
@@ -230,6 +230,8 @@ struct aios_plan {
 	uint32_t max_batch_size, max_batch_tokens;
 	uint32_t full_sequences; /* sequences of context_length tokens that fit at once */
 	bool fits;               /* total <= budget and free */
+	uint64_t draft;       /* of total: the draft model with its own KV pool, 0: there is none */
+	uint32_t draft_pages; /* of that pool */
 };
 
 AIOS_API int aios_plan_model(struct aios *aios, const char *path, struct aios_plan *out,
@@ -486,6 +488,10 @@ struct aios_stats {
 	struct aios_histogram step_seqs;  /* answers in a step */
 	uint64_t steps_ahead; /* enqueued before the tokens of the step before were known */
 	uint64_t drafted_tokens, accepted_tokens; /* guesses that were verified; that were right */
+	uint64_t model_drafted_tokens, model_accepted_tokens; /* of these, the draft model's */
+	uint64_t draft_passes, draft_rows, draft_ns; /* batches it computed, rows of them, time */
+	uint64_t draft_failures; /* rounds of guesses that a device error ended */
+	uint32_t draft_pages_used, draft_pages_total;
 };
 
 AIOS_API int aios_engine_stats(struct aios_engine *engine, struct aios_stats *out);

@@ -111,6 +111,7 @@ struct flight {
 	uint32_t pages_peak, pages_total;
 	double pages_mean; /* of samples at each hundredth token */
 	uint64_t steps;
+	uint64_t guessed, right; /* tokens guessed and verified; of them right */
 };
 
 /* Arrays for `n` requests; prompts are filled by the caller. */

@@ -93,6 +93,8 @@ static void look_at_pages(struct aios_engine *engine, struct flight *f, double *
 		f->pages_peak = s.kv_pages_used;
 	f->pages_total = s.kv_pages_total;
 	f->steps = s.steps;
+	f->guessed = s.drafted_tokens;
+	f->right = s.accepted_tokens;
 	*sum += s.kv_pages_used;
 	*n += 1;
 }
@@ -160,6 +162,8 @@ int load_fly(const struct load *l, struct aios_engine *engine, struct flight *f,
 	}
 	look_at_pages(engine, f, &sum, &looks);
 	f->steps -= before.steps;
+	f->guessed -= before.drafted_tokens;
+	f->right -= before.accepted_tokens;
 	f->pages_mean = sum / looks;
 	free(tokens);
 	return rc;

@@ -104,7 +104,9 @@ static const struct report_column columns[] = {
 	{ "kv_mean", "mean %", 6, 1, 100 },
 	{ "preemptions", "preempted", 9, 0, 0 },
 	{ "cached_tokens", "cached", 8, 0, 0 },
+	{ "guessed_right", "right %", 7, 1, 100 },
 	{ "steps", NULL, 0, 0, 0 },
+	{ "guessed_tokens", NULL, 0, 0, 0 },
 	{ "first_token_s_median", "first s", 8, 3, 0 },
 	{ NULL, NULL, 0, 0, 0 },
 };
@@ -201,6 +203,9 @@ static void report_flight(struct report *report, const char *model, const struct
 	json_put(&row, "preemptions", json_integer((json_int_t)f->preemptions));
 	json_put(&row, "cached_tokens", json_integer((json_int_t)f->cached_tokens));
 	json_put(&row, "steps", json_integer((json_int_t)f->steps));
+	json_put(&row, "guessed_tokens", json_integer((json_int_t)f->guessed));
+	if (f->guessed > 0)
+		json_put(&row, "guessed_right", json_real((double)f->right / (double)f->guessed));
 	json_put(&row, "first_token_s_median",
 		 json_real((double)(f->first[l->n / 2] - f->began) / 1e9));
 	report_row(report, row);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* footer.c - the statistics under an answer. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,6 +91,10 @@ static void collect(struct facts *facts, const struct aios_plan *plan,
 		add(facts, "first token %s s", number(a, t.first_token));
 	add(facts, "answer %u token%s, %s t/s", usage->completion_tokens,
 	    usage->completion_tokens == 1 ? "" : "s", number(a, t.generation_rate));
+	if (stats->drafted_tokens)
+		add(facts, "guessed %" PRIu64 ", %s %% right", stats->drafted_tokens,
+		    number(a,
+			   100.0 * (double)stats->accepted_tokens / (double)stats->drafted_tokens));
 	add(facts, "load %s s", number(a, t.load));
 	add(facts, "memory peak %s", human_bytes(b, stats->memory_peak));
 	add(facts, "%.31s %.40s", plan->driver, plan->device);

@@ -42,6 +42,8 @@ static int print_json(const struct aios_plan *plan, struct aios_status *st)
 		{ "max_batch_size", plan->max_batch_size },
 		{ "max_batch_tokens", plan->max_batch_tokens },
 		{ "full_sequences", plan->full_sequences },
+		{ "draft", plan->draft },
+		{ "draft_pages", plan->draft_pages },
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -85,6 +87,10 @@ static void print_memory(const struct aios_plan *plan)
 	snprintf(note, sizeof(note), "batches of up to %u tokens", plan->max_batch_tokens);
 	bytes_row(&table, "  activations", plan->activations, note);
 	bytes_row(&table, "  tables", plan->tables, "");
+	snprintf(note, sizeof(note), "%u page%s of KV cache included", plan->draft_pages,
+		 plan->draft_pages == 1 ? "" : "s");
+	if (plan->draft)
+		bytes_row(&table, "  draft model", plan->draft, note);
 	bytes_row(&table, "  total", plan->total, "");
 	bytes_row(&table, "  device", plan->heap_total, "");
 	bytes_row(&table, "  free now", plan->heap_free, "");

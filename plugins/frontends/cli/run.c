@@ -229,6 +229,16 @@ static int echo_prompt(struct run *run, struct aios_status *st)
 	return rc;
 }
 
+/* Tokens that were guessed and verified, and those of them that were right. */
+static json_t *guesses_json(const struct aios_stats *stats)
+{
+	json_t *object = json_object();
+
+	json_put(&object, "guessed", json_integer((json_int_t)stats->drafted_tokens));
+	json_put(&object, "right", json_integer((json_int_t)stats->accepted_tokens));
+	return object;
+}
+
 static int print_json(struct run *run, struct aios_status *st)
 {
 	const struct aios_usage *u = &run->usage;
@@ -251,6 +261,8 @@ static int print_json(struct run *run, struct aios_status *st)
 		json_put(&object, "prompt_logprobs", run->prompt_logprobs);
 	json_put(&object, "numerics_id", json_string(aios_engine_plan(run->engine)->numerics_id));
 	json_put(&object, "timings", timings_json(&timings));
+	if (stats.drafted_tokens)
+		json_put(&object, "speculation", guesses_json(&stats));
 	run->ids = run->logprobs = run->prompt_logprobs = NULL;
 	return out_json(object, 0, st);
 }
