@@ -252,7 +252,7 @@ aios_addr ct_in(struct ct *t, const void *data, uint64_t bytes)
 	struct ct_buf *b = ct_buf_new(t, data, bytes);
 
 	b->input = true;
-	b->digest = ct_fnv(CT_FNV_START, data, bytes);
+	b->digest = digest_bytes(DIGEST_START, data, bytes);
 	return b->mem.addr + CT_GUARD;
 }
 
@@ -288,7 +288,7 @@ static void ct_check_guards(struct ct *t, const struct ct_buf *b)
 			      "%s: written outside a buffer of %llu bytes", t->name,
 			      (unsigned long long)b->bytes);
 	if (b->input)
-		ck_assert_msg(ct_fnv(CT_FNV_START, image + CT_GUARD, b->bytes) == b->digest,
+		ck_assert_msg(digest_bytes(DIGEST_START, image + CT_GUARD, b->bytes) == b->digest,
 			      "%s: an input of %llu bytes was changed", t->name,
 			      (unsigned long long)b->bytes);
 	free(image);
@@ -694,16 +694,6 @@ void ct_report(const char *what)
 	fflush(stdout);
 	ct_worst = 0;
 	ct_worst_ulp = 0;
-}
-
-uint64_t ct_fnv(uint64_t h, const void *data, uint64_t bytes)
-{
-	const unsigned char *p = data;
-	uint64_t i;
-
-	for (i = 0; i < bytes; i++)
-		h = (h ^ p[i]) * 0x100000001b3ull;
-	return h;
 }
 
 /* AIOS_TEST_FREEZE=FILE appends the values there instead of comparing them. */

@@ -22,6 +22,8 @@
 #include <aios/driver/driver.h>
 #include <aios/numerics.h>
 
+#include "digest.h"
+
 #define CT_MAX_DEVICES 5
 #define CT_MAX_BUFS 256
 
@@ -139,9 +141,7 @@ void ct_near(const char *what, uint32_t dtype, const void *got, const double *ex
 /* Print the worst error of the test so far: of its bound, and in ulp of the output's type. */
 void ct_report(const char *what);
 
-/* FNV-1a 64 of outputs, compared with the frozen value in tests/vectors/conformance. */
-uint64_t ct_fnv(uint64_t h, const void *data, uint64_t bytes);
-#define CT_FNV_START 0xcbf29ce484222325ull
+/* The digest (digest.h) of outputs, compared with the frozen value in tests/vectors/conformance. */
 void ct_frozen(const char *name, uint64_t digest);
 
 #endif /* CT_HARNESS_H */

@@ -38,7 +38,7 @@ static uint64_t ad_case(uint32_t b_type, uint32_t rows, uint32_t cols, bool in_p
 		ct_release(t);
 	}
 	ct_near("add", AIOS_F32, want, exact, bound, n);
-	return ct_fnv(CT_FNV_START, got, n * 4);
+	return digest_bytes(DIGEST_START, got, n * 4);
 }
 
 START_TEST(test_all)

@@ -309,7 +309,7 @@ static uint64_t at_case(struct at c)
 	}
 	if (c.dist != CT_SPECIAL && c.dist != CT_EXTREME)
 		ct_near(what, AIOS_F32, d.want, d.exact, d.bound, n);
-	digest = ct_fnv(CT_FNV_START, got, bytes);
+	digest = digest_bytes(DIGEST_START, got, bytes);
 	ct_each(t) ct_release(t);
 	return digest;
 }

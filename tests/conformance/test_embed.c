@@ -43,7 +43,7 @@ static uint64_t em_case(uint32_t dtype, uint32_t cols, float scale, enum ct_dist
 		ct_same(t, "embed", got, want, AIOS_F32, (uint64_t)n * cols);
 		ct_release(t);
 	}
-	return ct_fnv(CT_FNV_START, got, (uint64_t)n * cols * 4);
+	return digest_bytes(DIGEST_START, got, (uint64_t)n * cols * 4);
 }
 
 START_TEST(test_rows)

@@ -53,7 +53,7 @@ static uint64_t gl_case(uint32_t act, uint32_t in, uint32_t out, uint32_t rows, 
 	}
 	if (dist != CT_SPECIAL)
 		ct_near("glu", AIOS_F32, y, exact, bound, n);
-	return ct_fnv(CT_FNV_START, got, bytes);
+	return digest_bytes(DIGEST_START, got, bytes);
 }
 
 START_TEST(test_outputs)

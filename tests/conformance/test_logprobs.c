@@ -100,7 +100,7 @@ static uint64_t lp_case(uint32_t rows, uint32_t cols, uint32_t n_top, enum ct_di
 	}
 	if (dist == CT_NORMAL || dist == CT_ZEROS)
 		ct_near("logprobs", AIOS_F32, out, l.exact, l.bound, rows);
-	return ct_fnv(ct_fnv(CT_FNV_START, out, rows * 4), top, rows * n_top * 4);
+	return digest_bytes(digest_bytes(DIGEST_START, out, rows * 4), top, rows * n_top * 4);
 }
 
 START_TEST(test_all)

@@ -255,7 +255,7 @@ static uint64_t mm_case(struct mm c)
 		mm_float64(&c, &d);
 		ct_near(what, c.out, got, d.exact, d.bound, n);
 	}
-	digest = ct_fnv(CT_FNV_START, got, n * aios_dtype_bytes(c.out));
+	digest = digest_bytes(DIGEST_START, got, n * aios_dtype_bytes(c.out));
 	ct_each(t) ct_release(t);
 	return digest;
 }

@@ -76,7 +76,7 @@ static uint64_t qu_case(uint32_t in, uint32_t out, uint32_t rows, uint32_t cols,
 		if (!isfinite(absmax)) /* scale NaN, all zeros */
 			ck_assert_uint_eq(aios_bits(scale[r]), AIOS_NAN_F32);
 	}
-	return ct_fnv(ct_fnv(CT_FNV_START, got, bytes), scale, rows * 4);
+	return digest_bytes(digest_bytes(DIGEST_START, got, bytes), scale, rows * 4);
 }
 
 START_TEST(test_all)

@@ -115,7 +115,7 @@ static uint64_t rn_case(struct rn c)
 	}
 	if (c.dist != CT_SPECIAL)
 		ct_near(what, AIOS_F32, y, exact, bound, n);
-	return ct_fnv(CT_FNV_START, got, bytes);
+	return digest_bytes(DIGEST_START, got, bytes);
 }
 
 static const uint32_t rn_outs[] = { AIOS_F32, AIOS_BF16, AIOS_F16, AIOS_E4M3, AIOS_I8, AIOS_I8X2 };

@@ -205,7 +205,7 @@ static uint64_t rk_case(struct rk c)
 	}
 	if (!c.norm && c.dist != CT_SPECIAL)
 		rk_float64(&c, &d, what);
-	return ct_fnv(ct_fnv(CT_FNV_START, q, n_q * 2), d.k, n_cache * 2);
+	return digest_bytes(digest_bytes(DIGEST_START, q, n_q * 2), d.k, n_cache * 2);
 }
 
 static struct rk rk_base(void)

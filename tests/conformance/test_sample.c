@@ -221,7 +221,7 @@ START_TEST(test_frozen)
 		p[r] = sa_row(r);
 	ct_fill(CT_NORMAL, AIOS_F32, 1, 16 * 1000, x);
 	sa_case(16, 1000, x, p, got);
-	ct_frozen("sample", ct_fnv(CT_FNV_START, got, sizeof(got)));
+	ct_frozen("sample", digest_bytes(DIGEST_START, got, sizeof(got)));
 }
 END_TEST
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digest.h"
 #include "session.h"
 
 Suite *test_frozen_suite(void);
@@ -19,16 +20,6 @@ Suite *test_frozen_suite(void);
 static const char *const profiles[] = {
 	"fma32", "tc-sm90", "tc-sm90-e4m3", "tc-sm80", "i8", "i8x2"
 };
-
-static uint64_t fnv1a(const void *data, size_t n)
-{
-	const unsigned char *p = data;
-	uint64_t h = 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * 0x100000001b3u;
-	return h;
-}
 
 static uint64_t logits_digest(struct session *s)
 {
@@ -44,7 +35,7 @@ static uint64_t logits_digest(struct session *s)
 	out = malloc(n * vocab * sizeof(*out));
 	ck_assert_ptr_nonnull(out);
 	ck_assert_msg(aios_logits(s->engine, ids, n, out, &st) == 0, "%s", st.message);
-	digest = fnv1a(out, n * vocab * sizeof(*out));
+	digest = digest_bytes(DIGEST_START, out, n * vocab * sizeof(*out));
 	free(out);
 	free(ids);
 	return digest;

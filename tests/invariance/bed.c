@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "bed.h"
+#include "digest.h"
 
 void bed_add(TCase *tc, const TTest *test, int n)
 {
@@ -72,16 +73,6 @@ static void set(struct bed *b, const char *text)
 	ck_assert_msg(aios_config_set_text(b->config, text, &st) == 0, "%s", st.message);
 }
 
-static uint64_t digest(const void *data, size_t n)
-{
-	const unsigned char *p = data;
-	uint64_t h = 14695981039346656037ull;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * 1099511628211ull;
-	return h;
-}
-
 /* The rows that were noted come to the host: digests, in the place of the token drawn from each. */
 static void take_notes(struct bed *b)
 {
@@ -94,7 +85,7 @@ static void take_notes(struct bed *b)
 		queue_download(&b->e->queue, b->rows, b->log.addr, b->n_notes * bytes, &st), 0);
 	ck_assert_msg(queue_sync(&b->e->queue, 60000000000ull, &st) == 0, "%s", st.message);
 	for (uint32_t i = 0; i < b->n_notes; i++)
-		*b->notes[i] = digest(b->rows + i * bytes, bytes);
+		*b->notes[i] = digest_bytes(DIGEST_START, b->rows + i * bytes, bytes);
 	b->n_notes = 0;
 }
 
@@ -201,8 +192,8 @@ static void note_score(struct result *out, const struct aios_event *ev)
 		uint32_t rank, position;
 	} said = {
 		out->scores,
-		digest(ev->top_ids, ev->n_top * sizeof(*ev->top_ids)),
-		digest(ev->top_logprobs, ev->n_top * sizeof(*ev->top_logprobs)),
+		digest_bytes(DIGEST_START, ev->top_ids, ev->n_top * sizeof(*ev->top_ids)),
+		digest_bytes(DIGEST_START, ev->top_logprobs, ev->n_top * sizeof(*ev->top_logprobs)),
 		ev->id,
 		ev->logprob,
 		ev->rank,
@@ -213,7 +204,7 @@ static void note_score(struct result *out, const struct aios_event *ev)
 	ck_assert_uint_eq(ev->position, ++out->n_scores);
 	ck_assert_uint_eq(out->n, 0);
 	ck_assert_uint_ge(ev->rank, 1);
-	out->scores = digest(&said, sizeof(said));
+	out->scores = digest_bytes(DIGEST_START, &said, sizeof(said));
 }
 
 void bed_events(struct bed *b)
