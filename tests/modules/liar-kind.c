@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* liar-kind - its metadata is in order, its descriptor says something else. */
-#include "mock.h"
-
-static const struct aios_driver_ops ops = { MOCK_OPS };
-
-AIOS_MODULE_INFO(name, "liar-kind");
-AIOS_MODULE_INFO(kind, "driver");
-AIOS_MODULE_INFO(sanitizer, AIOS_SANITIZER);
-AIOS_MODULE_INFO(abi,
-		 AIOS_STR(AIOS_ABI_MAJOR) "." AIOS_STR(AIOS_ABI_MINOR) ":" AIOS_STR(AIOS_ABI_HASH));
-
-extern const struct aios_module aios_module;
-AIOS_MODULE_EXPORT const struct aios_module aios_module = {
-	.size = sizeof(aios_module),
-	.abi_major = AIOS_ABI_MAJOR,
-	.abi_minor = AIOS_ABI_MINOR,
-	.abi_hash = AIOS_ABI_HASH,
-	.kind = AIOS_KIND_MODEL,
-	.name = "liar-kind",
-	.ops = &ops,
-};
+#define LIAR "liar-kind"
+#define SAYS_HASH AIOS_ABI_HASH
+#define SAYS_KIND AIOS_KIND_MODEL
+#define SAYS_NAME LIAR
+#include "liar.h"

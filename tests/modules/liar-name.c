@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* liar-name - its metadata is in order, its descriptor says something else. */
-#include "mock.h"
-
-static const struct aios_driver_ops ops = { MOCK_OPS };
-
-AIOS_MODULE_INFO(name, "liar-name");
-AIOS_MODULE_INFO(kind, "driver");
-AIOS_MODULE_INFO(sanitizer, AIOS_SANITIZER);
-AIOS_MODULE_INFO(abi,
-		 AIOS_STR(AIOS_ABI_MAJOR) "." AIOS_STR(AIOS_ABI_MINOR) ":" AIOS_STR(AIOS_ABI_HASH));
-
-extern const struct aios_module aios_module;
-AIOS_MODULE_EXPORT const struct aios_module aios_module = {
-	.size = sizeof(aios_module),
-	.abi_major = AIOS_ABI_MAJOR,
-	.abi_minor = AIOS_ABI_MINOR,
-	.abi_hash = AIOS_ABI_HASH,
-	.kind = AIOS_KIND_DRIVER,
-	.name = "somebody-else",
-	.ops = &ops,
-};
+#define LIAR "liar-name"
+#define SAYS_HASH AIOS_ABI_HASH
+#define SAYS_KIND AIOS_KIND_DRIVER
+#define SAYS_NAME "somebody-else"
+#include "liar.h"

@@ -3,67 +3,17 @@
  * test_bpe_memory.c - the n-th allocation fails, for every n, while a tokenizer is
  * opened and used: each time one clear error, nothing half done, no leak.
  *
- * This test is merged with the plugin, so that the allocators defined here stand
+ * This test is merged with the plugin and with countdown.c, whose allocators stand
  * in for libc's in it. jansson keeps its own: version 2.14 crashes without memory.
  */
 #include <check.h>
-#include <dlfcn.h>
 #include <errno.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bpe_util.h"
+#include "countdown.h"
 
 Suite *test_bpe_memory_suite(void);
-
-static long countdown = -1; /* allocations until one fails; < 0: none does */
-
-static bool fails(void)
-{
-	return countdown >= 0 && countdown-- == 0;
-}
-
-/* The allocator of the process: libc's or a sanitizer's. */
-static void *real(const char *name)
-{
-	return dlsym(RTLD_DEFAULT, name);
-}
-
-void *malloc(size_t size)
-{
-	void *(*function)(size_t);
-	void *symbol = real("malloc");
-
-	memcpy(&function, &symbol, sizeof(function));
-	return fails() ? NULL : function(size);
-}
-
-void *calloc(size_t n, size_t size)
-{
-	void *(*function)(size_t, size_t);
-	void *symbol = real("calloc");
-
-	memcpy(&function, &symbol, sizeof(function));
-	return fails() ? NULL : function(n, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-	void *(*function)(void *, size_t);
-	void *symbol = real("realloc");
-
-	memcpy(&function, &symbol, sizeof(function));
-	return fails() ? NULL : function(old, size);
-}
-
-char *strdup(const char *text)
-{
-	size_t size = strlen(text) + 1;
-	char *copy = malloc(size);
-
-	return copy ? memcpy(copy, text, size) : NULL;
-}
 
 static const char json[] =
 	"{\"added_tokens\":[{\"id\":7,\"content\":\"<s>\",\"special\":true},"

@@ -3,68 +3,16 @@
  * test_module_memory.c - the n-th allocation of the module framework and of the
  * configuration fails, for every n: each time one clear error and no leak.
  *
- * This test is merged with the objects it tests, so that the allocators defined
- * here stand in for libc's in them and nowhere else.
+ * This test is merged with the objects it tests and with countdown.c, whose
+ * allocators stand in for libc's in them and nowhere else.
  */
 #include "module_util.h"
 
-#include <dlfcn.h>
-#include <stdarg.h>
-
 #include "core/config/config.h"
 #include "core/module/select.h"
+#include "countdown.h"
 
 Suite *test_module_memory_suite(void);
-
-static long countdown = -1; /* allocations until one fails; < 0: none does */
-
-static bool fails(void)
-{
-	if (countdown < 0)
-		return false;
-	return countdown-- == 0;
-}
-
-/* The allocator of the process: libc's or a sanitizer's. */
-static void *real(const char *name)
-{
-	return dlsym(RTLD_DEFAULT, name);
-}
-
-void *malloc(size_t size)
-{
-	void *(*function)(size_t);
-	void *symbol = real("malloc");
-
-	memcpy(&function, &symbol, sizeof(function));
-	return fails() ? NULL : function(size);
-}
-
-void *calloc(size_t n, size_t size)
-{
-	void *(*function)(size_t, size_t);
-	void *symbol = real("calloc");
-
-	memcpy(&function, &symbol, sizeof(function));
-	return fails() ? NULL : function(n, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-	void *(*function)(void *, size_t);
-	void *symbol = real("realloc");
-
-	memcpy(&function, &symbol, sizeof(function));
-	return fails() ? NULL : function(old, size);
-}
-
-char *strdup(const char *text)
-{
-	size_t size = strlen(text) + 1;
-	char *copy = malloc(size);
-
-	return copy ? memcpy(copy, text, size) : NULL;
-}
 
 static char folder[PATH_MAX];
 
