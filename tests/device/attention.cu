@@ -17,39 +17,17 @@
  * Times are of graphs of many launches, each on a KV cache of its own, all of them together
  * larger than the L2 cache. Exit status 1 when any bit differs.
  */
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <string>
-#include <vector>
 
 #include "attention.cuh"
 #include "attention_tc.cuh"
 
-extern "C" {
-#include "emit.h"
-}
+#include "launch.h"
 
 static int failures;
 static double bandwidth; /* bytes a second, read */
 
-static void cuda(cudaError_t e, const char *what)
-{
-	if (e == cudaSuccess)
-		return;
-	fprintf(stderr, "%s: %s\n", what, cudaGetErrorString(e));
-	exit(2);
-}
-
-#define KERNEL(name)                                                                               \
-	{                                                                                          \
-		GPU_K_##name, (const void *)gpu_##name                                             \
-	}
-static const struct {
-	uint32_t kernel;
-	const void *fn;
-} kernels[] = {
+static const struct kernel kernels[] = {
 	KERNEL(rope_kv),
 	KERNEL(attention_64),
 	KERNEL(attention_128),
@@ -66,25 +44,7 @@ static const struct {
 	KERNEL(attention_tc_bf16_128),
 };
 
-static const void *kernel_of(uint32_t kernel)
-{
-	for (const auto &k : kernels)
-		if (k.kernel == kernel)
-			return k.fn;
-	fprintf(stderr, "%s is not in the table\n", gpu_kernel_name(kernel));
-	exit(2);
-}
-
 /* --- data: a function of the index, the same on both sides ---------------------------- */
-
-__host__ __device__ static uint64_t mix(uint64_t i)
-{
-	uint64_t z = (i + 1) * 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
 
 /* About normal, times 2^-1. */
 __host__ __device__ static uint16_t value(uint64_t stream, uint64_t i)
@@ -103,52 +63,10 @@ __global__ static void fill(uint16_t *p, uint64_t n, uint64_t stream)
 		p[i] = value(stream, i);
 }
 
-__global__ static void read_all(const uint4 *p, uint64_t n, uint32_t *out)
+static void randomise(const buffer &b, uint64_t stream)
 {
-	uint32_t v = 0;
-
-#pragma unroll 8
-	for (uint64_t i = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x; i < n;
-	     i += (uint64_t)gridDim.x * blockDim.x)
-		v ^= p[i].x ^ p[i].y ^ p[i].z ^ p[i].w;
-	if (v == 0x12345678)
-		*out = v;
+	fill<<<1024, 256>>>((uint16_t *)b.p, b.bytes / 2, stream);
 }
-
-struct buffer {
-	void *p = nullptr;
-	uint64_t bytes = 0;
-
-	explicit buffer(uint64_t n) : bytes(n ? n : 16)
-	{
-		cuda(cudaMalloc(&p, bytes), "cudaMalloc");
-		cuda(cudaMemset(p, 0xff, bytes), "cudaMemset");
-	}
-	buffer(const buffer &) = delete;
-	~buffer()
-	{
-		cudaFree(p);
-	}
-	aios_addr addr(uint64_t at = 0) const
-	{
-		return (aios_addr)(uintptr_t)p + at;
-	}
-	void random(uint64_t stream)
-	{
-		fill<<<1024, 256>>>((uint16_t *)p, bytes / 2, stream);
-	}
-	template <typename T> void put(const std::vector<T> &v)
-	{
-		cuda(cudaMemcpy(p, v.data(), v.size() * sizeof(T), cudaMemcpyHostToDevice), "put");
-	}
-	template <typename T> std::vector<T> get() const
-	{
-		std::vector<T> v(bytes / sizeof(T));
-
-		cuda(cudaMemcpy(v.data(), p, v.size() * sizeof(T), cudaMemcpyDeviceToHost), "get");
-		return v;
-	}
-};
 
 /* --- a step --------------------------------------------------------------------------- */
 
@@ -232,16 +150,16 @@ step::step(const struct shape &shape) : s(shape)
 			    64);
 	k = new buffer(copy_bytes() * copies);
 	v = new buffer(copy_bytes() * copies);
-	k->random(1);
-	v->random(2);
+	randomise(*k, 1);
+	randomise(*v, 2);
 	q = new buffer((uint64_t)n_tokens * s.heads * s.dim * 2);
-	q->random(3);
+	randomise(*q, 3);
 	qkv = new buffer((uint64_t)n_tokens * (s.heads + 2 * s.kv_heads) * s.dim * 2);
-	qkv->random(4);
+	randomise(*qkv, 4);
 	out = new buffer((uint64_t)n_tokens * s.heads * s.dim * 2);
 	cos = new buffer((uint64_t)s.max_kv * s.dim * 4);
 	norm = new buffer(s.dim * 2);
-	norm->random(5);
+	randomise(*norm, 5);
 	std::vector<float> table_values(cos->bytes / 4);
 	for (size_t i = 0; i < table_values.size(); i++)
 		table_values[i] = (float)(int32_t)(mix(i) >> 40) * 0x1p-24f;
@@ -361,28 +279,10 @@ enum what {
 	FUSED
 };
 
-static void launch(const struct gpu_launch *l, unsigned int n, cudaStream_t stream)
+static void launch_all(const struct gpu_launch *l, unsigned int n, cudaStream_t stream)
 {
-	for (unsigned int i = 0; i < n; i++) {
-		cudaLaunchConfig_t c = {};
-		cudaLaunchAttribute attr = {};
-		void *args[1] = { (void *)l[i].args.bytes };
-		const void *fn = kernel_of(l[i].kernel);
-
-		if (l[i].shared > 48 * 1024)
-			cuda(cudaFuncSetAttribute(fn, cudaFuncAttributeMaxDynamicSharedMemorySize,
-						  (int)l[i].shared),
-			     "cudaFuncSetAttribute");
-		attr.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-		attr.val.programmaticStreamSerializationAllowed = 1;
-		c.gridDim = dim3(l[i].grid[0], l[i].grid[1], l[i].grid[2]);
-		c.blockDim = dim3(l[i].block[0]);
-		c.dynamicSmemBytes = l[i].shared;
-		c.stream = stream;
-		c.attrs = &attr;
-		c.numAttrs = 1;
-		cuda(cudaLaunchKernelExC(&c, fn, args), gpu_kernel_name(l[i].kernel));
-	}
+	for (unsigned int i = 0; i < n; i++)
+		launch(l[i], kernel_of(kernels, l[i].kernel), l[i].args.bytes, true, stream);
 }
 
 /* False: there is no such plan. */
@@ -407,10 +307,10 @@ static bool run(const step &t, uint32_t copy, enum what what, cudaStream_t strea
 	}
 	if (what == ROPE || what == BOTH)
 		ret = gpu_plan(&t.caps, &rope.op, l, GPU_MAX_LAUNCHES, &n, &st);
-	launch(l, n, stream);
+	launch_all(l, n, stream);
 	if (ret == 0 && (what == ATTENTION || what == BOTH)) {
 		ret = gpu_plan(&t.caps, &attention.op, l, GPU_MAX_LAUNCHES, &n, &st);
-		launch(l, n, stream);
+		launch_all(l, n, stream);
 	}
 	if (ret) {
 		fprintf(stderr, "%s: no plan: %s\n", t.s.name, st.message);
@@ -424,37 +324,15 @@ static double time_of(const step &t, enum what what)
 {
 	uint32_t n = std::max(t.copies, 8u);
 	std::vector<float> ms;
-	cudaGraphExec_t exec;
-	cudaEvent_t from, to;
-	cudaStream_t stream;
-	cudaGraph_t graph;
+	graph_clock clock([&](cudaStream_t stream) {
+		for (uint32_t i = 0; i < n; i++)
+			run(t, i % t.copies, what, stream);
+	});
 
-	cuda(cudaStreamCreate(&stream), "cudaStreamCreate");
-	cudaEventCreate(&from);
-	cudaEventCreate(&to);
-	cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capture");
-	for (uint32_t i = 0; i < n; i++)
-		run(t, i % t.copies, what, stream);
-	cuda(cudaStreamEndCapture(stream, &graph), "capture");
-	cuda(cudaGraphInstantiate(&exec, graph, 0), "instantiate");
-	for (int i = 0; i < 7; i++) {
-		float v;
-
-		cudaEventRecord(from, stream);
-		cuda(cudaGraphLaunch(exec, stream), "cudaGraphLaunch");
-		cudaEventRecord(to, stream);
-		cuda(cudaEventSynchronize(to), "cudaEventSynchronize");
-		cudaEventElapsedTime(&v, from, to);
-		if (i >= 2)
-			ms.push_back(v);
-	}
-	std::sort(ms.begin(), ms.end());
-	cudaGraphExecDestroy(exec);
-	cudaGraphDestroy(graph);
-	cudaEventDestroy(from);
-	cudaEventDestroy(to);
-	cudaStreamDestroy(stream);
-	return ms[ms.size() / 2] * 1e3 / n;
+	for (int i = 0; i < 7; i++)
+		ms.push_back(clock.ms());
+	ms.erase(ms.begin(), ms.begin() + 2);
+	return median(ms) * 1e3 / n;
 }
 
 /* --- the contract on the host ---------------------------------------------------------------- */
@@ -545,7 +423,7 @@ static uint32_t check(const step &t)
 {
 	uint32_t bad = 0, samples = t.s.keys_max > 8192 ? 2 : 6, n_d = 24;
 
-	t.q->random(3);
+	randomise(*t.q, 3);
 	cuda(cudaMemset(t.out->p, 0xff, t.out->bytes), "cudaMemset");
 	run(t, 0, ATTENTION, nullptr);
 	cuda(cudaDeviceSynchronize(), t.s.name);
@@ -571,7 +449,7 @@ static uint64_t check_fused(const step &t)
 		buffer *all[4] = { t.q, t.k, t.v, t.out };
 
 		for (int i = 0; i < 4; i++)
-			all[i]->random(10 + (uint64_t)i);
+			randomise(*all[i], 10 + (uint64_t)i);
 		run(t, 0, fused ? FUSED : BOTH, nullptr);
 		cuda(cudaDeviceSynchronize(), t.s.name);
 		for (int i = 0; i < 4; i++) {
@@ -582,9 +460,9 @@ static uint64_t check_fused(const step &t)
 			was[i].swap(is);
 		}
 	}
-	t.k->random(1);
-	t.v->random(2);
-	t.q->random(3);
+	randomise(*t.k, 1);
+	randomise(*t.v, 2);
+	randomise(*t.q, 3);
 	return bad;
 }
 
@@ -621,26 +499,6 @@ static void measure(const struct shape &s)
 	line(t, "fused", time_of(t, FUSED), bad);
 }
 
-static void measure_bandwidth(void)
-{
-	buffer b(4ull << 30);
-	cudaEvent_t from, to;
-	float ms, best = 1e9f;
-
-	cudaEventCreate(&from);
-	cudaEventCreate(&to);
-	for (int i = 0; i < 5; i++) {
-		cudaEventRecord(from);
-		read_all<<<132 * 8, 512>>>((const uint4 *)b.p, b.bytes / 16, (uint32_t *)b.p);
-		cudaEventRecord(to);
-		cuda(cudaEventSynchronize(to), "read_all");
-		cudaEventElapsedTime(&ms, from, to);
-		best = std::min(best, ms);
-	}
-	bandwidth = (double)b.bytes / best * 1e3;
-	printf("read bandwidth %.2f TB/s\n", bandwidth * 1e-12);
-}
-
 #define TC AIOS_PROFILE_TC_SM90
 #define FMA AIOS_PROFILE_FMA32
 
@@ -675,7 +533,8 @@ static const struct shape shapes[] = {
 
 int main(int argc, char **argv)
 {
-	measure_bandwidth();
+	bandwidth = read_rate();
+	printf("read bandwidth %.2f TB/s\n", bandwidth * 1e-12);
 	for (const struct shape &s : shapes) {
 		bool wanted = true;
 

@@ -14,117 +14,58 @@
  * Times are of graphs of launches that may overlap (programmatic dependent launch), each with
  * weights of its own, together several times the cache. Exit status 1 when any bit differs.
  */
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <string>
-#include <vector>
 
 #include "matmul_any.cuh"
 #include "matmul_batch.cuh"
 #include "matmul_stream.cuh"
 
-extern "C" {
-#include "emit.h"
-}
+#include "launch.h"
 #include "matmul_ref.h"
 
 static int failures;
 
-static void cuda(cudaError_t e, const char *what)
-{
-	if (e == cudaSuccess)
-		return;
-	fprintf(stderr, "%s: %s\n", what, cudaGetErrorString(e));
-	exit(2);
-}
-
 /* --- kernels by number ----------------------------------------------------------- */
 
-struct entry {
-	const char *name;
-	const void *fn;
+static const struct kernel kernels[] = {
+	KERNEL(matmul_batch_bf16_16),    KERNEL(matmul_batch_bf16_32),
+	KERNEL(matmul_batch_bf16_48),    KERNEL(matmul_batch_bf16_96),
+	KERNEL(matmul_batch_bf16_128),   KERNEL(matmul_batch_bf16_192),
+	KERNEL(matmul_batch_f16_16),     KERNEL(matmul_batch_f16_32),
+	KERNEL(matmul_batch_f16_48),     KERNEL(matmul_batch_f16_96),
+	KERNEL(matmul_batch_f16_128),    KERNEL(matmul_batch_f16_192),
+	KERNEL(matmul_batch_i8_16),      KERNEL(matmul_batch_i8_32),
+	KERNEL(matmul_batch_i8_48),      KERNEL(matmul_batch_i8_96),
+	KERNEL(matmul_batch_i8_128),     KERNEL(matmul_batch_i8_192),
+	KERNEL(matmul_batch_i8x2_16),    KERNEL(matmul_batch_i8x2_32),
+	KERNEL(matmul_batch_i8x2_48),    KERNEL(matmul_batch_i8x2_96),
+	KERNEL(matmul_stream_bf16_8_1),  KERNEL(matmul_stream_bf16_8_2),
+	KERNEL(matmul_stream_bf16_16_1), KERNEL(matmul_stream_bf16_16_2),
+	KERNEL(matmul_stream_f16_8_1),   KERNEL(matmul_stream_f16_8_2),
+	KERNEL(matmul_stream_f16_16_1),  KERNEL(matmul_stream_f16_16_2),
+	KERNEL(matmul_stream_i8_8_1),    KERNEL(matmul_stream_i8_8_2),
+	KERNEL(matmul_stream_i8_16_1),   KERNEL(matmul_stream_i8_16_2),
+	KERNEL(matmul_stream_bf16_32_2), KERNEL(matmul_stream_f16_32_2),
+	KERNEL(matmul_stream_i8_32_2),   KERNEL(matmul_stream_i8x2_32_2),
+	KERNEL(matmul_stream_i8x2_8_1),  KERNEL(matmul_stream_i8x2_8_2),
+	KERNEL(matmul_stream_i8x2_16_2), KERNEL(matmul_stream_seg_bf16),
+	KERNEL(matmul_stream_seg_f16),
 };
-
-#define STREAM_ENTRY(n)                                                                            \
-	{                                                                                          \
-		"gpu_matmul_stream_" #n, (const void *)gpu_matmul_stream_##n                       \
-	}
-#define BATCH_ENTRY(n)                                                                             \
-	{                                                                                          \
-		"gpu_matmul_batch_" #n, (const void *)gpu_matmul_batch_##n                         \
-	}
-static const struct entry entries[] = {
-	BATCH_ENTRY(bf16_16),    BATCH_ENTRY(bf16_32),   BATCH_ENTRY(bf16_48),
-	BATCH_ENTRY(bf16_96),    BATCH_ENTRY(bf16_128),  BATCH_ENTRY(bf16_192),
-	BATCH_ENTRY(f16_16),     BATCH_ENTRY(f16_32),    BATCH_ENTRY(f16_48),
-	BATCH_ENTRY(f16_96),     BATCH_ENTRY(f16_128),   BATCH_ENTRY(f16_192),
-	BATCH_ENTRY(i8_16),      BATCH_ENTRY(i8_32),     BATCH_ENTRY(i8_48),
-	BATCH_ENTRY(i8_96),      BATCH_ENTRY(i8_128),    BATCH_ENTRY(i8_192),
-	BATCH_ENTRY(i8x2_16),    BATCH_ENTRY(i8x2_32),   BATCH_ENTRY(i8x2_48),
-	BATCH_ENTRY(i8x2_96),
-
-	STREAM_ENTRY(bf16_8_1),  STREAM_ENTRY(bf16_8_2), STREAM_ENTRY(bf16_16_1),
-	STREAM_ENTRY(bf16_16_2), STREAM_ENTRY(f16_8_1),  STREAM_ENTRY(f16_8_2),
-	STREAM_ENTRY(f16_16_1),  STREAM_ENTRY(f16_16_2), STREAM_ENTRY(i8_8_1),
-	STREAM_ENTRY(i8_8_2),    STREAM_ENTRY(i8_16_1),  STREAM_ENTRY(i8_16_2),
-	STREAM_ENTRY(bf16_32_2), STREAM_ENTRY(f16_32_2), STREAM_ENTRY(i8_32_2),
-	STREAM_ENTRY(i8x2_32_2), STREAM_ENTRY(i8x2_8_1), STREAM_ENTRY(i8x2_8_2),
-	STREAM_ENTRY(i8x2_16_2), STREAM_ENTRY(seg_bf16), STREAM_ENTRY(seg_f16),
-};
-
-static const void *kernel_fn(uint32_t kernel)
-{
-	for (const struct entry &e : entries)
-		if (strcmp(e.name, gpu_kernel_name(kernel)) == 0)
-			return e.fn;
-	fprintf(stderr, "%s: not in this program\n", gpu_kernel_name(kernel));
-	exit(2);
-}
-
-static void launch(const struct gpu_launch &l, const void *args, cudaStream_t s)
-{
-	cudaLaunchAttribute at[1];
-	cudaLaunchConfig_t c = {};
-	void *params[] = { const_cast<void *>(args) };
-	static bool raised[GPU_KERNEL_COUNT];
-	const void *fn = kernel_fn(l.kernel);
-
-	if (!raised[l.kernel]) {
-		cuda(cudaFuncSetAttribute(fn, cudaFuncAttributeMaxDynamicSharedMemorySize, 232448),
-		     "shared memory");
-		cuda(cudaFuncSetAttribute(fn, cudaFuncAttributePreferredSharedMemoryCarveout, 100),
-		     "carve-out");
-		raised[l.kernel] = true;
-	}
-	at[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-	at[0].val.programmaticStreamSerializationAllowed = 1;
-	c.gridDim = dim3(l.grid[0], l.grid[1]);
-	c.blockDim = dim3(l.block[0]);
-	c.dynamicSmemBytes = l.shared;
-	c.stream = s;
-	c.attrs = at;
-	c.numAttrs = 1;
-	cuda(cudaLaunchKernelExC(&c, fn, params), gpu_kernel_name(l.kernel));
-}
 
 /* --- data ------------------------------------------------------------------------- */
 
-__host__ __device__ static uint32_t mix(uint64_t i)
+__host__ __device__ static uint32_t hash(uint64_t i)
 {
-	uint64_t z = (i + 1) * 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return (uint32_t)((z ^ (z >> 31)) >> 16);
+	return (uint32_t)(mix(i) >> 16);
 }
 
 /* Element `col` of row `row`: about normal bf16 or f16 numbers, or bytes in +-127. */
 __host__ __device__ static uint32_t element(uint32_t seed, uint32_t row, uint32_t col, bool bytes,
 					    bool f16)
 {
-	uint32_t r = mix(((uint64_t)seed << 56) ^ ((uint64_t)row << 24) ^ col);
+	uint32_t r = hash(((uint64_t)seed << 56) ^ ((uint64_t)row << 24) ^ col);
 	float v;
 
 	if (bytes)
@@ -160,17 +101,6 @@ __global__ void fill(unsigned char *out, uint32_t seed, uint32_t rows, uint32_t 
 	}
 }
 
-static unsigned char *make(uint32_t seed, uint32_t rows, uint32_t cols, uint64_t row_bytes,
-			   uint64_t bytes, int elem, bool f16, bool panels)
-{
-	unsigned char *p;
-
-	cuda(cudaMalloc(&p, bytes), "cudaMalloc");
-	fill<<<1024, 256>>>(p, seed, rows, cols, row_bytes, bytes, elem, f16, panels);
-	cuda(cudaGetLastError(), "fill");
-	return p;
-}
-
 struct shape {
 	const char *name;
 	uint32_t n, k; /* n: outputs; with act twice as many weight rows */
@@ -193,75 +123,75 @@ static const struct shape shapes[] = {
 /* An op with weights in `copies` places. */
 struct bed {
 	struct aios_op_matmul op;
-	std::vector<unsigned char *> w;
-	uint64_t w_bytes;
-	float *scales;
+	std::deque<buffer> held;
+	std::vector<aios_addr> w;
+
+	bed(const struct shape &s, uint32_t rows, uint32_t profile, uint32_t dtype,
+	    uint32_t copies);
+	aios_addr take(uint64_t bytes)
+	{
+		held.emplace_back(bytes);
+		return held.back().addr();
+	}
+	aios_addr made(uint32_t seed, uint32_t rows, uint32_t cols, uint64_t row_bytes,
+		       uint64_t bytes, int elem, bool f16, bool panels)
+	{
+		aios_addr at = take(bytes);
+
+		fill<<<1024, 256>>>((unsigned char *)at, seed, rows, cols, row_bytes, bytes, elem,
+				    f16, panels);
+		cuda(cudaGetLastError(), "fill");
+		return at;
+	}
 };
 
-static struct bed make_bed(const struct shape &s, uint32_t rows, uint32_t profile, uint32_t dtype,
-			   uint32_t copies)
+bed::bed(const struct shape &s, uint32_t rows, uint32_t profile, uint32_t dtype, uint32_t copies)
 {
-	struct bed b;
 	uint32_t w_rows = s.act ? 2 * s.n : s.n;
 	int elem = dtype == AIOS_I8 || dtype == AIOS_I8X2 ? 1 : 2;
+	uint64_t w_bytes, out_bytes = (uint64_t)rows * s.n * 4;
 	bool f16 = dtype == AIOS_F16;
 
-	memset(&b.op, 0, sizeof(b.op));
-	b.op.op.size = sizeof(b.op);
-	b.op.op.type = AIOS_OP_MATMUL;
-	b.op.profile = (uint8_t)profile;
-	b.op.segments = 1;
-	b.op.act = s.act ? AIOS_ACT_SILU_MUL : 0;
-	b.op.mid_type = AIOS_F32;
-	b.op.x.dtype = dtype;
-	b.op.x.rows = rows;
-	b.op.x.cols = s.k;
-	b.op.x.row_bytes = (uint64_t)s.k * elem;
-	b.op.x.plane_bytes = dtype == AIOS_I8X2 ? rows * b.op.x.row_bytes : 0;
-	b.op.x.data = (aios_addr)make(1, 2 * rows, s.k, b.op.x.row_bytes,
-				      2 * rows * b.op.x.row_bytes, elem, f16, false);
-	b.op.w.dtype = elem == 1 ? AIOS_I8 : dtype;
-	b.op.w.layout = GPU_LAYOUT_PANELS;
-	b.op.w.rows = w_rows;
-	b.op.w.cols = s.k;
-	b.op.w.row_bytes = GPU_PANEL_ROW_BYTES(s.k, elem);
-	b.w_bytes = GPU_PANEL_PAD_ROWS(w_rows) * b.op.w.row_bytes;
+	memset(&op, 0, sizeof(op));
+	op.op.size = sizeof(op);
+	op.op.type = AIOS_OP_MATMUL;
+	op.profile = (uint8_t)profile;
+	op.segments = 1;
+	op.act = s.act ? AIOS_ACT_SILU_MUL : 0;
+	op.mid_type = AIOS_F32;
+	op.x.dtype = dtype;
+	op.x.rows = rows;
+	op.x.cols = s.k;
+	op.x.row_bytes = (uint64_t)s.k * elem;
+	op.x.plane_bytes = dtype == AIOS_I8X2 ? rows * op.x.row_bytes : 0;
+	op.x.data =
+		made(1, 2 * rows, s.k, op.x.row_bytes, 2 * rows * op.x.row_bytes, elem, f16, false);
+	op.w.dtype = elem == 1 ? AIOS_I8 : dtype;
+	op.w.layout = GPU_LAYOUT_PANELS;
+	op.w.rows = w_rows;
+	op.w.cols = s.k;
+	op.w.row_bytes = GPU_PANEL_ROW_BYTES(s.k, elem);
+	w_bytes = GPU_PANEL_PAD_ROWS(w_rows) * op.w.row_bytes;
 	for (uint32_t i = 0; i < copies; i++)
-		b.w.push_back(
-			make(2 + i, w_rows, s.k, b.op.w.row_bytes, b.w_bytes, elem, f16, true));
-	b.op.w.data = (aios_addr)b.w[0];
-	b.op.out.dtype = s.act ? AIOS_BF16 : AIOS_F32;
-	b.op.out.rows = rows;
-	b.op.out.cols = s.n;
-	b.op.out.row_bytes = (uint64_t)s.n * 4;
-	cuda(cudaMalloc((void **)&b.op.out.data, rows * b.op.out.row_bytes), "cudaMalloc");
-	cuda(cudaMemset((void *)b.op.out.data, 0xa5, rows * b.op.out.row_bytes), "cudaMemset");
+		w.push_back(made(2 + i, w_rows, s.k, op.w.row_bytes, w_bytes, elem, f16, true));
+	op.w.data = w[0];
+	op.out.dtype = s.act ? AIOS_BF16 : AIOS_F32;
+	op.out.rows = rows;
+	op.out.cols = s.n;
+	op.out.row_bytes = (uint64_t)s.n * 4;
+	op.out.data = take(out_bytes);
+	cuda(cudaMemset((void *)op.out.data, 0xa5, out_bytes), "cudaMemset");
 	if (s.residual) {
-		b.op.residual = b.op.out;
-		b.op.residual.dtype = AIOS_F32;
-		cuda(cudaMalloc((void **)&b.op.residual.data, rows * b.op.out.row_bytes),
-		     "cudaMalloc");
-		cuda(cudaMemset((void *)b.op.residual.data, 0, rows * b.op.out.row_bytes),
-		     "memset");
+		op.residual = op.out;
+		op.residual.dtype = AIOS_F32;
+		op.residual.data = take(out_bytes);
+		cuda(cudaMemset((void *)op.residual.data, 0, out_bytes), "cudaMemset");
 	}
-	cuda(cudaMalloc(&b.scales, (w_rows + rows) * 4), "cudaMalloc");
-	std::vector<float> ones(w_rows + rows, 0x1.8p-9f);
-	cuda(cudaMemcpy(b.scales, ones.data(), ones.size() * 4, cudaMemcpyHostToDevice), "scales");
 	if (elem == 1) {
-		b.op.w.scale = (aios_addr)b.scales;
-		b.op.x.scale = (aios_addr)(b.scales + w_rows);
+		op.w.scale = take((w_rows + rows) * 4);
+		op.x.scale = op.w.scale + w_rows * 4;
+		held.back().put(std::vector<float>(w_rows + rows, 0x1.8p-9f));
 	}
-	return b;
-}
-
-static void free_bed(struct bed &b)
-{
-	for (unsigned char *p : b.w)
-		cudaFree(p);
-	cudaFree((void *)b.op.x.data);
-	cudaFree((void *)b.op.out.data);
-	cudaFree((void *)b.op.residual.data);
-	cudaFree(b.scales);
 }
 
 /* --- bits ---------------------------------------------------------------------------- */
@@ -300,7 +230,7 @@ static int check_bits(const struct bed &b, uint32_t samples)
 	cuda(cudaMemcpy(out.data(), (void *)b.op.out.data, out.size(), cudaMemcpyDeviceToHost),
 	     "out");
 	for (uint32_t i = 0; i < samples; i++) {
-		uint32_t t = mix(i * 2) % rows, c = i < 16 ? n - 1 - i : mix(i * 2 + 1) % n,
+		uint32_t t = hash(i * 2) % rows, c = i < 16 ? n - 1 - i : hash(i * 2 + 1) % n,
 			 want = 0, got = 0;
 		float v = ref_finish(&b.op, host_dot(b, t, c),
 				     b.op.act ? host_dot(b, t, n + c) : 0.0f, nullptr, nullptr,
@@ -327,80 +257,27 @@ union any_args {
 	struct gpu_batch_args batch;
 };
 
+static void run(const struct gpu_launch &l, const void *args, cudaStream_t stream)
+{
+	launch(l, kernel_of(kernels, l.kernel), args, true, stream);
+}
+
 /* Microseconds of one launch: the best of a few runs of a graph that goes through all copies. */
 static double time_launch(const struct bed &b, union any_args a, const struct gpu_launch &l)
 {
-	cudaGraph_t graph;
-	cudaGraphExec_t exec;
-	cudaEvent_t from, to;
-	cudaStream_t s;
 	uint32_t n = (uint32_t)b.w.size(), loops = n < 24 ? (24 + n - 1) / n : 1;
-	float ms, best = 1e9f;
-
-	cuda(cudaStreamCreate(&s), "stream");
-	cudaEventCreate(&from);
-	cudaEventCreate(&to);
-	cuda(cudaStreamBeginCapture(s, cudaStreamCaptureModeGlobal), "capture");
-	for (uint32_t i = 0; i < loops * n; i++) {
-		a.op.w.data = (aios_addr)b.w[i % n];
-		launch(l, &a, s);
-	}
-	cuda(cudaStreamEndCapture(s, &graph), "end of capture");
-	cuda(cudaGraphInstantiate(&exec, graph, 0), "instantiate");
-	cuda(cudaGraphLaunch(exec, s), "graph");
-	for (int i = 0; i < REPEAT; i++) {
-		cudaEventRecord(from, s);
-		cuda(cudaGraphLaunch(exec, s), "graph");
-		cudaEventRecord(to, s);
-		cuda(cudaEventSynchronize(to), "graph");
-		cudaEventElapsedTime(&ms, from, to);
-		best = ms < best ? ms : best;
-	}
-	cudaGraphExecDestroy(exec);
-	cudaGraphDestroy(graph);
-	cudaEventDestroy(from);
-	cudaEventDestroy(to);
-	cudaStreamDestroy(s);
-	return best * 1e3 / (loops * n);
-}
-
-__global__ void read_all(const uint4 *p, uint64_t n, uint32_t *out)
-{
-	uint32_t s = 0;
-	uint64_t step = (uint64_t)gridDim.x * blockDim.x;
-	uint64_t i = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x;
-
-	for (; i + 3 * step < n; i += 4 * step) {
-		uint4 a = p[i], b = p[i + step], c = p[i + 2 * step], d = p[i + 3 * step];
-
-		s += a.x ^ a.y ^ a.z ^ a.w ^ b.x ^ b.y ^ b.z ^ b.w;
-		s += c.x ^ c.y ^ c.z ^ c.w ^ d.x ^ d.y ^ d.z ^ d.w;
-	}
-	if (s == 0x12345678)
-		*out = s;
-}
-
-/* TB/s at which the device reads. */
-static double read_rate(void)
-{
-	uint64_t bytes = (uint64_t)2 << 30;
-	unsigned char *p = make(9, 1, 1u << 30, bytes, bytes, 2, false, false);
-	cudaEvent_t from, to;
-	float ms, best = 1e9f;
-
-	cudaEventCreate(&from);
-	cudaEventCreate(&to);
-	for (int blocks : { 132 * 4, 132 * 8, 132 * 16 })
-		for (int i = 0; i < REPEAT; i++) {
-			cudaEventRecord(from);
-			read_all<<<blocks, 512>>>((const uint4 *)p, bytes / 16, (uint32_t *)p);
-			cudaEventRecord(to);
-			cuda(cudaEventSynchronize(to), "read");
-			cudaEventElapsedTime(&ms, from, to);
-			best = ms < best ? ms : best;
+	float best = 1e9f;
+	graph_clock clock([&](cudaStream_t stream) {
+		for (uint32_t i = 0; i < loops * n; i++) {
+			a.op.w.data = b.w[i % n];
+			run(l, &a, stream);
 		}
-	cudaFree(p);
-	return (double)bytes / best * 1e-9;
+	});
+
+	clock.ms();
+	for (int i = 0; i < REPEAT; i++)
+		best = std::min(best, clock.ms());
+	return best * 1e3 / (loops * n);
 }
 
 static const struct kind {
@@ -413,7 +290,9 @@ static const struct kind {
 	{ "i8x2", AIOS_PROFILE_I8X2, AIOS_I8X2 },
 };
 
-static const struct gpu_caps caps = { .wave = 32, .units = 132, .shared_max = 232448, .arch = 90 };
+static const struct gpu_caps caps = {
+	.wave = 32, .units = 132, .shared_max = MAX_SHARED, .arch = 90
+};
 
 static uint32_t copies_of(const struct shape &s, int elem)
 {
@@ -455,7 +334,7 @@ static void report(const struct kind &k, const struct shape &s, const struct bed
 	us = time_launch(b, a, l);
 	tbs = (double)(s.act ? 2 : 1) * s.n * b.op.w.row_bytes / us * 1e-6;
 	if (samples) {
-		launch(l, &a, 0);
+		run(l, &a, nullptr);
 		cuda(cudaDeviceSynchronize(), "check");
 		bad = check_bits(b, samples);
 		failures += bad;
@@ -491,16 +370,14 @@ static void time_shapes(double rate)
 			for (uint32_t r : rows) {
 				struct gpu_stream_tune tune = {};
 				int elem = k.profile == AIOS_PROFILE_TC_SM90 ? 2 : 1;
-				struct bed b;
 
 				if ((strcmp(k.name, "f16") == 0 ||
 				     (k.dtype == AIOS_I8 && r > 1 && r < 64)) &&
 				    (s.k != 4096 || s.n != 4096))
 					continue;
-				b = make_bed(s, r, k.profile, k.dtype, copies_of(s, elem));
+				struct bed b(s, r, k.profile, k.dtype, copies_of(s, elem));
 				report(k, s, b, tune, rate, 40);
 				print_results(0);
-				free_bed(b);
 			}
 }
 
@@ -532,19 +409,17 @@ static void tune_shapes(double rate)
 {
 	for (const struct shape &s : shapes)
 		for (uint32_t r : { 1u, 64u }) {
-			struct bed b =
-				make_bed(s, r, kinds[0].profile, kinds[0].dtype, copies_of(s, 2));
+			struct bed b(s, r, kinds[0].profile, kinds[0].dtype, copies_of(s, 2));
 
 			report(kinds[0], s, b, {}, rate, 0);
 			tune_op(s, b, rate);
-			free_bed(b);
 		}
 }
 
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "time";
-	double rate = read_rate();
+	double rate = read_rate() * 1e-12; /* TB/s */
 
 	printf("reads at %.3f TB/s\n", rate);
 	if (strcmp(what, "tune") == 0)

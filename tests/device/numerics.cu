@@ -11,9 +11,7 @@
  * Prints one line a check; exit status 1 when any bit differs.
  */
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
-#include <vector>
+#include <cstring>
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -21,15 +19,9 @@
 
 #include <aios/numerics.h>
 
-static int failures;
+#include "device.h"
 
-static void cuda(cudaError_t e, const char *what)
-{
-	if (e == cudaSuccess)
-		return;
-	fprintf(stderr, "%s: %s\n", what, cudaGetErrorString(e));
-	exit(2);
-}
+static int failures;
 
 static void report(const char *name, size_t bad, size_t total)
 {
@@ -40,38 +32,22 @@ static void report(const char *name, size_t bad, size_t total)
 /* Device memory with the host's copy beside it. */
 template <typename T> struct array {
 	std::vector<T> host;
-	T *dev = nullptr;
+	buffer mem;
+	T *dev;
 
-	explicit array(size_t n) : host(n)
+	explicit array(size_t n) : host(n), mem(n * sizeof(T)), dev((T *)mem.p)
 	{
-		cuda(cudaMalloc(&dev, n * sizeof(T)), "cudaMalloc");
-	}
-	~array()
-	{
-		cudaFree(dev);
 	}
 	void up()
 	{
-		cuda(cudaMemcpy(dev, host.data(), host.size() * sizeof(T), cudaMemcpyHostToDevice),
-		     "upload");
+		mem.put(host);
 	}
 	void down()
 	{
 		cuda(cudaGetLastError(), "launch");
-		cuda(cudaMemcpy(host.data(), dev, host.size() * sizeof(T), cudaMemcpyDeviceToHost),
-		     "download");
+		mem.get(host);
 	}
 };
-
-/* SplitMix64 of a counter. */
-__host__ __device__ static uint64_t mix(uint64_t i)
-{
-	uint64_t z = (i + 1) * 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
 
 /* --- functions of one or two floats --------------------------------------- */
 

@@ -14,17 +14,13 @@
  * As `aios bench` measures: weights take turns so that no cache holds them, launches
  * come from a captured graph, the median of seven samples.
  */
-#include <algorithm>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
-#include <vector>
 
 #include <cublasLt.h>
 #include <cuda_bf16.h>
-#include <cuda_runtime.h>
+
+#include "device.h"
 
 #define ROTATE (256ull << 20)
 #define WORKSPACE (64ull << 20)
@@ -58,13 +54,6 @@ static void die(const char *what, int code)
 	exit(1);
 }
 
-#define CUDA(call)                                                                                 \
-	do {                                                                                       \
-		cudaError_t error_ = (call);                                                       \
-		if (error_ != cudaSuccess)                                                         \
-			die(cudaGetErrorString(error_), __LINE__);                                 \
-	} while (0)
-
 #define BLAS(call)                                                                                 \
 	do {                                                                                       \
 		int error_ = (int)(call);                                                          \
@@ -95,14 +84,10 @@ static void open_library()
 __global__ void fill(__nv_bfloat16 *out, size_t n, uint32_t seed)
 {
 	size_t i = blockIdx.x * (size_t)blockDim.x + threadIdx.x;
-	uint32_t x = (uint32_t)i * 2654435761u ^ seed;
 
-	if (i >= n)
-		return;
-	x ^= x >> 16;
-	x *= 0x85ebca6bu;
-	x ^= x >> 13;
-	out[i] = __float2bfloat16(((int)(x & 0xffff) - 32768) * (0.04f / 65536));
+	if (i < n)
+		out[i] = __float2bfloat16(((int)(mix((uint64_t)seed << 40 ^ i) & 0xffff) - 32768) *
+					  (0.04f / 65536));
 }
 
 struct problem {
@@ -117,61 +102,44 @@ struct bench {
 	void *out, *add, *workspace;
 	cublasLtMatmulDesc_t desc;
 	cublasLtMatrixLayout_t lw, lx, lo;
-	cudaStream_t stream;
 	cublasLtHandle_t handle;
 };
 
-static int launch(bench &b, const cublasLtMatmulAlgo_t &algo, int copy)
+static int launch(bench &b, const cublasLtMatmulAlgo_t &algo, int copy, cudaStream_t stream)
 {
 	float one = 1, zero = 0;
 	const __nv_bfloat16 *w = b.w + (size_t)copy * b.p.n * b.p.k;
 
 	return (int)lt.cublasLtMatmul(b.handle, b.desc, &one, w, b.lw, b.x, b.lx,
 				      b.p.residual ? &one : &zero, b.p.residual ? b.add : b.out,
-				      b.lo, b.out, b.lo, &algo, b.workspace, WORKSPACE, b.stream);
+				      b.lo, b.out, b.lo, &algo, b.workspace, WORKSPACE, stream);
 }
 
 /* Median time of a launch in us; negative: the algorithm does not run. */
 static double time_algo(bench &b, const cublasLtMatmulAlgo_t &algo, int samples, double sample_us)
 {
-	cudaGraph_t graph;
-	cudaGraphExec_t exec;
-	cudaEvent_t from, to;
 	std::vector<double> us;
 	int launches = b.copies, repeats = 1;
-	float ms;
+	double ms;
 
-	if (launch(b, algo, 0) || cudaStreamSynchronize(b.stream) != cudaSuccess) {
+	if (launch(b, algo, 0, nullptr) || cudaDeviceSynchronize() != cudaSuccess) {
 		cudaGetLastError();
 		return -1;
 	}
 	while (launches < 32)
 		launches += b.copies;
-	CUDA(cudaStreamBeginCapture(b.stream, cudaStreamCaptureModeThreadLocal));
-	for (int i = 0; i < launches; i++)
-		launch(b, algo, i % b.copies);
-	CUDA(cudaStreamEndCapture(b.stream, &graph));
-	CUDA(cudaGraphInstantiate(&exec, graph, 0));
-	CUDA(cudaEventCreate(&from));
-	CUDA(cudaEventCreate(&to));
+	graph_clock clock([&](cudaStream_t stream) {
+		for (int i = 0; i < launches; i++)
+			launch(b, algo, i % b.copies, stream);
+	});
 	for (int i = 0; i < samples + 2; i++) {
-		CUDA(cudaEventRecord(from, b.stream));
-		for (int r = 0; r < repeats; r++)
-			CUDA(cudaGraphLaunch(exec, b.stream));
-		CUDA(cudaEventRecord(to, b.stream));
-		CUDA(cudaEventSynchronize(to));
-		CUDA(cudaEventElapsedTime(&ms, from, to));
+		ms = clock.ms(repeats);
 		if (i >= 2)
 			us.push_back(ms * 1e3 / launches / repeats);
 		else if (ms * 1e3 * 2 < sample_us)
 			repeats = (int)(sample_us / (ms * 1e3 / repeats)) + 1;
 	}
-	cudaEventDestroy(from);
-	cudaEventDestroy(to);
-	cudaGraphExecDestroy(exec);
-	cudaGraphDestroy(graph);
-	std::sort(us.begin(), us.end());
-	return us[us.size() / 2];
+	return median(us);
 }
 
 static int attribute(const cublasLtMatmulAlgo_t &algo, cublasLtMatmulAlgoConfigAttributes_t which)
@@ -190,11 +158,11 @@ static void prepare(bench &b)
 	cublasOperation_t transposed = CUBLAS_OP_T;
 
 	b.copies = (int)(ROTATE / (w * 2)) + 1;
-	CUDA(cudaMalloc(&b.x, x * 2));
-	CUDA(cudaMalloc(&b.w, w * 2 * b.copies));
-	CUDA(cudaMalloc(&b.out, o * 4));
-	CUDA(cudaMalloc(&b.add, o * 4));
-	CUDA(cudaMemset(b.add, 0, o * 4));
+	cuda(cudaMalloc(&b.x, x * 2), "cudaMalloc");
+	cuda(cudaMalloc(&b.w, w * 2 * b.copies), "cudaMalloc");
+	cuda(cudaMalloc(&b.out, o * 4), "cudaMalloc");
+	cuda(cudaMalloc(&b.add, o * 4), "cudaMalloc");
+	cuda(cudaMemset(b.add, 0, o * 4), "cudaMemset");
 	fill<<<(unsigned)((x + 255) / 256), 256>>>(b.x, x, 1);
 	fill<<<(unsigned)((w * b.copies + 255) / 256), 256>>>(b.w, w * b.copies, 77);
 	BLAS(lt.cublasLtMatmulDescCreate(&b.desc, CUBLAS_COMPUTE_32F, CUDA_R_32F));
@@ -203,7 +171,7 @@ static void prepare(bench &b)
 	BLAS(lt.cublasLtMatrixLayoutCreate(&b.lw, CUDA_R_16BF, p.k, p.n, p.k));
 	BLAS(lt.cublasLtMatrixLayoutCreate(&b.lx, CUDA_R_16BF, p.k, p.m, p.k));
 	BLAS(lt.cublasLtMatrixLayoutCreate(&b.lo, type, p.n, p.m, p.n));
-	CUDA(cudaDeviceSynchronize());
+	cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
 }
 
 static void release(bench &b)
@@ -260,8 +228,7 @@ int main()
 
 	open_library();
 	BLAS(lt.cublasLtCreate(&b.handle));
-	CUDA(cudaStreamCreate(&b.stream));
-	CUDA(cudaMalloc(&b.workspace, WORKSPACE));
+	cuda(cudaMalloc(&b.workspace, WORKSPACE), "cudaMalloc");
 	while (fgets(line, sizeof(line), stdin)) {
 		if (sscanf(line, "%d %d %d %15s %d", &b.p.m, &b.p.n, &b.p.k, type, &residual) != 5)
 			die("expected lines of M N K TYPE RESIDUAL", 0);

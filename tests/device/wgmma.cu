@@ -12,44 +12,24 @@
  *
  * Exit status 1 when any bit differs.
  */
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <vector>
+#include <deque>
 
 #include <cublasLt.h>
 
 #include "matmul_wgmma.cuh"
 
-extern "C" {
-#include "emit.h"
-}
+#include "launch.h"
 
-#define WG_KERNELS(X)                                                                              \
-	X(bf16_256)                                                                                \
-	X(bf16_192)                                                                                \
-	X(bf16_128) X(bf16_64) X(bf16_seg) X(f16_256) X(f16_64) X(f16_seg) X(i8_256) X(i8_128)     \
-		X(i8_64) X(i8x2_256) X(i8x2_128)
+static const struct kernel kernels[] = {
+	KERNEL(matmul_wgmma_bf16_256), KERNEL(matmul_wgmma_bf16_192), KERNEL(matmul_wgmma_bf16_128),
+	KERNEL(matmul_wgmma_bf16_64),  KERNEL(matmul_wgmma_bf16_seg), KERNEL(matmul_wgmma_f16_256),
+	KERNEL(matmul_wgmma_f16_64),   KERNEL(matmul_wgmma_f16_seg),  KERNEL(matmul_wgmma_i8_256),
+	KERNEL(matmul_wgmma_i8_128),   KERNEL(matmul_wgmma_i8_64),    KERNEL(matmul_wgmma_i8x2_256),
+	KERNEL(matmul_wgmma_i8x2_128),
+};
 
 static int failures;
-
-static void cuda(cudaError_t e, const char *what)
-{
-	if (e == cudaSuccess)
-		return;
-	fprintf(stderr, "%s: %s\n", what, cudaGetErrorString(e));
-	exit(2);
-}
-
-__host__ __device__ static uint64_t mix(uint64_t i)
-{
-	uint64_t z = (i + 1) * 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
 
 /* --- data -------------------------------------------------------------------- */
 
@@ -185,7 +165,7 @@ struct shape {
 struct matmul {
 	struct shape s;
 	struct aios_op_matmul op;
-	std::vector<void *> held;
+	std::deque<buffer> held;
 	uint8_t *w;                  /* plain rows */
 	float *residual;             /* plain rows */
 	std::vector<aios_addr> sets; /* copies of the panels */
@@ -193,11 +173,8 @@ struct matmul {
 
 	uint8_t *take(uint64_t bytes)
 	{
-		void *p;
-
-		cuda(cudaMalloc(&p, bytes ? bytes : 16), "cudaMalloc");
-		held.push_back(p);
-		return (uint8_t *)p;
+		held.emplace_back(bytes);
+		return (uint8_t *)held.back().p;
 	}
 
 	uint8_t *random(uint64_t elems, uint32_t dtype, uint32_t dist, uint64_t seed)
@@ -271,46 +248,21 @@ struct matmul {
 		}
 		cuda(cudaDeviceSynchronize(), "setup");
 	}
-
-	~matmul()
-	{
-		for (void *p : held)
-			cudaFree(p);
-	}
 };
 
 /* --- launches ----------------------------------------------------------------------- */
 
-static struct gpu_caps caps = { 32, 132, 232448, 90, 1 };
+static struct gpu_caps caps = { 32, 132, MAX_SHARED, 90, 1 };
 
-static const void *kernel_of(uint32_t kernel, const char **name)
+/* Without the part that all of them share. */
+static const char *name_of(uint32_t kernel)
 {
-#define WG_CASE(id)                                                                                \
-	case GPU_K_matmul_wgmma_##id:                                                              \
-		*name = #id;                                                                       \
-		return (const void *)gpu_matmul_wgmma_##id;
-	switch (kernel) {
-		WG_KERNELS(WG_CASE)
-	default:
-		fprintf(stderr, "kernel %u is none of these\n", kernel);
-		exit(2);
-	}
+	return gpu_kernel_name(kernel) + strlen("gpu_matmul_wgmma_");
 }
 
-static void launch(const struct gpu_launch *l)
+static void run(const struct gpu_launch &l)
 {
-	static std::vector<uint32_t> ready;
-	const char *name;
-	const void *f = kernel_of(l->kernel, &name);
-	void *params[] = { (void *)l->args.bytes };
-
-	if (std::find(ready.begin(), ready.end(), l->kernel) == ready.end()) {
-		cuda(cudaFuncSetAttribute(f, cudaFuncAttributeMaxDynamicSharedMemorySize,
-					  (int)caps.shared_max),
-		     "shared memory");
-		ready.push_back(l->kernel);
-	}
-	cuda(cudaLaunchKernel(f, dim3(l->grid[0]), dim3(l->block[0]), params, l->shared, 0), name);
+	launch(l, kernel_of(kernels, l.kernel), l.args.bytes, false, nullptr);
 }
 
 /* The launch that the plan makes. */
@@ -345,6 +297,26 @@ static struct gpu_launch with_tile(const struct aios_op_matmul &op, uint32_t ker
 	return l;
 }
 
+/* What kernels count in device memory. */
+struct counter {
+	buffer b;
+
+	counter() : b(8)
+	{
+		b.put(std::vector<unsigned long long>(1));
+	}
+	unsigned long long *at() const
+	{
+		return (unsigned long long *)b.p;
+	}
+	/* After the kernels before it, one of which is `what`. */
+	unsigned long long count(const char *what) const
+	{
+		cuda(cudaDeviceSynchronize(), what);
+		return b.get<unsigned long long>()[0];
+	}
+};
+
 /* --- checks ------------------------------------------------------------------------- */
 
 static void check(const struct shape &s, uint32_t kernel, uint32_t bn, uint64_t step)
@@ -352,23 +324,20 @@ static void check(const struct shape &s, uint32_t kernel, uint32_t bn, uint64_t 
 	matmul m(s, 1);
 	struct gpu_launch l = kernel ? with_tile(m.op, kernel, bn, 0) : planned(m.op);
 	std::vector<uint8_t> out(m.out_bytes);
-	unsigned long long *bad, n = 0;
 	uint64_t used = (uint64_t)s.n * (s.out == AIOS_F32 ? 4 : 2), stray = 0;
-	const char *name;
+	const char *name = name_of(l.kernel);
+	unsigned long long n;
+	counter bad;
 
-	kernel_of(l.kernel, &name);
-	cuda(cudaMalloc(&bad, 8), "cudaMalloc");
-	cuda(cudaMemset(bad, 0, 8), "memset");
-	launch(&l);
+	run(l);
 	cuda(cudaDeviceSynchronize(), name);
-	defined<<<528, 128>>>(m.op, m.w, m.residual, step / 2, step, bad);
-	cuda(cudaMemcpy(&n, bad, 8, cudaMemcpyDeviceToHost), "defined");
+	defined<<<528, 128>>>(m.op, m.w, m.residual, step / 2, step, bad.at());
+	n = bad.count("defined");
 	cuda(cudaMemcpy(out.data(), (void *)m.op.out.data, m.out_bytes, cudaMemcpyDeviceToHost),
 	     "out");
 	if (!(s.residual && s.out == AIOS_F32))
 		for (uint64_t i = 0; i < m.out_bytes; i++)
 			stray += i % m.op.out.row_bytes >= used && out[i] != 0xee;
-	cudaFree(bad);
 	if (n || stray)
 		printf("  %-9s T %u N %u K %u S %u act %u mid %u bias %u res %u out %u dist %u: "
 		       "%llu differ, %llu stray bytes  FAILED\n",
@@ -498,21 +467,19 @@ __global__ static void compare_acts(unsigned long long *bad)
 
 static void check_acts(void)
 {
-	unsigned long long *bad, n;
+	unsigned long long n;
+	counter bad;
 
-	cuda(cudaMalloc(&bad, 8), "cudaMalloc");
-	cuda(cudaMemset(bad, 0, 8), "memset");
-	compare_acts<<<1320, 256>>>(bad);
-	cuda(cudaMemcpy(&n, bad, 8, cudaMemcpyDeviceToHost), "acts");
+	compare_acts<<<1320, 256>>>(bad.at());
+	n = bad.count("acts");
 	printf("check: sigmoid, bf16, f16 of all floats: %s (%llu)\n", n ? "FAILED" : "equal", n);
 	failures += n != 0;
-	cudaFree(bad);
 }
 
 /* --- times ---------------------------------------------------------------------- */
 
-/* Median microseconds of a call; `run(i)` enqueues the i-th. */
-template <class F> static double median_us(F run, int n)
+/* Median microseconds of a call; `call(i)` enqueues the i-th. */
+template <class F> static double median_us(F call, int n)
 {
 	std::vector<cudaEvent_t> e((size_t)n + 1);
 	std::vector<float> ms;
@@ -520,10 +487,10 @@ template <class F> static double median_us(F run, int n)
 	for (cudaEvent_t &v : e)
 		cuda(cudaEventCreate(&v), "event");
 	for (int i = 0; i < 3; i++)
-		run(i);
+		call(i);
 	for (int i = 0; i < n; i++) {
 		cuda(cudaEventRecord(e[(size_t)i]), "record");
-		run(i);
+		call(i);
 	}
 	cuda(cudaEventRecord(e[(size_t)n]), "record");
 	cuda(cudaDeviceSynchronize(), "run");
@@ -535,8 +502,7 @@ template <class F> static double median_us(F run, int n)
 	}
 	for (cudaEvent_t v : e)
 		cudaEventDestroy(v);
-	std::sort(ms.begin(), ms.end());
-	return ms[ms.size() / 2] * 1e3;
+	return median(ms) * 1e3;
 }
 
 static double time_launch(matmul &m, struct gpu_launch l, int n)
@@ -546,7 +512,7 @@ static double time_launch(matmul &m, struct gpu_launch l, int n)
 	return median_us(
 		[&](int i) {
 			a->op.w.data = m.sets[(size_t)i % m.sets.size()];
-			launch(&l);
+			run(l);
 		},
 		n);
 }
@@ -663,9 +629,8 @@ static void times(bool every_tile, bool cublas)
 				matmul m(s, t <= 512 ? copies(s) : 1);
 				struct gpu_launch plan = planned(m.op);
 				double us, blas = cublas ? time_cublas(m, 8) : 0;
-				const char *name;
+				const char *name = name_of(plan.kernel);
 
-				kernel_of(plan.kernel, &name);
 				us = time_launch(m, plan, 12);
 				printf("T %4u N %5u K %5u %s %-9s %8.1f us %6.0f TFLOP/s "
 				       "%5.2f TB/s of weights",
