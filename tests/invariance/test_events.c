@@ -161,6 +161,8 @@ static const char *const worlds[][7] = {
 	  "engine.swap_memory=256K" },
 	{ "engine.kv_memory=768K", "engine.cache=radix", "engine.scheduler=deadline",
 	  "engine.swap_memory=0", "engine.page_size=32" },
+	{ "engine.kv_memory=640K", "engine.cache=radix", "engine.page_size=8", "engine.speculate=4",
+	  "engine.draft_model=shape:tiny,vocab=4096", "engine.draft_kv_memory=96K" },
 };
 
 START_TEST(test_random_events)
@@ -192,17 +194,25 @@ START_TEST(test_faults)
 		const char *hook;
 		bool lost;
 		bool spared; /* it may hit only what can do without */
+		bool draft;  /* a draft model's calls are among those that may fail */
 	} faults[] = {
-		{ "aios.hook=fault:launch%97=EIO", false, false },
-		{ "aios.hook=fault:copy%23=EIO", false, false },
-		{ "aios.hook=fault:wait%7=EIO", false, false },
-		{ "aios.hook=fault:signal%11=EIO", false, false },
-		{ "aios.hook=fault:alloc%9=ENOMEM", false, true },
-		{ "aios.hook=fault:launch@900=lost", true, false },
-		{ "aios.hook=fault:copy@60=lost", true, false },
+		{ "aios.hook=fault:launch%97=EIO", false, false, false },
+		{ "aios.hook=fault:copy%23=EIO", false, false, false },
+		{ "aios.hook=fault:wait%7=EIO", false, false, false },
+		{ "aios.hook=fault:signal%11=EIO", false, false, false },
+		{ "aios.hook=fault:alloc%9=ENOMEM", false, true, false },
+		{ "aios.hook=fault:launch@900=lost", true, false, false },
+		{ "aios.hook=fault:copy@60=lost", true, false, false },
+		{ "aios.hook=fault:launch%89=EIO", false, false, true },
+		{ "aios.hook=fault:launch@1100=lost", true, false, true },
 	};
-	const char *settings[] = { faults[_i].hook, "engine.kv_memory=512K", "engine.page_size=8",
-				   "engine.cache=radix", NULL };
+	const char *settings[] = { faults[_i].hook,
+				   "engine.kv_memory=512K",
+				   "engine.page_size=8",
+				   "engine.cache=radix",
+				   faults[_i].draft ? "engine.speculate=4" : NULL,
+				   "engine.draft_model=shape:tiny,vocab=4096",
+				   NULL };
 	struct aios_status st;
 	struct aios_event ev;
 	struct crowd c;
@@ -433,8 +443,8 @@ Suite *test_events_suite(void)
 	TCase *tc = tcase_create("events");
 
 	tcase_set_timeout(tc, 600);
-	bed_add(tc, test_random_events, 5);
-	bed_add(tc, test_faults, 7);
+	bed_add(tc, test_random_events, 6);
+	bed_add(tc, test_faults, 9);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("calls");
 	tcase_set_timeout(tc, 60);
