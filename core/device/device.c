@@ -212,6 +212,20 @@ int device_weight_layout(struct device *dev, uint32_t profile, struct aios_tenso
 	return device_result(dev, "weight_layout", rc, st);
 }
 
+int device_peer(struct device *dev, struct device *peer, uint32_t *access, struct aios_status *st)
+{
+	int rc = device_check(dev, "peer", st);
+
+	*access = 0;
+	if (rc < 0)
+		return rc;
+	/* The slot is the driver's, or the outermost hook's, which looks into its own device. */
+	if (dev->ops->peer != peer->ops->peer || strcmp(dev->driver, peer->driver) != 0)
+		return aios_fail(st, -EXDEV, "%s and %s are not of one driver with the same hooks",
+				 dev->info.id, peer->info.id);
+	return device_result(dev, "peer", dev->ops->peer(dev->dev, peer->dev, access, st), st);
+}
+
 int queue_open(struct device *dev, struct queue *out, struct aios_status *st)
 {
 	int rc = device_check(dev, "queue_create", st);

@@ -80,6 +80,12 @@ bool device_query(struct device *dev, const struct aios_op *op, struct aios_op_s
 int device_weight_layout(struct device *dev, uint32_t profile, struct aios_tensor *w,
 			 uint64_t *bytes, struct aios_status *st);
 
+/*
+ * Make `peer`, a device of the same driver with the same hooks, known to `dev`, which may then use its
+ * memory as *access (enum aios_peer_access) says. -ENOSYS when the driver cannot.
+ */
+int device_peer(struct device *dev, struct device *peer, uint32_t *access, struct aios_status *st);
+
 int queue_open(struct device *dev, struct queue *out, struct aios_status *st);
 void queue_close(struct queue *q); /* waits for its work; takes a zeroed queue */
 int queue_launch(struct queue *q, const struct aios_op *op, struct aios_status *st);

@@ -96,6 +96,43 @@ static int stub_elapsed(void *dev, void *queue, uint64_t from, uint64_t to, uint
 	return absent(st, "elapsed");
 }
 
+static int stub_peer(void *dev, void *peer, uint32_t *access, struct aios_status *st)
+{
+	(void)dev, (void)peer, (void)access;
+	return absent(st, "peer");
+}
+
+static int stub_comm_id(void *dev, struct aios_comm_id *id, struct aios_status *st)
+{
+	(void)dev, (void)id;
+	return absent(st, "comm_id");
+}
+
+static int stub_comm_open(void *dev, const struct aios_comm_id *id, uint32_t rank, uint32_t n_ranks,
+			  uint64_t deadline_ns, void **comm, struct aios_status *st)
+{
+	(void)dev, (void)id, (void)rank, (void)n_ranks, (void)deadline_ns, (void)comm;
+	return absent(st, "comm_open");
+}
+
+static int stub_comm_gather(void *dev, void *queue, void *comm, aios_addr dst, aios_addr src,
+			    uint64_t bytes, uint64_t deadline_ns, struct aios_status *st)
+{
+	(void)dev, (void)queue, (void)comm, (void)dst, (void)src, (void)bytes, (void)deadline_ns;
+	return absent(st, "comm_gather");
+}
+
+static int stub_comm_check(void *dev, void *comm, struct aios_status *st)
+{
+	(void)dev, (void)comm;
+	return absent(st, "comm_check");
+}
+
+static void stub_comm_close(void *dev, void *comm)
+{
+	(void)dev, (void)comm;
+}
+
 static const struct aios_driver_ops driver_stubs = {
 	.size = sizeof(driver_stubs),
 	.queue_wait = stub_queue_wait,
@@ -107,6 +144,12 @@ static const struct aios_driver_ops driver_stubs = {
 	.graph_destroy = stub_graph_destroy,
 	.reset = stub_reset,
 	.elapsed = stub_elapsed,
+	.peer = stub_peer,
+	.comm_id = stub_comm_id,
+	.comm_open = stub_comm_open,
+	.comm_gather = stub_comm_gather,
+	.comm_check = stub_comm_check,
+	.comm_close = stub_comm_close,
 };
 
 static const struct kind_slot driver_mandatory[] = {

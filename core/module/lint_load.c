@@ -72,7 +72,8 @@ static const struct {
 	SLOT(copy),         SLOT(fill),          SLOT(signal),        SLOT(wait),
 	SLOT(queue_wait),   SLOT(weight_layout), SLOT(mem_import),    SLOT(graph_begin),
 	SLOT(graph_end),    SLOT(graph_launch),  SLOT(graph_destroy), SLOT(reset),
-	SLOT(elapsed),
+	SLOT(elapsed),      SLOT(peer),          SLOT(comm_id),       SLOT(comm_open),
+	SLOT(comm_gather),  SLOT(comm_check),    SLOT(comm_close),
 #undef SLOT
 };
 

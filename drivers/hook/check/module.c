@@ -543,6 +543,76 @@ static int check_fill(void *dev, void *queue, aios_addr dst, uint8_t value, uint
 	return end_queue(&call, q, rc);
 }
 
+/* ---- communicators ----------------------------------------------------------------------- */
+
+struct check_comm {
+	void *below;
+	uint32_t n_ranks;
+};
+
+static int check_comm_open(void *dev, const struct aios_comm_id *id, uint32_t rank,
+			   uint32_t n_ranks, uint64_t deadline_ns, void **comm,
+			   struct aios_status *st)
+{
+	struct check_call call = check_begin(dev, "comm_open", st);
+	struct check_comm *made;
+	int rc;
+
+	if (n_ranks == 0 || rank >= n_ranks)
+		check_bad(&call, "rank %u of %u", rank, n_ranks);
+	if (check_end(&call, call.rc) < 0)
+		return call.rc;
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return aios_fail(st, -ENOMEM, "check: no memory to follow communicators");
+	made->n_ranks = n_ranks;
+	rc = hook_pass_comm_open(dev, id, rank, n_ranks, deadline_ns, &made->below, st);
+	if (rc < 0)
+		free(made);
+	else
+		*comm = made;
+	return rc;
+}
+
+static int check_comm_gather(void *dev, void *queue, void *comm, aios_addr dst, aios_addr src,
+			     uint64_t bytes, uint64_t deadline_ns, struct aios_status *st)
+{
+	const struct check_comm *c = comm;
+	struct check_queue *q;
+	struct check_call call = begin_queue(dev, "comm_gather", queue, &q, st);
+	int rc;
+
+	if (q && !call.bad)
+		check_work(call.c, q);
+	if (bytes > UINT64_MAX / c->n_ranks)
+		check_bad(&call, "%llu bytes of %u ranks", (unsigned long long)bytes, c->n_ranks);
+	if (bytes && !call.bad)
+		use_range(&call, q, "the destination", dst, bytes * c->n_ranks, true);
+	if (bytes && !call.bad)
+		use_range(&call, q, "the source", src, bytes, false);
+	if (call.rc < 0)
+		return end_queue(&call, q, call.rc);
+	check_leave(&call);
+	rc = hook_pass_comm_gather(dev, queue, c->below, dst, src, bytes, deadline_ns, st);
+	check_enter(&call);
+	return end_queue(&call, q, rc);
+}
+
+static int check_comm_check(void *dev, void *comm, struct aios_status *st)
+{
+	return hook_pass_comm_check(dev, ((const struct check_comm *)comm)->below, st);
+}
+
+static void check_comm_close(void *dev, void *comm)
+{
+	struct check_comm *c = comm;
+
+	if (!c)
+		return;
+	hook_pass_comm_close(dev, c->below);
+	free(c);
+}
+
 /* ---- graphs ---------------------------------------------------------------------------- */
 
 static int check_graph_begin(void *dev, void *queue, struct aios_status *st)
@@ -762,6 +832,11 @@ static const struct aios_driver_ops check_table = {
 	.fill = check_fill,
 	.signal = check_signal_slot,
 	.elapsed = hook_pass_elapsed,
+	.comm_id = hook_pass_comm_id,
+	.comm_open = check_comm_open,
+	.comm_gather = check_comm_gather,
+	.comm_check = check_comm_check,
+	.comm_close = check_comm_close,
 	.wait = check_wait,
 	.queue_wait = check_queue_wait,
 	.weight_layout = hook_pass_weight_layout,

@@ -125,3 +125,37 @@ int hook_pass_elapsed(void *dev, void *queue, uint64_t from, uint64_t to, uint64
 {
 	return below(dev)->ops->elapsed(below(dev)->dev, queue, from, to, ns, st);
 }
+
+int hook_pass_peer(void *dev, void *peer, uint32_t *access, struct aios_status *st)
+{
+	return below(dev)->ops->peer(below(dev)->dev, below(peer)->dev, access, st);
+}
+
+int hook_pass_comm_id(void *dev, struct aios_comm_id *id, struct aios_status *st)
+{
+	return below(dev)->ops->comm_id(below(dev)->dev, id, st);
+}
+
+int hook_pass_comm_open(void *dev, const struct aios_comm_id *id, uint32_t rank, uint32_t n_ranks,
+			uint64_t deadline_ns, void **comm, struct aios_status *st)
+{
+	return below(dev)->ops->comm_open(below(dev)->dev, id, rank, n_ranks, deadline_ns, comm,
+					  st);
+}
+
+int hook_pass_comm_gather(void *dev, void *queue, void *comm, aios_addr dst, aios_addr src,
+			  uint64_t bytes, uint64_t deadline_ns, struct aios_status *st)
+{
+	return below(dev)->ops->comm_gather(below(dev)->dev, queue, comm, dst, src, bytes,
+					    deadline_ns, st);
+}
+
+int hook_pass_comm_check(void *dev, void *comm, struct aios_status *st)
+{
+	return below(dev)->ops->comm_check(below(dev)->dev, comm, st);
+}
+
+void hook_pass_comm_close(void *dev, void *comm)
+{
+	below(dev)->ops->comm_close(below(dev)->dev, comm);
+}

@@ -46,5 +46,14 @@ void hook_pass_graph_destroy(void *dev, void *graph);
 int hook_pass_reset(void *dev, struct aios_status *st);
 int hook_pass_elapsed(void *dev, void *queue, uint64_t from, uint64_t to, uint64_t *ns,
 		      struct aios_status *st);
+/* `peer` is a device of the same hook. */
+int hook_pass_peer(void *dev, void *peer, uint32_t *access, struct aios_status *st);
+int hook_pass_comm_id(void *dev, struct aios_comm_id *id, struct aios_status *st);
+int hook_pass_comm_open(void *dev, const struct aios_comm_id *id, uint32_t rank, uint32_t n_ranks,
+			uint64_t deadline_ns, void **comm, struct aios_status *st);
+int hook_pass_comm_gather(void *dev, void *queue, void *comm, aios_addr dst, aios_addr src,
+			  uint64_t bytes, uint64_t deadline_ns, struct aios_status *st);
+int hook_pass_comm_check(void *dev, void *comm, struct aios_status *st);
+void hook_pass_comm_close(void *dev, void *comm);
 
 #endif /* HOOK_PASS_H */

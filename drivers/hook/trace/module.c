@@ -231,6 +231,17 @@ static int trace_fill(void *dev, void *queue, aios_addr dst, uint8_t value, uint
 	return rc;
 }
 
+/* Not waited for in order to be timed: it needs the other ranks. */
+static int trace_comm_gather(void *dev, void *queue, void *comm, aios_addr dst, aios_addr src,
+			     uint64_t bytes, uint64_t deadline_ns, struct aios_status *st)
+{
+	uint64_t begin = now_ns();
+	int rc = hook_pass_comm_gather(dev, queue, comm, dst, src, bytes, deadline_ns, st);
+
+	bytes_event(dev, "comm_gather", "copy", queue, begin, bytes, rc);
+	return rc;
+}
+
 static int trace_signal(void *dev, void *queue, uint64_t *value, struct aios_status *st)
 {
 	uint64_t begin = now_ns();
@@ -481,6 +492,12 @@ static const struct aios_driver_ops trace_table = {
 	.fill = trace_fill,
 	.signal = trace_signal,
 	.elapsed = hook_pass_elapsed,
+	.peer = hook_pass_peer,
+	.comm_id = hook_pass_comm_id,
+	.comm_open = hook_pass_comm_open,
+	.comm_gather = trace_comm_gather,
+	.comm_check = hook_pass_comm_check,
+	.comm_close = hook_pass_comm_close,
 	.wait = trace_wait,
 	.queue_wait = trace_queue_wait,
 	.weight_layout = hook_pass_weight_layout,

@@ -90,6 +90,17 @@ enum aios_copy_dir {
 	AIOS_COPY_ON_DEVICE = 2
 };
 
+/* What a device may do with the memory of another one of its driver: the answer of peer(). */
+enum aios_peer_access {
+	AIOS_PEER_COPY = 1,  /* copy() may read it */
+	AIOS_PEER_DIRECT = 2 /* and ops may: the parts of ALL_REDUCE and ALL_GATHER */
+};
+
+/* Names a communicator. Plain bytes, to be carried to the other ranks by any means. */
+struct aios_comm_id {
+	unsigned char bytes[128];
+};
+
 struct aios_driver_ops {
 	uint32_t size;
 	uint32_t reserved;
@@ -167,7 +178,7 @@ struct aios_driver_ops {
 
 	/* ---- optional from here: absent slots are stubs returning -ENOSYS ---- */
 
-	/* Work enqueued on `queue` after this waits for `value` of `other`. */
+	/* Work enqueued on `queue` after this waits for `value` of `other`, which may be a peer's. */
 	int (*queue_wait)(void *dev, void *queue, void *other, uint64_t value,
 			  struct aios_status *st);
 
@@ -204,6 +215,47 @@ struct aios_driver_ops {
 	 */
 	int (*elapsed)(void *dev, void *queue, uint64_t from, uint64_t to, uint64_t *ns,
 		       struct aios_status *st);
+
+	/*
+	 * Make `peer`, another opened device of this driver, known to `dev`: addresses of
+	 * its DEVICE heap may be used in dev's queues as *access (enum aios_peer_access)
+	 * says, until one of the two is closed or reset; copy(ON_DEVICE) may read them in
+	 * either case. Nothing is said of the other direction. Called once more it answers
+	 * the same. What wrote the memory is ordered by queue_wait() or wait().
+	 */
+	int (*peer)(void *dev, void *peer, uint32_t *access, struct aios_status *st);
+
+	/*
+	 * A communicator joins n_ranks devices, of one process or of many, on one machine or
+	 * several. comm_id() of any rank names a new one; comm_open() with that id, on each
+	 * rank, waits for all the others, at most until the deadline. The ranks of one
+	 * process therefore have a thread each, for all of these slots. n_ranks is at most
+	 * AIOS_MAX_RANKS. The queues and the communicator of a rank are used by one thread at
+	 * a time. -ENOSYS also means: the library that this needs is not there.
+	 */
+	int (*comm_id)(void *dev, struct aios_comm_id *id, struct aios_status *st);
+	int (*comm_open)(void *dev, const struct aios_comm_id *id, uint32_t rank, uint32_t n_ranks,
+			 uint64_t deadline_ns, void **comm, struct aios_status *st);
+
+	/*
+	 * Enqueue: rank r's `bytes` at src are at dst + r * bytes on every rank, bits kept.
+	 * All ranks call it with the same number of bytes, in the same order. src is not part
+	 * of dst, unless it is dst + rank * bytes. A sum is this and then ALL_REDUCE, whose
+	 * order is the contract's. The deadline ends a wait for others to connect. After a
+	 * failure the communicator is broken for good: each later call tells the same error,
+	 * and what it still had enqueued is abandoned, so that the queue goes on.
+	 */
+	int (*comm_gather)(void *dev, void *queue, void *comm, aios_addr dst, aios_addr src,
+			   uint64_t bytes, uint64_t deadline_ns, struct aios_status *st);
+
+	/* 0, or what broke it. A rank that died may show as a wait() that timed out, and here as 0. */
+	int (*comm_check)(void *dev, void *comm, struct aios_status *st);
+
+	/*
+	 * On every rank, before the device closes or resets. Ends it in order when its work has
+	 * completed, and may then wait for the others to do so; aborts what has not. Takes NULL.
+	 */
+	void (*comm_close)(void *dev, void *comm);
 };
 
 #endif /* AIOS_DRIVER_DRIVER_H */
