@@ -117,6 +117,17 @@ void cuda_leave(struct gpu_device *dev)
 	cuda_api(dev->api)->ctx_pop(&ctx);
 }
 
+int cuda_peer_enable(struct gpu_device *dev, const struct gpu_peer *peer)
+{
+	return cuda_api(dev->api)->peer_enable(peer->ctx, 0);
+}
+
+int cuda_peer_copy(struct gpu_device *dev, const struct gpu_peer *peer, uint64_t dst, uint64_t src,
+		   size_t bytes, void *stream)
+{
+	return cuda_api(dev->api)->peer_copy(dst, dev->ctx, src, peer->ctx, bytes, stream);
+}
+
 /* --- kernels ------------------------------------------------------------------- */
 
 int cuda_load(struct gpu_device *dev, struct aios_status *st)

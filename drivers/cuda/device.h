@@ -16,6 +16,9 @@ void cuda_ctx_close(struct gpu_device *dev);
 int cuda_ctx_reset(struct gpu_device *dev);
 int cuda_enter(struct gpu_device *dev, struct aios_status *st);
 void cuda_leave(struct gpu_device *dev);
+int cuda_peer_enable(struct gpu_device *dev, const struct gpu_peer *peer);
+int cuda_peer_copy(struct gpu_device *dev, const struct gpu_peer *peer, uint64_t dst, uint64_t src,
+		   size_t bytes, void *stream);
 int cuda_load(struct gpu_device *dev, struct aios_status *st);
 int cuda_prepare(struct gpu_device *dev, void *function);
 int cuda_encode(struct gpu_device *dev, const struct gpu_map *map, void *out);

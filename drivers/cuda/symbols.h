@@ -18,6 +18,8 @@
 	X(host_alloc, "cuMemHostAlloc")                                                            \
 	X(host_free, "cuMemFreeHost")                                                              \
 	X(host_addr, "cuMemHostGetDevicePointer_v2")                                               \
+	X(pointer_attribute, "cuPointerGetAttribute")                                              \
+	X(peer_can, "cuDeviceCanAccessPeer")                                                       \
 	X(copy, "cuMemcpyAsync")                                                                   \
 	X(copy_in, "cuMemcpyHtoDAsync_v2")                                                         \
 	X(copy_out, "cuMemcpyDtoHAsync_v2")                                                        \
@@ -55,6 +57,9 @@
 	X(ctx_reset, "cuDevicePrimaryCtxReset_v2", (int dev))                                      \
 	X(ctx_push, "cuCtxPushCurrent_v2", (void *ctx))                                            \
 	X(ctx_pop, "cuCtxPopCurrent_v2", (void **ctx))                                             \
+	X(peer_enable, "cuCtxEnablePeerAccess", (void *peer, unsigned int flags))                  \
+	X(peer_copy, "cuMemcpyPeerAsync",                                                          \
+	  (uint64_t dst, void *to, uint64_t src, void *from, size_t bytes, void *stream))          \
 	X(function_set, "cuFuncSetAttribute", (void *function, int attribute, int value))
 
 /* Those that an older library may lack (11.8 has them all): NULL then. */

@@ -154,6 +154,17 @@ int hip_ctx_reset(struct gpu_device *dev)
 	return ret;
 }
 
+int hip_peer_enable(struct gpu_device *dev, const struct gpu_peer *peer)
+{
+	return hip_api(dev->api)->peer_enable(peer->ordinal, 0);
+}
+
+int hip_peer_copy(struct gpu_device *dev, const struct gpu_peer *peer, uint64_t dst, uint64_t src,
+		  size_t bytes, void *stream)
+{
+	return hip_api(dev->api)->peer_copy(dst, dev->ordinal, src, peer->ordinal, bytes, stream);
+}
+
 /* --- kernels ------------------------------------------------------------------- */
 
 int hip_load(struct gpu_device *dev, struct aios_status *st)

@@ -16,6 +16,9 @@ void hip_ctx_close(struct gpu_device *dev);
 int hip_ctx_reset(struct gpu_device *dev);
 int hip_enter(struct gpu_device *dev, struct aios_status *st);
 void hip_leave(struct gpu_device *dev);
+int hip_peer_enable(struct gpu_device *dev, const struct gpu_peer *peer);
+int hip_peer_copy(struct gpu_device *dev, const struct gpu_peer *peer, uint64_t dst, uint64_t src,
+		  size_t bytes, void *stream);
 int hip_load(struct gpu_device *dev, struct aios_status *st);
 
 #endif /* HIP_DEVICE_H */

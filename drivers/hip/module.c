@@ -17,6 +17,8 @@ const struct gpu_vendor gpu_vendor = {
 		      "HIP_VISIBLE_DEVICES",
 	.api_size = sizeof(struct hip_api),
 	.losses = hip_losses,
+	.comm = "RCCL",
+	.comm_library = "librccl.so.1",
 	.open = hip_api_open,
 	.error_name = hip_error_name,
 	.error_text = hip_error_text,
@@ -28,6 +30,8 @@ const struct gpu_vendor gpu_vendor = {
 	.ctx_reset = hip_ctx_reset,
 	.enter = hip_enter,
 	.leave = hip_leave,
+	.peer_enable = hip_peer_enable,
+	.peer_copy = hip_peer_copy,
 	.load = hip_load,
 };
 

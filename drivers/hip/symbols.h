@@ -19,6 +19,8 @@
 	X(host_alloc, "hipHostMalloc", false)                                                      \
 	X(host_free, "hipHostFree", false)                                                         \
 	X(host_addr, "hipHostGetDevicePointer", false)                                             \
+	X(pointer_attribute, "hipPointerGetAttribute", false)                                      \
+	X(peer_can, "hipDeviceCanAccessPeer", false)                                               \
 	X(copy, "hipMemcpyDtoDAsync", false)                                                       \
 	X(copy_in, "hipMemcpyHtoDAsync", false)                                                    \
 	X(copy_out, "hipMemcpyDtoHAsync", false)                                                   \
@@ -54,4 +56,7 @@
 	X(device_uuid, "hipDeviceGetUuid", int, (unsigned char uuid[16], int dev))                 \
 	X(device_set, "hipSetDevice", int, (int dev))                                              \
 	X(device_current, "hipGetDevice", int, (int *dev))                                         \
-	X(device_reset, "hipDeviceReset", int, (void))
+	X(device_reset, "hipDeviceReset", int, (void))                                             \
+	X(peer_enable, "hipDeviceEnablePeerAccess", int, (int peer, unsigned int flags))           \
+	X(peer_copy, "hipMemcpyPeerAsync", int,                                                    \
+	  (uint64_t dst, int to, uint64_t src, int from, size_t bytes, void *stream))

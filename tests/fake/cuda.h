@@ -2,6 +2,7 @@
 /* cuda.h - the fake as libcuda: what the driver looks for, and the image that it takes. */
 #include "api.h"
 
+#define FAKE_LIBRARY "libcuda.so.1"
 #define FAKE_SYMBOLS(X) CUDA_SYMBOLS(X)
 #define FAKE_IMAGE "fake cuda image"
 #define FAKE_IMAGE_SM90 "fake cuda image, sm_90a"

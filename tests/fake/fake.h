@@ -22,7 +22,9 @@ struct fake_gpu {
 	int order;           /* of threads, enum shim_order; HIP alone */
 	uint64_t seed;
 	int mutant, mutant_at; /* enum shim_mutant: what is broken in it; HIP alone */
-	bool hold; /* streams do nothing */
+	bool hold;             /* streams do nothing */
+	bool run;              /* kernels run, all but those for 9.0; CUDA alone, HIP's always do */
+	bool apart;            /* no device reaches another's memory */
 	/* The fail_nth call from now on (1: the next) that can fail returns fail_result. */
 	uint64_t fail_nth;
 	int fail_result;
@@ -36,6 +38,8 @@ struct fake_gpu {
 	uint64_t allocated;            /* bytes of device memory */
 	uint64_t launches, overlapped; /* all; those that may begin early */
 	uint64_t maps;                 /* encoded */
+	uint64_t peer_copies;          /* from one device to another */
+	int peers;                     /* pairs of devices with access, one way */
 	char last_kernel[64];
 	unsigned int last_grid[3], last_block[3], last_shared;
 	int broken; /* the sticky result in force */

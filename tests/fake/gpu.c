@@ -18,6 +18,8 @@ struct fake_gpu fake_gpu = {
 	.version = 13000, .devices = 1, .major = 9, .wave = 32, .memory = (uint64_t)1 << 30
 };
 
+#define FAKE_ALIGN 256
+
 static pthread_mutex_t fake_lock = PTHREAD_MUTEX_INITIALIZER;
 
 enum fake_what {
@@ -26,6 +28,7 @@ enum fake_what {
 	FAKE_CALL,
 	FAKE_KERNEL,
 	FAKE_RECORD,
+	FAKE_POLL,
 	FAKE_WAIT
 };
 
@@ -40,6 +43,7 @@ struct fake_task {
 	uint64_t dst, src, bytes;
 	unsigned char value;
 	void (*call)(void *);
+	bool (*poll)(void *);
 	void *arg;
 	struct fake_event *event;
 	uint64_t ticket;
@@ -62,6 +66,7 @@ static uint64_t fake_clock;
 /* What lives in the context, so that a reset can take it all away. */
 enum fake_kind {
 	FAKE_MEMORY,
+	FAKE_HOST,
 	FAKE_EVENT,
 	FAKE_STREAM,
 	FAKE_LIST
@@ -69,9 +74,14 @@ enum fake_kind {
 struct fake_owned {
 	struct fake_owned *next;
 	enum fake_kind kind;
+	int device;
 	void *p;
 };
 static struct fake_owned *fake_all;
+
+#define FAKE_DEVICES 16
+static int fake_modules[FAKE_DEVICES];
+static bool fake_peers[FAKE_DEVICES][FAKE_DEVICES]; /* [who][whose memory] */
 
 static void *own(enum fake_kind kind, void *p)
 {
@@ -79,6 +89,7 @@ static void *own(enum fake_kind kind, void *p)
 
 	o->next = fake_all;
 	o->kind = kind;
+	o->device = fake_device();
 	o->p = p;
 	fake_all = o;
 	return p;
@@ -175,6 +186,8 @@ static bool task_run(const struct fake_task *t)
 	case FAKE_CALL:
 		t->call(t->arg);
 		return true;
+	case FAKE_POLL:
+		return t->poll(t->arg);
 	case FAKE_KERNEL:
 		fake_run(t->launch);
 		return true;
@@ -278,21 +291,66 @@ int fake_stream_query(void *stream)
 	return fake_end(result);
 }
 
-int fake_copy(uint64_t dst, uint64_t src, size_t bytes, void *stream)
+/* The device whose memory it is; -1: the host's, or nobody's. */
+static int memory_device(uint64_t addr)
+{
+	const struct fake_owned *o;
+	size_t bytes;
+
+	for (o = fake_all; o; o = o->next) {
+		if (o->kind != FAKE_MEMORY)
+			continue;
+		memcpy(&bytes, (const char *)o->p - FAKE_ALIGN, sizeof(bytes));
+		if (addr - (uintptr_t)o->p < bytes)
+			return o->device;
+	}
+	return -1;
+}
+
+static int copy_any(uint64_t dst, uint64_t src, size_t bytes, void *stream)
 {
 	struct fake_task t = { .what = FAKE_COPY, .dst = dst, .src = src, .bytes = bytes };
 
 	return stream_add(stream, &t);
 }
 
+/* Stricter than the vendors': another device's memory is for fake_copy_between(). */
+int fake_copy(uint64_t dst, uint64_t src, size_t bytes, void *stream)
+{
+	bool strange;
+
+	pthread_mutex_lock(&fake_lock);
+	strange = fake_gpu.devices > 1 && memory_device(dst) != memory_device(src);
+	pthread_mutex_unlock(&fake_lock);
+	return strange ? GPU_INVALID_VALUE : copy_any(dst, src, bytes, stream);
+}
+
 int fake_copy_in(uint64_t dst, const void *src, size_t bytes, void *stream)
 {
-	return fake_copy(dst, (uint64_t)(uintptr_t)src, bytes, stream);
+	return copy_any(dst, (uint64_t)(uintptr_t)src, bytes, stream);
 }
 
 int fake_copy_out(void *dst, uint64_t src, size_t bytes, void *stream)
 {
-	return fake_copy((uint64_t)(uintptr_t)dst, src, bytes, stream);
+	return copy_any((uint64_t)(uintptr_t)dst, src, bytes, stream);
+}
+
+int fake_copy_between(uint64_t dst, int to, uint64_t src, int from, size_t bytes, void *stream)
+{
+	bool right;
+
+	pthread_mutex_lock(&fake_lock);
+	right = memory_device(dst) == to && memory_device(src) == from;
+	fake_gpu.peer_copies += right;
+	pthread_mutex_unlock(&fake_lock);
+	return right ? copy_any(dst, src, bytes, stream) : GPU_INVALID_VALUE;
+}
+
+int fake_stream_poll(void *stream, bool (*poll)(void *), void *arg)
+{
+	struct fake_task t = { .what = FAKE_POLL, .poll = poll, .arg = arg };
+
+	return stream_add(stream, &t);
 }
 
 int fake_fill(uint64_t dst, unsigned char value, size_t bytes, void *stream)
@@ -492,10 +550,9 @@ int fake_device_memory(size_t *bytes, int dev)
 
 /* --- memory: before each allocation lies its size ----------------------------- */
 
-#define FAKE_ALIGN 256
 #define FAKE_POISON 0xcd /* what new memory holds */
 
-static int memory_get(void **out, size_t bytes)
+static int memory_get(enum fake_kind kind, void **out, size_t bytes)
 {
 	size_t whole = (bytes + 2 * FAKE_ALIGN - 1) / FAKE_ALIGN * FAKE_ALIGN;
 	char *base = aligned_alloc(FAKE_ALIGN, whole);
@@ -504,7 +561,7 @@ static int memory_get(void **out, size_t bytes)
 		return GPU_OUT_OF_MEMORY;
 	memset(base, FAKE_POISON, whole);
 	memcpy(base, &bytes, sizeof(bytes));
-	*out = own(FAKE_MEMORY, base + FAKE_ALIGN);
+	*out = own(kind, base + FAKE_ALIGN);
 	fake_gpu.allocations++;
 	return GPU_OK;
 }
@@ -537,7 +594,7 @@ int fake_mem_alloc(uint64_t *addr, size_t bytes)
 	if (result == GPU_OK && bytes > fake_gpu.memory - fake_gpu.allocated)
 		result = GPU_OUT_OF_MEMORY;
 	if (result == GPU_OK)
-		result = memory_get(&p, bytes);
+		result = memory_get(FAKE_MEMORY, &p, bytes);
 	if (result == GPU_OK) {
 		fake_gpu.allocated += bytes;
 		*addr = (uint64_t)(uintptr_t)p;
@@ -559,7 +616,7 @@ int fake_host_alloc(void **host, size_t bytes, unsigned int flags)
 
 	(void)flags;
 	if (result == GPU_OK)
-		result = memory_get(host, bytes);
+		result = memory_get(FAKE_HOST, host, bytes);
 	return fake_end(result);
 }
 
@@ -578,28 +635,85 @@ int fake_host_addr(uint64_t *addr, void *host, unsigned int flags)
 	return fake_end(fake_begin());
 }
 
-void fake_context_clear(void)
+static void owned_free(struct fake_owned *o)
 {
-	struct fake_owned *o;
+	switch (o->kind) {
+	case FAKE_MEMORY:
+		fake_gpu.allocated -= memory_put(o->p);
+		break;
+	case FAKE_HOST:
+		memory_put(o->p);
+		break;
+	case FAKE_STREAM:
+		stream_free(o->p);
+		break;
+	case FAKE_LIST:
+		fake_gpu.execs--;
+		list_clear(o->p);
+		free(o->p);
+		break;
+	default:
+		fake_gpu.events--;
+		free(o->p);
+	}
+	free(o);
+}
 
-	while (fake_all) {
-		o = fake_all;
-		fake_all = o->next;
-		if (o->kind == FAKE_MEMORY) {
-			memory_put(o->p);
-		} else if (o->kind == FAKE_STREAM) {
-			stream_free(o->p);
+void fake_context_clear(int dev)
+{
+	struct fake_owned **at = &fake_all, *o;
+	int i;
+
+	while ((o = *at) != NULL) {
+		if (o->device == dev) {
+			*at = o->next;
+			owned_free(o);
 		} else {
-			if (o->kind == FAKE_LIST)
-				list_clear(o->p);
-			free(o->p);
+			at = &o->next;
 		}
-		free(o);
 	}
 	if (!fake_gpu.forever)
 		fake_gpu.broken = 0;
-	fake_gpu.modules = fake_gpu.events = fake_gpu.execs = 0;
-	fake_gpu.allocated = 0;
+	fake_gpu.modules -= fake_modules[dev];
+	fake_modules[dev] = 0;
+	for (i = 0; i < FAKE_DEVICES; i++) {
+		fake_gpu.peers -= fake_peers[dev][i] + fake_peers[i][dev];
+		fake_peers[dev][i] = fake_peers[i][dev] = false;
+	}
+}
+
+/* --- peers ------------------------------------------------------------------- */
+
+int fake_pointer_attribute(void *value, int attribute, uint64_t addr)
+{
+	int result = fake_begin(), device = memory_device(addr);
+
+	if (result == GPU_OK && (attribute != GPU_POINTER_ORDINAL || device < 0))
+		result = GPU_INVALID_VALUE;
+	if (result == GPU_OK)
+		*(int *)value = device;
+	return fake_end(result);
+}
+
+int fake_peer_can(int *can, int dev, int peer)
+{
+	int result = fake_begin();
+
+	*can = !fake_gpu.apart && dev != peer;
+	return fake_end(result);
+}
+
+int fake_peer_allow(int dev, int peer)
+{
+	if (dev < 0 || peer < 0 || dev >= FAKE_DEVICES || peer >= FAKE_DEVICES || dev == peer)
+		return GPU_INVALID_DEVICE;
+	if (fake_gpu.apart)
+		return GPU_PEER_UNSUPPORTED;
+	if (fake_peers[dev][peer])
+		return GPU_PEER_ENABLED;
+	fake_peers[dev][peer] = true;
+	fake_gpu.peers++;
+	return GPU_OK;
 }
 
 /* --- kernels ----------------------------------------------------------------- */
@@ -625,6 +739,7 @@ int fake_module_load(void **module, const void *image)
 		result = GPU_NO_BINARY_FOR_GPU;
 	if (result == GPU_OK) {
 		fake_gpu.modules++;
+		fake_modules[fake_device()]++;
 		*module = (void *)(uintptr_t)i;
 	}
 	return fake_end(result);
@@ -635,6 +750,7 @@ int fake_module_unload(void *module)
 	(void)module;
 	fake_begin_sure();
 	fake_gpu.modules--;
+	fake_modules[fake_device()]--;
 	return fake_end(GPU_OK);
 }
 
@@ -661,6 +777,30 @@ static bool launch_wrong(const struct gpu_launch *l, void **params, void **extra
 	       l->shared > fake_gpu.shared_max || !params || !params[0] || extra;
 }
 
+/* Would a GPU fault? A kernel of this thread's device reads memory of another one, without access. */
+static bool launch_faults(const struct gpu_launch *l)
+{
+	const union aios_op_any *any = (const void *)l->args.bytes;
+	const aios_addr *parts = any->all_reduce.parts;
+	uint32_t n = any->all_reduce.n_ranks, i;
+	int dev = fake_device(), owner;
+
+	if (fake_gpu.devices < 2)
+		return false;
+	if (l->kernel == GPU_K_all_gather) {
+		parts = any->all_gather.parts;
+		n = any->all_gather.n_ranks;
+	} else if (l->kernel != GPU_K_all_reduce) {
+		return false;
+	}
+	for (i = 0; i < n; i++) {
+		owner = memory_device(parts[i]);
+		if (owner >= 0 && owner != dev && !fake_peers[dev][owner])
+			return true;
+	}
+	return false;
+}
+
 int fake_launch(void *function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
 		unsigned int block_x, unsigned int block_y, unsigned int block_z,
 		unsigned int shared, void *stream, void **params, void **extra)
@@ -676,8 +816,11 @@ int fake_launch(void *function, unsigned int grid_x, unsigned int grid_y, unsign
 	if (result == GPU_OK && (!function || launch_wrong(&l, params, extra)))
 		result = GPU_INVALID_VALUE;
 	l.args_bytes = (uint32_t)fake_args[l.kernel];
-	if (result == GPU_OK) {
+	if (result == GPU_OK)
 		memcpy(l.args.bytes, params[0], l.args_bytes);
+	if (result == GPU_OK && launch_faults(&l))
+		result = fake_gpu.broken = GPU_ILLEGAL_ADDRESS;
+	if (result == GPU_OK) {
 		fake_gpu.launches++;
 		snprintf(fake_gpu.last_kernel, sizeof(fake_gpu.last_kernel), "%s",
 			 fake_names[l.kernel]);

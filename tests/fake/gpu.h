@@ -31,8 +31,22 @@ int fake_begin(void);
 int fake_begin_sure(void);
 int fake_end(int result);
 
-/* Everything in the context goes; the lock is held. */
-void fake_context_clear(void);
+/* Everything in the device's context goes; the lock is held. */
+void fake_context_clear(int dev);
+
+/* Device `dev` may read the memory of `peer` from now on; a result. The lock is held. */
+int fake_peer_allow(int dev, int peer);
+/* Enqueue a copy of memory of device `from` to memory of device `to`. */
+int fake_copy_between(uint64_t dst, int to, uint64_t src, int from, size_t bytes, void *stream);
+
+/* The vendor's: the device that is current in this thread, or -1. */
+int fake_device(void) FAKE_API;
+
+/*
+ * For libraries over this one: call poll() when its turn in the stream has come, again and again
+ * until it says true. It is called with the lock held, by whoever looks at any stream.
+ */
+int fake_stream_poll(void *stream, bool (*poll)(void *), void *arg) FAKE_API;
 
 /* The vendor's: a kernel's turn has come; the lock is held. */
 void fake_run(const struct gpu_launch *launch);

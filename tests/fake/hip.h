@@ -2,6 +2,7 @@
 /* hip.h - the fake as libamdhip64: what the driver looks for, and how an image begins. */
 #include "api.h"
 
+#define FAKE_LIBRARY "libamdhip64.so.7"
 #define FAKE_SYMBOLS(X) HIP_SYMBOLS(X)
 #define FAKE_IMAGE "__CLANG_OFFLOAD_BUNDLE__"
 #define FAKE_IMAGES                                                                                \

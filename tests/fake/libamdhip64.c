@@ -5,7 +5,8 @@
  * at a time in a process, since the shim is one machine with one thread.
  *
  * A program that no test steers takes SHIM_WAVE, SHIM_ORDER, SHIM_SEED and SHIM_UNITS from the
- * environment, SHIM_MUTANT breaks the machine (tests/shim/shim_run.h), and with FAKE_FAIL_NTH and FAKE_FAIL_RESULT the device is lost at the n-th call.
+ * environment, SHIM_MUTANT breaks the machine (tests/shim/shim_run.h), FAKE_DEVICES is the number of
+ * devices, and with FAKE_FAIL_NTH and FAKE_FAIL_RESULT the device is lost at the n-th call.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -20,6 +21,11 @@
 HIP_OWN_SYMBOLS(FAKE_OWN_PROTO)
 
 static _Thread_local int fake_current; /* each thread's own device */
+
+int fake_device(void)
+{
+	return fake_current;
+}
 
 void fake_run(const struct gpu_launch *launch)
 {
@@ -67,6 +73,7 @@ __attribute__((constructor)) static void from_environment(void)
 	fake_gpu.order = order && strcmp(order, "reverse") == 0 ? SHIM_REVERSE :
 			 order && strcmp(order, "random") == 0  ? SHIM_RANDOM :
 								  SHIM_FORWARD;
+	fake_gpu.devices = (int)number("FAKE_DEVICES", 1);
 	fake_gpu.shared_max = 65536;
 	fake_gpu.memory = (uint64_t)4 << 30;
 	fake_gpu.fail_nth = number("FAKE_FAIL_NTH", 0);
@@ -137,10 +144,24 @@ int fake_device_current(int *dev)
 	return GPU_OK;
 }
 
+int fake_peer_enable(int peer, unsigned int flags)
+{
+	int result = fake_begin();
+
+	if (result == GPU_OK)
+		result = flags ? GPU_INVALID_VALUE : fake_peer_allow(fake_current, peer);
+	return fake_end(result);
+}
+
+int fake_peer_copy(uint64_t dst, int to, uint64_t src, int from, size_t bytes, void *stream)
+{
+	return fake_copy_between(dst, to, src, from, bytes, stream);
+}
+
 int fake_device_reset(void)
 {
 	fake_begin_sure();
-	fake_context_clear();
+	fake_context_clear(fake_current);
 	return fake_end(GPU_OK);
 }
 

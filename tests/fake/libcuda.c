@@ -1,19 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * libcuda.c - what is CUDA's own of the fake; the rest is gpu.c. Kernels are counted and do nothing.
+ * libcuda.c - what is CUDA's own of the fake; the rest is gpu.c. Kernels are counted and do nothing,
+ * or run on the host (tests/shim) if fake_gpu.run is set and they are not for 9.0 alone.
  */
 #include <stddef.h>
 #include <string.h>
 
 #include "gpu.h"
+#include "shim_run.h"
 
 #define FAKE_OWN_PROTO(member, symbol, params) int fake_##member params __asm__(symbol) FAKE_API;
 CUDA_OWN_SYMBOLS(FAKE_OWN_PROTO)
 CUDA_NEW_SYMBOLS(FAKE_OWN_PROTO)
 
+/* Contexts are told apart by their address. Each thread has a stack of current ones. */
+#define FAKE_CONTEXTS 16
+static char fake_contexts[FAKE_CONTEXTS];
+static int fake_retained[FAKE_CONTEXTS];
+static _Thread_local struct {
+	int device[8], n;
+} fake_stack;
+
+static int context_device(const void *ctx)
+{
+	return (int)((const char *)ctx - fake_contexts);
+}
+
+int fake_device(void)
+{
+	return fake_stack.n ? fake_stack.device[fake_stack.n - 1] : -1;
+}
+
 void fake_run(const struct gpu_launch *launch)
 {
-	(void)launch;
+	struct shim_config config = { .wave = 32, .order = SHIM_FORWARD };
+
+	if (fake_gpu.run && launch->kernel < GPU_SHARED_KERNELS && shim_run(launch, &config))
+		fake_gpu.broken = GPU_OUT_OF_MEMORY;
 }
 
 int fake_init(unsigned int flags)
@@ -66,10 +89,12 @@ int fake_ctx_retain(void **ctx, int dev)
 {
 	int result = fake_begin();
 
-	(void)dev;
+	if (result == GPU_OK && dev >= FAKE_CONTEXTS)
+		result = GPU_INVALID_DEVICE;
 	if (result == GPU_OK) {
 		fake_gpu.retained++;
-		*ctx = &fake_gpu;
+		fake_retained[dev]++;
+		*ctx = &fake_contexts[dev];
 	}
 	return fake_end(result);
 }
@@ -78,34 +103,54 @@ int fake_ctx_push(void *ctx)
 {
 	int result = fake_begin_sure();
 
-	(void)ctx;
-	fake_gpu.contexts += result == GPU_OK;
+	if (result == GPU_OK && fake_stack.n == 8)
+		result = GPU_INVALID_VALUE;
+	if (result == GPU_OK) {
+		fake_stack.device[fake_stack.n++] = context_device(ctx);
+		fake_gpu.contexts++;
+	}
 	return fake_end(result);
 }
 
 int fake_ctx_pop(void **ctx)
 {
 	fake_begin_sure();
-	*ctx = &fake_gpu;
+	if (fake_stack.n == 0)
+		return fake_end(GPU_INVALID_VALUE);
+	*ctx = &fake_contexts[fake_stack.device[--fake_stack.n]];
 	fake_gpu.contexts--;
 	return fake_end(GPU_OK);
 }
 
+int fake_peer_enable(void *peer, unsigned int flags)
+{
+	int result = fake_begin();
+
+	if (result == GPU_OK)
+		result = flags ? GPU_INVALID_VALUE :
+				 fake_peer_allow(fake_device(), context_device(peer));
+	return fake_end(result);
+}
+
+int fake_peer_copy(uint64_t dst, void *to, uint64_t src, void *from, size_t bytes, void *stream)
+{
+	return fake_copy_between(dst, context_device(to), src, context_device(from), bytes, stream);
+}
+
 int fake_ctx_reset(int dev)
 {
-	(void)dev;
 	fake_begin_sure();
-	fake_context_clear();
+	fake_context_clear(dev);
 	return fake_end(GPU_OK);
 }
 
 /* A context that is whole when it is let go shows the test what was left in it. */
 int fake_ctx_release(int dev)
 {
-	(void)dev;
 	fake_begin_sure();
-	if (--fake_gpu.retained == 0 && fake_gpu.broken)
-		fake_context_clear();
+	if (--fake_retained[dev] == 0 && fake_gpu.broken)
+		fake_context_clear(dev);
+	fake_gpu.retained--;
 	return fake_end(GPU_OK);
 }
 

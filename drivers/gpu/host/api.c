@@ -7,14 +7,14 @@
 
 #include "api.h"
 
-const char *gpu_api_bind(struct gpu_api *api, const struct gpu_symbol *symbols, size_t n)
+const char *gpu_bind(void *lib, void *out, const struct gpu_symbol *symbols, size_t n)
 {
-	unsigned char *base = (unsigned char *)api;
+	unsigned char *base = out;
 	const struct gpu_symbol *s;
 	void *found;
 
 	for (s = symbols; s < symbols + n; s++) {
-		found = dlsym(api->lib, s->symbol);
+		found = dlsym(lib, s->symbol);
 		if (!found && !s->optional)
 			return s->symbol;
 		memcpy(base + s->function, &found, sizeof(found));
@@ -22,6 +22,11 @@ const char *gpu_api_bind(struct gpu_api *api, const struct gpu_symbol *symbols, 
 			memcpy(base + s->name, &s->symbol, sizeof(s->symbol));
 	}
 	return NULL;
+}
+
+const char *gpu_api_bind(struct gpu_api *api, const struct gpu_symbol *symbols, size_t n)
+{
+	return gpu_bind(api->lib, api, symbols, n);
 }
 
 void gpu_api_close(struct gpu_api *api)

@@ -22,9 +22,12 @@ enum gpu_code {
 	GPU_NO_DEVICE = 100,
 	GPU_INVALID_DEVICE = 101,
 	GPU_NO_BINARY_FOR_GPU = 209,
+	GPU_PEER_UNSUPPORTED = 217,
 	GPU_NOT_FOUND = 500,
 	GPU_NOT_READY = 600,
 	GPU_ILLEGAL_ADDRESS = 700,
+	GPU_PEER_ENABLED = 704, /* already */
+	GPU_TOO_MANY_PEERS = 711,
 	GPU_NOT_SUPPORTED = 801,
 };
 
@@ -34,6 +37,7 @@ enum {
 	GPU_HOST_PORTABLE = 1,
 	GPU_HOST_DEVICE_MAP = 2,
 	GPU_CAPTURE_RELAXED = 2, /* this thread may allocate while a queue captures */
+	GPU_POINTER_ORDINAL = 9, /* attribute of an address: its device */
 };
 
 /*
@@ -53,6 +57,8 @@ enum {
 	X(host_alloc, (void **host, size_t bytes, unsigned int flags))                             \
 	X(host_free, (void *host))                                                                 \
 	X(host_addr, (uint64_t * addr, void *host, unsigned int flags))                            \
+	X(pointer_attribute, (void *value, int attribute, uint64_t addr))                          \
+	X(peer_can, (int *can, int dev, int peer))                                                 \
 	X(copy, (uint64_t dst, uint64_t src, size_t bytes, void *stream))                          \
 	X(copy_in, (uint64_t dst, const void *src, size_t bytes, void *stream))                    \
 	X(copy_out, (void *dst, uint64_t src, size_t bytes, void *stream))                         \
@@ -110,7 +116,12 @@ struct gpu_symbol {
 #define GPU_OWN_SYMBOL(type, member, symbol) { symbol, offsetof(type, member), 0, false },
 #define GPU_OWN_OPTIONAL(type, member, symbol) { symbol, offsetof(type, member), 0, true },
 
-/* Fill *api from api->lib. The symbol that is missing, or NULL when nothing is. */
+/*
+ * Fill `out`, which the symbols' offsets are of, from the library. The symbol that is missing, or
+ * NULL when nothing is.
+ */
+const char *gpu_bind(void *lib, void *out, const struct gpu_symbol *symbols, size_t n);
+/* The same for *api, from api->lib. */
 const char *gpu_api_bind(struct gpu_api *api, const struct gpu_symbol *symbols, size_t n);
 
 /* Takes what is not open too. The library itself stays mapped: threads of its own may be in it. */

@@ -266,6 +266,11 @@ const struct aios_param gpu_params[GPU_PARAMS] = {
 	  .choices = "on|attention|off",
 	  .help = "make one launch of two ops where there is a kernel; attention: only of rope_kv "
 		  "and attention; the bits are the same" },
+	{ .name = "comm_library",
+	  .type = AIOS_PARAM_PATH,
+	  .default_text = "",
+	  .help = "file of the library that joins several GPUs; empty: the vendor's, where the "
+		  "system finds it" },
 };
 
 static uint64_t device_param(const struct aios_host *host, const char *name, uint64_t otherwise)
@@ -443,6 +448,7 @@ int gpu_slot_reset(void *arg, struct aios_status *st)
 	dev->pinned = NULL;
 	dev->pinned_bytes = 0;
 	pthread_mutex_unlock(&dev->lock);
+	gpu_peers_drop(dev);
 	atomic_fetch_add(&dev->generation, 1);
 	if (dev->opened)
 		gpu_vendor.ctx_close(dev);

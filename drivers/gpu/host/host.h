@@ -36,6 +36,14 @@ struct gpu_pinned {
 
 #define GPU_MODULES 4 /* device images of a device, at most */
 
+/* Another device whose memory this one may use. Its context is the peer's own, and not held. */
+#define GPU_PEERS 15
+struct gpu_peer {
+	int ordinal;
+	void *ctx;
+	uint32_t access; /* enum aios_peer_access */
+};
+
 struct gpu_device {
 	const struct aios_host *host;
 	struct gpu_api *api; /* the first member of the vendor's own */
@@ -61,6 +69,8 @@ struct gpu_device {
 	struct gpu_queue *queues;
 	struct gpu_pinned *pinned;
 	uint64_t pinned_bytes;
+	struct gpu_peer peers[GPU_PEERS];
+	uint32_t n_peers;
 };
 
 /*
@@ -73,6 +83,8 @@ struct gpu_vendor {
 	const char *no_devices; /* one sentence: the library works and counts none */
 	size_t api_size;        /* of the type that begins with struct gpu_api */
 	const int *losses;      /* results after which a context is broken; ends with 0 */
+	const char *comm;       /* what communicators are made by, for people: "NCCL" */
+	const char *comm_library;
 
 	/* Find the library, bind and initialise it, fill api->runtime. *api is zeroed. */
 	int (*open)(struct gpu_api *api, struct aios_status *st);
@@ -94,6 +106,12 @@ struct gpu_vendor {
 	/* Make it current in this thread; what was current before comes back. They do not nest. */
 	int (*enter)(struct gpu_device *dev, struct aios_status *st);
 	void (*leave)(struct gpu_device *dev);
+
+	/* Let kernels of the device, which is current, use the peer's memory; a result. */
+	int (*peer_enable)(struct gpu_device *dev, const struct gpu_peer *peer);
+	/* Enqueue a copy from the peer's memory; a result. The device is current. */
+	int (*peer_copy)(struct gpu_device *dev, const struct gpu_peer *peer, uint64_t dst,
+			 uint64_t src, size_t bytes, void *stream);
 
 	/* Load the device images by gpu_load(), one or several. It is current. */
 	int (*load)(struct gpu_device *dev, struct aios_status *st);
@@ -239,6 +257,16 @@ int gpu_graph_copy_in(struct gpu_device *dev, struct gpu_queue *queue, uint64_t 
 int gpu_graph_copy_out(struct gpu_device *dev, struct gpu_queue *queue, void *dst, uint64_t src,
 		       uint64_t bytes, struct aios_status *st);
 
+/* --- peers (peer.c) --- */
+
+/* Enqueue a copy whose source may be a peer's. The device is current. */
+int gpu_peer_copy(struct gpu_device *dev, struct gpu_queue *queue, uint64_t dst, uint64_t src,
+		  uint64_t bytes, struct aios_status *st);
+/* Can the device read the op's parts? Only ops with parts are looked at. */
+int gpu_peer_check(struct gpu_device *dev, const struct aios_op *op, struct aios_status *st);
+/* Forget all of them: the context that they were enabled in is gone. */
+void gpu_peers_drop(struct gpu_device *dev);
+
 /* --- slots of the driver's table, by file --- */
 
 int gpu_slot_probe(const struct aios_host *host, struct aios_device_desc *out, uint32_t cap,
@@ -279,6 +307,16 @@ int gpu_slot_graph_end(void *dev, void *queue, void **graph, struct aios_status 
 int gpu_slot_graph_launch(void *dev, void *queue, void *graph, struct aios_status *st);
 void gpu_slot_graph_destroy(void *dev, void *graph);
 
+int gpu_slot_peer(void *dev, void *peer, uint32_t *access, struct aios_status *st);
+
+int gpu_slot_comm_id(void *dev, struct aios_comm_id *id, struct aios_status *st);
+int gpu_slot_comm_open(void *dev, const struct aios_comm_id *id, uint32_t rank, uint32_t n_ranks,
+		       uint64_t deadline_ns, void **comm, struct aios_status *st);
+int gpu_slot_comm_gather(void *dev, void *queue, void *comm, aios_addr dst, aios_addr src,
+			 uint64_t bytes, uint64_t deadline_ns, struct aios_status *st);
+int gpu_slot_comm_check(void *dev, void *comm, struct aios_status *st);
+void gpu_slot_comm_close(void *dev, void *comm);
+
 /* All of them, for a driver's table; a vendor may add to them. */
 #define GPU_SLOTS                                                                                  \
 	.probe = gpu_slot_probe, .open = gpu_slot_open, .quiesce = gpu_slot_quiesce,               \
@@ -291,10 +329,13 @@ void gpu_slot_graph_destroy(void *dev, void *graph);
 	.graph_begin = gpu_slot_graph_begin, .graph_end = gpu_slot_graph_end,                      \
 	.graph_launch = gpu_slot_graph_launch, .graph_destroy = gpu_slot_graph_destroy,            \
 	.reset = gpu_slot_reset, .elapsed = gpu_slot_elapsed,                                      \
-	.weight_layout = gpu_slot_weight_layout
+	.weight_layout = gpu_slot_weight_layout, .peer = gpu_slot_peer,                            \
+	.comm_id = gpu_slot_comm_id, .comm_open = gpu_slot_comm_open,                              \
+	.comm_gather = gpu_slot_comm_gather, .comm_check = gpu_slot_comm_check,                    \
+	.comm_close = gpu_slot_comm_close
 
 /* The parameters that all have: GPU_PARAMS is their number. */
-#define GPU_PARAMS 6
+#define GPU_PARAMS 7
 extern const struct aios_param gpu_params[GPU_PARAMS];
 
 #endif /* GPU_HOST_H */

@@ -251,9 +251,12 @@ int gpu_slot_launch(void *arg, void *q, const struct aios_op *op, struct aios_st
 	ret = gpu_enter(dev, queue->generation, st);
 	if (ret)
 		return ret;
-	pthread_mutex_lock(&queue->lock);
-	ret = launch_next(dev, queue, op, launches, n, st);
-	pthread_mutex_unlock(&queue->lock);
+	ret = gpu_peer_check(dev, op, st);
+	if (ret == 0) {
+		pthread_mutex_lock(&queue->lock);
+		ret = launch_next(dev, queue, op, launches, n, st);
+		pthread_mutex_unlock(&queue->lock);
+	}
 	gpu_leave(dev);
 	return ret;
 }
@@ -338,8 +341,7 @@ int gpu_slot_copy(void *arg, void *q, uint32_t dir, uint64_t dst, uint64_t src, 
 	else if (dir == AIOS_COPY_TO_HOST)
 		ret = copy_out(dev, queue, dst, src, bytes, st);
 	else
-		ret = gpu_result(dev, dev->api->copy(dst, src, bytes, queue->stream),
-				 dev->api->name.copy, st);
+		ret = gpu_peer_copy(dev, queue, dst, src, bytes, st);
 	gpu_leave(dev);
 	return ret;
 }
