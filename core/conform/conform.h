@@ -80,6 +80,8 @@ int conform_level2(struct aios_conform *c);
 int conform_level3(struct aios_conform *c);
 int conform_level4(struct aios_conform *c);
 int conform_level5(struct aios_conform *c);
+/* Those of several devices (ranks.c), of level 1. */
+int conform_ranks(struct aios_conform *c);
 /* Those made by hand (edges.c): of level 2, and a graph of level 4. */
 int conform_edges(struct aios_conform *c);
 int conform_edges_graph(struct aios_conform *c);

@@ -782,5 +782,5 @@ int conform_level1(struct aios_conform *c)
 
 		rc = conform_add(c, &job, "l1/%s", list[i].name);
 	}
-	return rc;
+	return rc ? rc : conform_ranks(c);
 }

@@ -15,7 +15,9 @@ static inline const char *fake_folder(void)
 {
 	static const char *const links[][2] = {
 		{ "fake-libamdhip64.so", "libamdhip64.so.7" },
+		{ "fake-librccl.so", "librccl.so.1" },
 		{ "fake-libcuda.so", "libcuda.so.1" },
+		{ "fake-libnccl.so", "libnccl.so.2" },
 		{ "hip.so", "hip.so" },
 		{ "cuda.so", "cuda.so" },
 	};

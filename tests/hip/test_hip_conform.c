@@ -33,11 +33,11 @@ static const struct hip_case some_cases[] = {
 	{ "SHIM_WAVE=64 SHIM_ORDER=reverse SHIM_UNITS=104", "l2/r*" },
 	{ "SHIM_WAVE=32 SHIM_ORDER=random SHIM_SEED=4", "l2/[cg]*" },
 	{ "SHIM_WAVE=64", "l2/argmax/*" },
-	{ "SHIM_WAVE=32 SHIM_ORDER=reverse", "l[01]/*" },
+	{ "SHIM_WAVE=32 SHIM_ORDER=reverse FAKE_DEVICES=2", "l[01]/*" },
 };
 
 static const struct hip_case all_cases[] = {
-	{ "SHIM_WAVE=32 SHIM_ORDER=forward SHIM_UNITS=60", "*" },
+	{ "SHIM_WAVE=32 SHIM_ORDER=forward SHIM_UNITS=60 FAKE_DEVICES=2", "*" },
 	{ "SHIM_WAVE=64 SHIM_ORDER=reverse SHIM_UNITS=104", "*" },
 	{ "SHIM_WAVE=32 SHIM_ORDER=reverse SHIM_UNITS=4", "l2/*" },
 	{ "SHIM_WAVE=32 SHIM_ORDER=random SHIM_SEED=5", "l2/*" },
@@ -97,6 +97,22 @@ START_TEST(test_same_bits)
 	ret = conform(c, last);
 	ck_assert_msg(ret == 0 && strncmp(last, "conforms: hip ", 14) == 0, "%s %s: %d, %s", c->env,
 		      c->filter, ret, last);
+}
+END_TEST
+
+/* With two devices and RCCL no case of several devices is left out. */
+START_TEST(test_two_devices)
+{
+	char command[2400], last[COMMAND_LAST];
+
+	if (skip_fibers())
+		return;
+	snprintf(command, sizeof(command),
+		 "'%s/aios' conform --level 1 --progress=never --driver '%s' --filter "
+		 "'l1/[pc][eo][em]*' | grep -c '^L1.* 3 passed *0 failed *0 skipped'",
+		 env_build(), driver_file());
+	run("FAKE_DEVICES=2", command, last);
+	ck_assert_str_eq(last, "1\n");
 }
 END_TEST
 
@@ -170,6 +186,7 @@ Suite *test_hip_conform_suite(void)
 
 	tcase_set_timeout(tc, full_grid() ? 3600 : 120);
 	tcase_add_loop_test(tc, test_same_bits, 0, full_grid() ? N_ALL : N_SOME);
+	tcase_add_test(tc, test_two_devices);
 	tcase_add_loop_test(tc, test_contract, 0, 2);
 	tcase_add_test(tc, test_wrong_lane_is_noticed);
 	tcase_add_loop_test(tc, test_missing_barrier_is_noticed, 0, 2);

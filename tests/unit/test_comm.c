@@ -11,41 +11,45 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <aios/driver/driver.h>
 
-#include "fake.h"
+#include "env.h"
+#include "gpu_bed.h"
 #include "nccl.h"
 
-#define MIB ((uint64_t)1 << 20)
 #define ROWS 3
 #define COLS 1028
 #define N (ROWS * COLS)
 #define BYTES (N * 4ull)
 #define MOST 4 /* ranks */
 
-/* A vendor: two libraries that are none, and the driver over them. */
+/* A vendor: its library of communicators beside the GPU's. */
 struct side {
-	const char *driver, *gpu, *nccl, *old;
+	struct gpu_bed bed;
+	const char *nccl;
 	const char *named, *library; /* in messages */
-	struct fake_gpu *fake;
 	struct fake_nccl *comms;
+	struct fake_gpu *fake; /* the bed's, and its driver's table */
 	const struct aios_driver_ops *ops;
 };
 
+#define FAKE_GPUS(number)                                                                          \
+	{                                                                                          \
+		.version = (number), .devices = MOST, .major = 9, .wave = 64, .units = 4,          \
+		.shared_max = 65536, .memory = 64 * MIB, .run = true,                              \
+	}
+
 static struct side sides[2] = {
-	{ .driver = "cuda.so",
-	  .gpu = "fake-libcuda.so",
+	{ .bed = { .library = "fake-libcuda.so", .driver = "cuda.so", .gpu = FAKE_GPUS(13000) },
 	  .nccl = "fake-libnccl.so",
-	  .old = "fake-libnccl-old.so",
 	  .named = "NCCL",
 	  .library = "libnccl.so.2" },
-	{ .driver = "hip.so",
-	  .gpu = "fake-libamdhip64.so",
+	{ .bed = { .library = "fake-libamdhip64.so",
+		   .driver = "hip.so",
+		   .gpu = FAKE_GPUS(60342131) },
 	  .nccl = "fake-librccl.so",
-	  .old = "fake-libnccl-old.so",
 	  .named = "RCCL",
 	  .library = "librccl.so.1" },
 };
@@ -65,11 +69,7 @@ static const char *param(void *ctx, const char *name)
 	(void)ctx;
 	if (strcmp(name, "comm_library") == 0)
 		return comm_library;
-	if (strcmp(name, "staging") == 0 || strcmp(name, "pinned") == 0)
-		return "1";
-	if (strcmp(name, "upload_threads") == 0 || strcmp(name, "threads") == 0)
-		return "1";
-	return strcmp(name, "spin") == 0 ? "10" : "";
+	return strcmp(name, "fuse") == 0 || strcmp(name, "overlap") == 0 ? "on" : "1";
 }
 
 static const struct aios_host host = {
@@ -78,74 +78,41 @@ static const struct aios_host host = {
 
 static const char *module_path(const char *name)
 {
-	const char *build = getenv("AIOS_TEST_BUILD");
 	static char path[1024];
 
-	snprintf(path, sizeof(path), "%s/tests/modules/%s", build && *build ? build : "build",
-		 name);
+	snprintf(path, sizeof(path), "%s/tests/modules/%s", env_build(), name);
 	return path;
 }
 
-static void *open_library(const char *name)
-{
-	void *lib = dlopen(module_path(name), RTLD_NOW | RTLD_LOCAL);
-
-	ck_assert_msg(lib != NULL, "%s", dlerror());
-	return lib;
-}
-
-/* A loop test's index begins with the side. */
+/* Fresh libraries, 0: of CUDA, 1: of HIP. */
 static void use_side(int i)
 {
-	const struct aios_module *module;
+	void *lib;
 
 	side = &sides[i];
-	if (!side->fake) { /* first the libraries, then the driver that looks for them */
-		side->fake = dlsym(open_library(side->gpu), "fake_gpu");
-		side->comms = dlsym(open_library(side->nccl), "fake_nccl");
-		module = dlsym(open_library(side->driver), "aios_module");
-		ck_assert(side->fake && side->comms && module);
-		side->ops = module->ops;
+	gpu_bed_setup(&side->bed);
+	if (!side->comms) {
+		lib = dlopen(module_path(side->nccl), RTLD_NOW | RTLD_LOCAL);
+		ck_assert_msg(lib != NULL, "%s", dlerror());
+		side->comms = dlsym(lib, "fake_nccl");
+		ck_assert_ptr_nonnull(side->comms);
+		side->fake = side->bed.fake;
+		side->ops = side->bed.ops;
 	}
-	memset(side->fake, 0, sizeof(*side->fake));
-	side->fake->version = i ? 60342131 : 13000;
-	side->fake->devices = MOST;
-	side->fake->major = 9;
-	side->fake->wave = 64;
-	side->fake->units = 4;
-	side->fake->shared_max = 65536;
-	side->fake->memory = 64 * MIB;
-	side->fake->run = true;
 	memset(side->comms, 0, sizeof(*side->comms));
 	side->comms->version = 22809;
 	comm_library[0] = '\0';
 }
 
-static uint64_t deadline(double seconds)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec +
-	       (uint64_t)(seconds * 1e9);
-}
-
 static int finish(void *dev, void *queue, struct aios_status *st)
 {
-	uint64_t value = 0;
-	int ret = side->ops->signal(dev, queue, &value, st);
-
-	return ret ? ret : side->ops->wait(dev, queue, value, deadline(30), st);
+	return gpu_bed_finish(&side->bed, dev, queue, st);
 }
 
 /* Nothing is left in the libraries, and nothing was called without its device. */
 static void check_empty(void)
 {
-	ck_assert_int_eq(side->fake->contexts, 0);
-	ck_assert_int_eq(side->fake->streams, 0);
-	ck_assert_int_eq(side->fake->events, 0);
-	ck_assert_int_eq(side->fake->modules, 0);
-	ck_assert_int_eq(side->fake->allocations, 0);
+	gpu_bed_check_empty(&side->bed);
 	ck_assert_int_eq(side->comms->comms, 0);
 	ck_assert_int_eq(side->comms->tasks, 0);
 	ck_assert_int_eq(side->comms->strays, 0);
@@ -250,7 +217,6 @@ static void tree(float *out, uint32_t n, uint32_t round)
 /* False: cpu-ref is no file of this build. */
 static bool reference(float *out, uint32_t n, uint32_t round)
 {
-	const char *build = getenv("AIOS_TEST_BUILD");
 	const struct aios_module *module;
 	const struct aios_driver_ops *ref;
 	struct aios_op_all_reduce op;
@@ -261,8 +227,7 @@ static bool reference(float *out, uint32_t n, uint32_t round)
 	char path[1024];
 	uint32_t r;
 
-	snprintf(path, sizeof(path), "%s/lib/aios/drivers/cpu-ref.so",
-		 build && *build ? build : "build");
+	snprintf(path, sizeof(path), "%s/lib/aios/drivers/cpu-ref.so", env_build());
 	lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!lib)
 		return false;
@@ -276,7 +241,7 @@ static bool reference(float *out, uint32_t n, uint32_t round)
 	op = reduce_op(mem.addr, n, mem.addr + n * BYTES);
 	ck_assert_msg(ref->launch(dev, queue, &op.op, &st) == 0, "%s", st.message);
 	ck_assert_int_eq(ref->signal(dev, queue, &value, &st), 0);
-	ck_assert_int_eq(ref->wait(dev, queue, value, deadline(30), &st), 0);
+	ck_assert_int_eq(ref->wait(dev, queue, value, gpu_bed_deadline(30), &st), 0);
 	memcpy(out, (float *)mem.host + n * N, BYTES);
 	ref->mem_free(dev, &mem);
 	ref->queue_destroy(dev, queue);
@@ -307,7 +272,7 @@ static int one_round(struct rank *r, struct gpu *g, void *comm, uint32_t round, 
 	ret = put(g, at, values, &r->st);
 	if (ret == 0)
 		ret = side->ops->comm_gather(g->dev, g->queue, comm, part_at(g, 0), part_at(g, at),
-					     BYTES, deadline(30), &r->st);
+					     BYTES, gpu_bed_deadline(30), &r->st);
 	if (ret)
 		return ret;
 	if (r->bytes_only) {
@@ -335,8 +300,8 @@ static int run_rank(struct rank *r)
 
 	ret = gpu_open(&g, r->rank, &r->st);
 	if (ret == 0)
-		ret = side->ops->comm_open(g.dev, &r->id, r->rank, r->n_ranks, deadline(30), &comm,
-					   &r->st);
+		ret = side->ops->comm_open(g.dev, &r->id, r->rank, r->n_ranks, gpu_bed_deadline(30),
+					   &comm, &r->st);
 	if (ret == 0)
 		ret = one_round(r, &g, comm, 0, values);
 	if (ret == 0)
@@ -514,8 +479,8 @@ START_TEST(test_no_library)
 	expect(side->ops->comm_id(g.dev, &id, &st), -ENOSYS, &st, side->named);
 	ck_assert_msg(strstr(st.message, comm_library) && strstr(st.message, "comm_library"), "%s",
 		      st.message);
-	expect(side->ops->comm_open(g.dev, &id, 0, 1, deadline(1), &comm, &st), -ENOSYS, &st,
-	       side->library);
+	expect(side->ops->comm_open(g.dev, &id, 0, 1, gpu_bed_deadline(1), &comm, &st), -ENOSYS,
+	       &st, side->library);
 	ck_assert_ptr_null(comm);
 	gpu_close(&g);
 	check_empty();
@@ -531,10 +496,10 @@ START_TEST(test_old_library)
 
 	use_side(_i);
 	ck_assert_int_eq(gpu_open(&g, 0, &st), 0);
-	snprintf(comm_library, sizeof(comm_library), "%s", module_path(side->old));
+	snprintf(comm_library, sizeof(comm_library), "%s", module_path("fake-libnccl-old.so"));
 	expect(side->ops->comm_id(g.dev, &id, &st), -ENOSYS, &st, "ncclCommInitRankConfig");
-	expect(side->ops->comm_open(g.dev, &id, 0, 1, deadline(1), &comm, &st), -ENOSYS, &st,
-	       "2.14 or later");
+	expect(side->ops->comm_open(g.dev, &id, 0, 1, gpu_bed_deadline(1), &comm, &st), -ENOSYS,
+	       &st, "2.14 or later");
 	gpu_close(&g);
 	check_empty();
 }
@@ -552,8 +517,8 @@ START_TEST(test_bad_ranks)
 	use_side(_i);
 	ck_assert_int_eq(gpu_open(&g, 0, &st), 0);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		expect(side->ops->comm_open(g.dev, &id, bad[i][0], bad[i][1], deadline(1), &comm,
-					    &st),
+		expect(side->ops->comm_open(g.dev, &id, bad[i][0], bad[i][1], gpu_bed_deadline(1),
+					    &comm, &st),
 		       -EINVAL, &st, "expected");
 	ck_assert_ptr_null(comm);
 	gpu_close(&g);
@@ -577,12 +542,12 @@ START_TEST(test_init_fails)
 	side->comms->id_result = 0;
 	ck_assert_int_eq(side->ops->comm_id(g.dev, &id, &st), 0);
 	side->comms->init_result = 2;
-	expect(side->ops->comm_open(g.dev, &id, 0, 1, deadline(1), &comm, &st), -EIO, &st,
+	expect(side->ops->comm_open(g.dev, &id, 0, 1, gpu_bed_deadline(1), &comm, &st), -EIO, &st,
 	       "ncclCommInitRankConfig");
 	ck_assert_int_eq(st.vendor, 2);
 	side->comms->init_result = 0;
 	atomic_store(&side->comms->async, 2); /* told later */
-	expect(side->ops->comm_open(g.dev, &id, 0, 1, deadline(1), &comm, &st), -EIO, &st,
+	expect(side->ops->comm_open(g.dev, &id, 0, 1, gpu_bed_deadline(1), &comm, &st), -EIO, &st,
 	       "rank 0 of 1");
 	ck_assert_int_eq(side->comms->aborted, 1);
 	atomic_store(&side->comms->async, 0);
@@ -603,8 +568,8 @@ START_TEST(test_nobody_there)
 	use_side(_i);
 	ck_assert_int_eq(gpu_open(&g, 0, &st), 0);
 	ck_assert_int_eq(side->ops->comm_id(g.dev, &id, &st), 0);
-	expect(side->ops->comm_open(g.dev, &id, 1, 2, deadline(0.05), &comm, &st), -ETIMEDOUT, &st,
-	       "not all of the 2 ranks");
+	expect(side->ops->comm_open(g.dev, &id, 1, 2, gpu_bed_deadline(0.05), &comm, &st),
+	       -ETIMEDOUT, &st, "not all of the 2 ranks");
 	ck_assert_int_eq(side->comms->aborted, 1);
 	ck_assert_ptr_null(comm);
 	gpu_close(&g);
@@ -624,7 +589,8 @@ START_TEST(test_async_error)
 	use_side(_i);
 	ck_assert_int_eq(gpu_open(&g, 0, &st), 0);
 	ck_assert_int_eq(side->ops->comm_id(g.dev, &id, &st), 0);
-	ck_assert_int_eq(side->ops->comm_open(g.dev, &id, 0, 1, deadline(5), &comm, &st), 0);
+	ck_assert_int_eq(side->ops->comm_open(g.dev, &id, 0, 1, gpu_bed_deadline(5), &comm, &st),
+			 0);
 	ck_assert_int_eq(side->ops->comm_check(g.dev, comm, &st), 0);
 	atomic_store(&side->comms->async, 1);
 	expect(side->ops->comm_check(g.dev, comm, &st), -EIO, &st, "rank 0 of 1");
@@ -632,7 +598,7 @@ START_TEST(test_async_error)
 	atomic_store(&side->comms->async, 0); /* it is broken for good */
 	expect(side->ops->comm_check(g.dev, comm, &st), -EIO, &st, "is broken");
 	expect(side->ops->comm_gather(g.dev, g.queue, comm, part_at(&g, 0), part_at(&g, 1), 64,
-				      deadline(1), &st),
+				      gpu_bed_deadline(1), &st),
 	       -EIO, &st, "is broken");
 	ck_assert_int_eq(finish(g.dev, g.queue, &st), 0); /* the device is well */
 	side->ops->comm_close(g.dev, comm);
@@ -653,27 +619,28 @@ START_TEST(test_gather_fails)
 	use_side(_i);
 	ck_assert_int_eq(gpu_open(&g, 0, &st), 0);
 	ck_assert_int_eq(side->ops->comm_id(g.dev, &id, &st), 0);
-	ck_assert_int_eq(side->ops->comm_open(g.dev, &id, 0, 1, deadline(5), &comm, &st), 0);
+	ck_assert_int_eq(side->ops->comm_open(g.dev, &id, 0, 1, gpu_bed_deadline(5), &comm, &st),
+			 0);
 	/* Refused: nothing has happened. */
-	expect(side->ops->comm_gather(g.dev, g.queue, comm, part_at(&g, 0), 0, 64, deadline(1),
-				      &st),
+	expect(side->ops->comm_gather(g.dev, g.queue, comm, part_at(&g, 0), 0, 64,
+				      gpu_bed_deadline(1), &st),
 	       -EINVAL, &st, "null source");
 	expect(side->ops->comm_gather(g.dev, g.queue, comm, part_at(&g, 0), part_at(&g, 0) + 32, 64,
-				      deadline(1), &st),
+				      gpu_bed_deadline(1), &st),
 	       -EINVAL, &st, "part of the destination");
 	ck_assert_int_eq(side->ops->graph_begin(g.dev, g.queue, &st), 0);
 	expect(side->ops->comm_gather(g.dev, g.queue, comm, part_at(&g, 0), part_at(&g, 1), 64,
-				      deadline(1), &st),
+				      gpu_bed_deadline(1), &st),
 	       -EINVAL, &st, "capturing");
 	ck_assert_int_eq(side->ops->graph_end(g.dev, g.queue, &graph, &st), 0);
 	side->ops->graph_destroy(g.dev, graph);
 	ck_assert_int_eq(side->ops->comm_gather(g.dev, g.queue, comm, part_at(&g, 0),
-						part_at(&g, 1), 64, deadline(1), &st),
+						part_at(&g, 1), 64, gpu_bed_deadline(1), &st),
 			 0);
 	/* Failed: it is over. */
 	side->comms->gather_result = 3;
 	expect(side->ops->comm_gather(g.dev, g.queue, comm, part_at(&g, 0), part_at(&g, 1), 64,
-				      deadline(1), &st),
+				      gpu_bed_deadline(1), &st),
 	       -EIO, &st, "ncclAllGather");
 	side->comms->gather_result = 0;
 	expect(side->ops->comm_check(g.dev, comm, &st), -EIO, &st, "ncclAllGather");
@@ -693,10 +660,11 @@ static void *deserter(void *arg)
 
 	r->ret = gpu_open(&g, 1, &r->st);
 	if (r->ret == 0)
-		r->ret = side->ops->comm_open(g.dev, &r->id, 1, 2, deadline(30), &comm, &r->st);
+		r->ret = side->ops->comm_open(g.dev, &r->id, 1, 2, gpu_bed_deadline(30), &comm,
+					      &r->st);
 	if (r->ret == 0)
 		r->ret = side->ops->comm_gather(g.dev, g.queue, comm, part_at(&g, 0),
-						part_at(&g, 3), 64, deadline(30), &r->st);
+						part_at(&g, 3), 64, gpu_bed_deadline(30), &r->st);
 	side->ops->comm_close(g.dev, comm); /* its work is pending: aborts */
 	if (r->ret == 0)
 		r->ret = finish(g.dev, g.queue, &r->st);
@@ -722,18 +690,19 @@ START_TEST(test_lost_rank)
 	atomic_store(&side->comms->deaf, true); /* until the first gather is under way */
 	ck_assert_int_eq(pthread_create(&thread, NULL, deserter, &ranks[1]), 0);
 	ck_assert_int_eq(gpu_open(&g, 0, &st), 0);
-	ck_assert_msg(side->ops->comm_open(g.dev, &ranks[0].id, 0, 2, deadline(30), &comm, &st) ==
-			      0,
+	ck_assert_msg(side->ops->comm_open(g.dev, &ranks[0].id, 0, 2, gpu_bed_deadline(30), &comm,
+					   &st) == 0,
 		      "%s", st.message);
 	ck_assert_msg(side->ops->comm_gather(g.dev, g.queue, comm, part_at(&g, 0), part_at(&g, 3),
-					     64, deadline(30), &st) == 0,
+					     64, gpu_bed_deadline(30), &st) == 0,
 		      "%s", st.message);
 	pthread_join(thread, NULL);
 	ck_assert_msg(ranks[1].ret == 0, "%s", ranks[1].st.message);
 	atomic_store(&side->comms->hang, false);
 	atomic_store(&side->comms->deaf, !told);
 	ck_assert_int_eq(side->ops->signal(g.dev, g.queue, &value, &st), 0);
-	ck_assert_int_eq(side->ops->wait(g.dev, g.queue, value, deadline(0.05), &st), -ETIMEDOUT);
+	ck_assert_int_eq(side->ops->wait(g.dev, g.queue, value, gpu_bed_deadline(0.05), &st),
+			 -ETIMEDOUT);
 	if (told) {
 		expect(side->ops->comm_check(g.dev, comm, &st), -ECONNRESET, &st,
 		       "another rank is gone");
@@ -745,7 +714,7 @@ START_TEST(test_lost_rank)
 	side->ops->comm_close(g.dev, comm);
 	ck_assert_int_eq(side->comms->aborted, 2);
 	/* The queue goes on. */
-	ck_assert_int_eq(side->ops->wait(g.dev, g.queue, value, deadline(10), &st), 0);
+	ck_assert_int_eq(side->ops->wait(g.dev, g.queue, value, gpu_bed_deadline(10), &st), 0);
 	gpu_close(&g);
 	check_empty();
 }
@@ -763,9 +732,10 @@ START_TEST(test_lost_device)
 	use_side(_i);
 	ck_assert_int_eq(gpu_open(&g, 0, &st), 0);
 	ck_assert_int_eq(side->ops->comm_id(g.dev, &id, &st), 0);
-	ck_assert_int_eq(side->ops->comm_open(g.dev, &id, 0, 1, deadline(5), &comm, &st), 0);
+	ck_assert_int_eq(side->ops->comm_open(g.dev, &id, 0, 1, gpu_bed_deadline(5), &comm, &st),
+			 0);
 	ck_assert_int_eq(side->ops->comm_gather(g.dev, g.queue, comm, part_at(&g, 0),
-						part_at(&g, 1), 64, deadline(5), &st),
+						part_at(&g, 1), 64, gpu_bed_deadline(5), &st),
 			 0);
 	ck_assert_int_eq(finish(g.dev, g.queue, &st), 0);
 	side->fake->fail_nth = 1;
@@ -774,7 +744,7 @@ START_TEST(test_lost_device)
 	ck_assert_int_eq(side->ops->signal(g.dev, g.queue, &value, &st), -AIOS_DEVICE_LOST);
 	ck_assert_int_eq(side->ops->comm_check(g.dev, comm, &st), -AIOS_DEVICE_LOST);
 	ck_assert_int_eq(side->ops->comm_gather(g.dev, g.queue, comm, part_at(&g, 0),
-						part_at(&g, 1), 64, deadline(5), &st),
+						part_at(&g, 1), 64, gpu_bed_deadline(5), &st),
 			 -AIOS_DEVICE_LOST);
 	side->ops->comm_close(g.dev, comm);
 	ck_assert_int_eq(side->comms->aborted, 1);
@@ -987,10 +957,10 @@ static int scenario(struct aios_status *st)
 	if (ret == 0)
 		ret = side->ops->comm_id(a.dev, &id, st);
 	if (ret == 0)
-		ret = side->ops->comm_open(a.dev, &id, 0, 1, deadline(5), &comm, st);
+		ret = side->ops->comm_open(a.dev, &id, 0, 1, gpu_bed_deadline(5), &comm, st);
 	if (ret == 0)
 		ret = side->ops->comm_gather(a.dev, a.queue, comm, part_at(&a, 1), part_at(&a, 0),
-					     BYTES, deadline(5), st);
+					     BYTES, gpu_bed_deadline(5), st);
 	if (ret == 0)
 		ret = finish(a.dev, a.queue, st);
 	if (ret == 0)
