@@ -39,7 +39,7 @@ struct fake_gpu {
 	uint64_t launches, overlapped; /* all; those that may begin early */
 	uint64_t maps;                 /* encoded */
 	uint64_t peer_copies;          /* from one device to another */
-	int peers;                     /* pairs of devices with access, one way */
+	uint32_t reach[16];            /* of a device: bit p, kernels may use p's memory */
 	char last_kernel[64];
 	unsigned int last_grid[3], last_block[3], last_shared;
 	int broken; /* the sticky result in force */

@@ -81,7 +81,6 @@ static struct fake_owned *fake_all;
 
 #define FAKE_DEVICES 16
 static int fake_modules[FAKE_DEVICES];
-static bool fake_peers[FAKE_DEVICES][FAKE_DEVICES]; /* [who][whose memory] */
 
 static void *own(enum fake_kind kind, void *p)
 {
@@ -676,10 +675,9 @@ void fake_context_clear(int dev)
 		fake_gpu.broken = 0;
 	fake_gpu.modules -= fake_modules[dev];
 	fake_modules[dev] = 0;
-	for (i = 0; i < FAKE_DEVICES; i++) {
-		fake_gpu.peers -= fake_peers[dev][i] + fake_peers[i][dev];
-		fake_peers[dev][i] = fake_peers[i][dev] = false;
-	}
+	fake_gpu.reach[dev] = 0;
+	for (i = 0; i < FAKE_DEVICES; i++)
+		fake_gpu.reach[i] &= ~(1u << dev);
 }
 
 /* --- peers ------------------------------------------------------------------- */
@@ -709,10 +707,9 @@ int fake_peer_allow(int dev, int peer)
 		return GPU_INVALID_DEVICE;
 	if (fake_gpu.apart)
 		return GPU_PEER_UNSUPPORTED;
-	if (fake_peers[dev][peer])
+	if (fake_gpu.reach[dev] >> peer & 1)
 		return GPU_PEER_ENABLED;
-	fake_peers[dev][peer] = true;
-	fake_gpu.peers++;
+	fake_gpu.reach[dev] |= 1u << peer;
 	return GPU_OK;
 }
 
@@ -795,7 +792,7 @@ static bool launch_faults(const struct gpu_launch *l)
 	}
 	for (i = 0; i < n; i++) {
 		owner = memory_device(parts[i]);
-		if (owner >= 0 && owner != dev && !fake_peers[dev][owner])
+		if (owner >= 0 && owner != dev && !(fake_gpu.reach[dev] >> owner & 1))
 			return true;
 	}
 	return false;

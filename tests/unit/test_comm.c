@@ -787,7 +787,7 @@ START_TEST(test_peer_copy)
 	ck_assert_uint_eq(access, side->fake->apart ? AIOS_PEER_COPY : AIOS_PEER_DIRECT);
 	ck_assert_int_eq(side->ops->peer(a.dev, b.dev, &access, &st), 0); /* once more */
 	ck_assert_uint_eq(access, side->fake->apart ? AIOS_PEER_COPY : AIOS_PEER_DIRECT);
-	ck_assert_int_eq(side->fake->peers, side->fake->apart ? 0 : 1);
+	ck_assert_uint_eq(side->fake->reach[0], side->fake->apart ? 0 : 2);
 	part_values(in, 1, 0);
 	side->fake->hold = true;
 	ck_assert_int_eq(put(&b, 0, in, &st), 0);
