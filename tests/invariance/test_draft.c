@@ -256,7 +256,7 @@ START_TEST(test_axis)
 		return;
 	for (int t = 0; t < 2; t++)
 		none[t] = alone(plain, PROMPT, t ? 0.6f : 0.0f, TOKENS, &want[t]);
-	for (int who = 0; who < PROPOSERS; who++) {
+	for (enum proposer who = LOOKUP; who < PROPOSERS; who++) {
 		for (int t = 0; t < 2; t++) {
 			if (!bed_full() && ((t && who != NOISY) || (k == 0 && who != TWIN)))
 				continue;
@@ -390,7 +390,7 @@ START_TEST(test_crowd)
 	make_prompt(ids, PROMPT, 0);
 	for (int t = 0; t < 2; t++)
 		alone(plain, PROMPT, t ? 0.3f : 0.0f, TOKENS, &want[t]);
-	for (int who = TWIN; who <= NOISY; who++) {
+	for (enum proposer who = TWIN; who <= NOISY; who++) {
 		for (int t = 0; t < 2; t++) {
 			if (!bed_full() && (who != NOISY || t != _i % 2))
 				continue;
