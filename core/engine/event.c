@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/engine/event.h"
 #include "core/engine/request.h"
+#include "core/lib/array.h"
 
 void event_queue_init(struct event_queue *q)
 {
@@ -11,7 +13,18 @@ void event_queue_init(struct event_queue *q)
 	q->end = &q->first;
 }
 
-static void event_destroy(struct queued_event *ev)
+static void event_free(struct queued_event *ev)
+{
+	if (!ev)
+		return;
+	free(ev->text);
+	free(ev->top_ids);
+	free(ev->top_logprobs);
+	free(ev);
+}
+
+/* Nobody looks at it any more: what it has is kept for the events to come. */
+static void event_retire(struct event_queue *q, struct queued_event *ev)
 {
 	if (!ev)
 		return;
@@ -19,35 +32,55 @@ static void event_destroy(struct queued_event *ev)
 		request_destroy(ev->ended);
 		return;
 	}
-	free(ev->text);
-	free(ev->top_ids);
-	free(ev->top_logprobs);
-	free(ev);
+	if (q->n_spare == EVENT_SPARES) {
+		event_free(ev);
+		return;
+	}
+	ev->next = q->spare;
+	q->spare = ev;
+	q->n_spare++;
 }
 
 void event_queue_finish(struct event_queue *q)
 {
-	struct queued_event *ev;
+	while (event_pop(q))
+		;
+	while (q->spare) {
+		struct queued_event *ev = q->spare;
 
-	event_destroy(q->current);
-	q->current = NULL;
-	while ((ev = q->first) != NULL) {
-		q->first = ev->next;
-		event_destroy(ev);
+		q->spare = ev->next;
+		event_free(ev);
 	}
-	q->end = &q->first;
+	event_queue_init(q);
 }
 
-/* An event with its text; linked when everything is there. */
-static struct queued_event *event_new(const struct request *r, const char *text, size_t len)
+/* An event with nothing in it but room. */
+static struct queued_event *event_blank(struct event_queue *q)
 {
-	struct queued_event *ev = calloc(1, sizeof(*ev));
+	struct queued_event *ev = q->spare;
+
+	if (!ev)
+		return calloc(1, sizeof(*ev));
+	q->spare = ev->next;
+	q->n_spare--;
+	ev->next = NULL;
+	/* No status was ever set in one that is not an END. */
+	memset(&ev->event, 0, offsetof(struct aios_event, status));
+	ev->event.rank = 0;
+	ev->event.position = 0;
+	return ev;
+}
+
+/* An event of r with its text, not linked yet. */
+static struct queued_event *event_new(struct event_queue *q, const struct request *r,
+				      const char *text, size_t len)
+{
+	struct queued_event *ev = event_blank(q);
 
 	if (!ev)
 		return NULL;
-	ev->text = malloc(len + 1);
-	if (!ev->text) {
-		free(ev);
+	if (array_reserve((void **)&ev->text, &ev->cap_text, len + 1, 1) < 0) {
+		event_retire(q, ev);
 		return NULL;
 	}
 	if (len > 0)
@@ -74,9 +107,10 @@ static int event_keep_top(struct queued_event *ev, const int32_t *top_ids, const
 {
 	if (n_top == 0)
 		return 0;
-	ev->top_ids = malloc(n_top * sizeof(*ev->top_ids));
-	ev->top_logprobs = malloc(n_top * sizeof(*ev->top_logprobs));
-	if (!ev->top_ids || !ev->top_logprobs)
+	if (array_reserve((void **)&ev->top_ids, &ev->cap_top_ids, n_top, sizeof(*ev->top_ids)) <
+		    0 ||
+	    array_reserve((void **)&ev->top_logprobs, &ev->cap_top_logprobs, n_top,
+			  sizeof(*ev->top_logprobs)) < 0)
 		return -ENOMEM;
 	memcpy(ev->top_ids, top_ids, n_top * sizeof(*top_ids));
 	memcpy(ev->top_logprobs, top, n_top * sizeof(*top));
@@ -90,10 +124,10 @@ int event_push_token(struct event_queue *q, const struct request *r, int32_t id,
 		     size_t len, float logprob, const int32_t *top_ids, const float *top,
 		     uint32_t n_top)
 {
-	struct queued_event *ev = event_new(r, text, len);
+	struct queued_event *ev = event_new(q, r, text, len);
 
 	if (!ev || event_keep_top(ev, top_ids, top, n_top) < 0) {
-		event_destroy(ev);
+		event_retire(q, ev);
 		return -ENOMEM;
 	}
 	ev->event.type = AIOS_EVENT_TOKEN;
@@ -107,10 +141,10 @@ int event_push_prompt(struct event_queue *q, const struct request *r, uint32_t p
 		      float logprob, uint32_t rank, const int32_t *top_ids, const float *top,
 		      uint32_t n_top)
 {
-	struct queued_event *ev = event_new(r, "", 0);
+	struct queued_event *ev = event_new(q, r, "", 0);
 
 	if (!ev || event_keep_top(ev, top_ids, top, n_top) < 0) {
-		event_destroy(ev);
+		event_retire(q, ev);
 		return -ENOMEM;
 	}
 	ev->event.type = AIOS_EVENT_PROMPT;
@@ -146,7 +180,7 @@ struct queued_event *event_pop(struct event_queue *q)
 {
 	struct queued_event *ev = q->first;
 
-	event_destroy(q->current);
+	event_retire(q, q->current);
 	q->current = ev;
 	if (!ev)
 		return NULL;

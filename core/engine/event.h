@@ -14,14 +14,20 @@ struct queued_event {
 	struct queued_event *next;
 	struct aios_event event;
 	struct request *ended; /* END: the request that this event is part of */
-	char *text;            /* TOKEN: owned, as are the lists */
+	char *text;            /* TOKEN, PROMPT: owned, as are the lists */
 	int32_t *top_ids;
 	float *top_logprobs;
+	size_t cap_text, cap_top_ids, cap_top_logprobs;
 };
+
+#define EVENT_SPARES 1024u
 
 struct event_queue {
 	struct queued_event *first, **end;
-	struct queued_event *current; /* given out last; freed by the next pop */
+	struct queued_event *current; /* given out last; retired by the next pop */
+	struct queued_event
+		*spare; /* at most EVENT_SPARES, with their memory: a step allocates none */
+	uint32_t n_spare;
 };
 
 void event_queue_init(struct event_queue *q);

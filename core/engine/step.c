@@ -14,7 +14,8 @@
 #include "core/lib/clock.h"
 
 #define STEP_NS (600ull * 1000000000ull)
-#define MAX_CHAIN 64u /* steps that run ahead before the scheduler is asked again */
+#define MAX_CHAIN 64u     /* steps that run ahead before the scheduler is asked again */
+#define MAX_CHAIN_WAIT 8u /* the same while requests wait */
 
 static bool wants_sampling(const struct request *r)
 {
@@ -361,17 +362,35 @@ static struct graph_key next_key(const struct aios_engine *e)
 }
 
 /*
- * May the next step be enqueued before this one's tokens are known? When every request there is
- * decodes in it and draws on the device by a graph that is there, nobody waits, and pages can be had.
- * The scheduler has nothing to decide then; it is asked again after MAX_CHAIN steps.
+ * Would the scheduler do what it did last? Everybody who runs is in the step, and whoever waits could not be
+ * let in when it was asked; since then nobody came or ended, and pages became fewer. What time alone
+ * may change (a deadline that passes, a quota that fills) it says a few steps later.
+ */
+static bool plan_holds(const struct aios_engine *e)
+{
+	const struct step *s = &e->step;
+	const struct aios_sched_plan *plan = &e->sched.plan;
+	uint32_t running =
+		e->stats.states[AIOS_REQUEST_PREFILLING] + e->stats.states[AIOS_REQUEST_DECODING];
+
+	if (running != s->now.n || e->held || !inbox_empty(&e->inbox))
+		return false;
+	if (running == e->alive)
+		return s->chain < MAX_CHAIN;
+	return plan->n_admit + plan->n_preempt == 0 && s->chain < MAX_CHAIN_WAIT;
+}
+
+/*
+ * May the next step be enqueued before this one's tokens are known? When every request that runs
+ * decodes in it and draws on the device by a graph that is there, the scheduler has nothing to
+ * decide, and pages can be had.
  */
 static bool may_run_ahead(struct aios_engine *e, struct graph_key *key)
 {
 	const struct step *s = &e->step;
 
-	if (!e->config.run_ahead || !s->captured || s->chain >= MAX_CHAIN ||
-	    e->config.speculate > 0 || graph_tail(&s->tail) == GRAPH_TAIL_NONE ||
-	    e->alive != s->now.n || !inbox_empty(&e->inbox))
+	if (!e->config.run_ahead || !s->captured || e->config.speculate > 0 ||
+	    graph_tail(&s->tail) == GRAPH_TAIL_NONE || !plan_holds(e))
 		return false;
 	for (uint32_t i = 0; i < s->now.n; i++) {
 		if (!s->now.members[i].r || !member_goes_on(e, &s->now.members[i]))

@@ -120,6 +120,11 @@ int text_push(struct text_out *t, const char *text, size_t len, const char **out
 	*out_len = 0;
 	if (t->stopped || len == 0)
 		return 0;
+	if (t->n_stops == 0) {
+		*out = text;
+		*out_len = len;
+		return 0;
+	}
 	rc = hold(t, text, len);
 	return rc < 0 ? rc : release(t, partial_stop(t), out, out_len);
 }

@@ -25,7 +25,8 @@ int text_init(struct text_out *t, const char *const *stops, uint32_t n_stops);
 void text_finish(struct text_out *t); /* takes a zeroed struct */
 
 /*
- * New text arrives; *out (valid until the next call) is what may leave now. Sets
+ * New text arrives; *out (valid until the next call, and no longer than `text`: without stop texts it is
+ * the same bytes) is what may leave now. Sets
  * t->stopped when a stop text appeared: the text before it leaves, the rest is
  * dropped, and later calls give nothing. 0 or -ENOMEM.
  */

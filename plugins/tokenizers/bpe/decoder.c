@@ -238,21 +238,20 @@ static int collect(struct decoder_state *state, const char *text, size_t len)
 /* Byte level: an element is bytes when all of its characters are of the alphabet. */
 static int element_bytes(const char *text, size_t len, struct text *out)
 {
-	size_t before = out->len;
-	size_t pos = 0;
-	char byte;
+	size_t pos = 0, n = 0;
+	char *bytes;
 	int value;
 
+	if (text_reserve(out, len))
+		return -ENOMEM;
+	bytes = out->data + out->len;
 	while (pos < len) {
 		value = bytelevel_byte(utf8_next(text, &pos));
-		if (value < 0) {
-			out->len = before;
+		if (value < 0)
 			return text_append(out, text, len);
-		}
-		byte = (char)value;
-		if (text_append(out, &byte, 1))
-			return -ENOMEM;
+		bytes[n++] = (char)value;
 	}
+	out->len += n;
 	return 0;
 }
 
