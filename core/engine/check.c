@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/engine/beams.h"
 #include "core/engine/engine.h"
 
 /* What was counted. */
@@ -125,6 +126,21 @@ static int check_lists(struct aios_engine *e, const struct census *c, struct aio
 	return 0;
 }
 
+/* Beams but the first have no slot: they are where it is, and as long as it is once there are all. */
+static int check_beam(struct aios_engine *e, const struct request *first, const struct request *r,
+		      struct census *c, struct aios_status *st)
+{
+	if (!r || r->beams != first->beams || r->slot != REQUEST_NO_SLOT)
+		return bad(st, first, "one of its beams is not its own");
+	if (request_running(r) && first->state != AIOS_REQUEST_DECODING)
+		return bad(st, r, "a beam runs before the first one");
+	if ((r->state == AIOS_REQUEST_QUEUED) != (r->choice >= first->beams->active))
+		return bad(st, r, "a beam is queued and takes part, or the other way round");
+	if (r->choice < first->beams->active && r->n_tokens != first->n_tokens)
+		return bad(st, r, "beams have different lengths");
+	return check_request(e, r, c, st);
+}
+
 static int count_requests(struct aios_engine *e, struct census *c, struct aios_status *st)
 {
 	struct request *r;
@@ -136,6 +152,8 @@ static int count_requests(struct aios_engine *e, struct census *c, struct aios_s
 		if (r->slot != at - 1)
 			return bad(st, r, "is in another slot than it thinks");
 		rc = check_request(e, r, c, st);
+		for (uint32_t i = 1; r->beams && i < r->beams->n && rc == 0; i++)
+			rc = check_beam(e, r, r->beams->lanes[i], c, st);
 	}
 	for (r = e->held; r && rc == 0; r = r->next) {
 		if (r->state != AIOS_REQUEST_QUEUED || r->slot != REQUEST_NO_SLOT)

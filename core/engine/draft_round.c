@@ -18,8 +18,8 @@ static uint32_t useful(const struct aios_engine *e, const struct request *r)
 {
 	uint32_t most = e->config.speculate, context = e->draft.plan.context_length;
 
-	if (!e->draft.on || !request_running(r) || r->state != AIOS_REQUEST_DECODING || r->ending ||
-	    request_has_penalties(r) || r->n_tokens > context)
+	if (!e->draft.on || r->beams || !request_running(r) || r->state != AIOS_REQUEST_DECODING ||
+	    r->ending || request_has_penalties(r) || r->n_tokens > context)
 		return 0;
 	most = most < DRAFT_MOST ? most : DRAFT_MOST;
 	most = most < r->limit - r->n_tokens - 1 ? most : r->limit - r->n_tokens - 1;

@@ -163,6 +163,7 @@ void event_push_end(struct event_queue *q, struct request *r, const char *text, 
 	memset(ev, 0, sizeof(*ev));
 	ev->event.type = AIOS_EVENT_END;
 	ev->event.reason = r->reason;
+	ev->event.score = r->score;
 	ev->event.status = r->status;
 	ev->event.request = r->id;
 	ev->event.user = r->user;

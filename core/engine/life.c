@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "core/aios.h"
+#include "core/engine/beams.h"
 #include "core/engine/engine.h"
 #include "core/lib/clock.h"
 
@@ -136,6 +137,10 @@ void engine_end(struct aios_engine *e, struct request *r, enum aios_end_reason r
 
 	if (request_ended(r))
 		return;
+	if (r->beams) {
+		beams_end(e, r, reason, st);
+		return;
+	}
 	let_go(e, r, reason);
 	engine_move(e, r, end_state(reason));
 	r->reason = reason;

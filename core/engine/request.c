@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/engine/beams.h"
 #include "core/engine/request.h"
 #include "core/lib/array.h"
 #include "core/lib/clock.h"
@@ -265,6 +266,7 @@ void request_destroy(struct request *r)
 {
 	if (!r)
 		return;
+	beams_leave(r);
 	propose_finish(&r->propose);
 	draft_seq_finish(&r->draft_seq);
 	detokenizer_close(r->detok);

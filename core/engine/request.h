@@ -70,6 +70,9 @@ struct request {
 	struct request **followers; /* [n_followers]: of a leader; NULL where one went its own way */
 	uint32_t n_followers;
 
+	struct beams *beams; /* the search that it is a beam of, or NULL */
+	double score;        /* of a beam that has ended */
+
 	struct propose propose;
 	struct draft_seq draft_seq;    /* what the draft model has of it */
 	int32_t draft[REQUEST_DRAFTS]; /* guesses of the tokens after the newest */

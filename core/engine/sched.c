@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/aios.h"
+#include "core/engine/beams.h"
 #include "core/engine/engine.h"
 #include "core/lib/array.h"
 #include "core/lib/clock.h"
@@ -70,6 +71,17 @@ void sched_close(struct aios_engine *e)
 	e->hash = NULL;
 }
 
+/* Tokens whose pages it may take. */
+static uint32_t sched_limit(const struct aios_engine *e, const struct request *r)
+{
+	uint32_t shared = e->kv.window ? 0 : r->n_prompt;
+
+	if (!r->beams)
+		return r->limit;
+	return (uint32_t)beams_pages(r->beams->n, shared, r->limit, e->kv.page_size) *
+	       e->kv.page_size;
+}
+
 int sched_arrive(struct aios_engine *e, struct request *r, struct aios_status *st)
 {
 	struct sched *s = &e->sched;
@@ -78,7 +90,7 @@ int sched_arrive(struct aios_engine *e, struct request *r, struct aios_status *s
 		.tenant = r->tenant,
 		.priority = r->priority,
 		.prompt = r->n_prompt,
-		.limit = r->limit,
+		.limit = sched_limit(e, r),
 		.arrival_ns = clock_ns(),
 		.deadline_ns = r->deadline_ns,
 	};
@@ -149,6 +161,10 @@ void sched_facts(const struct aios_engine *e, const struct request *r,
 	uint32_t block = r->computed / e->kv.page_size;
 	const struct mm_pages *pages = &e->kv.pages;
 
+	if (r->beams && !beams_alone(r)) {
+		beams_facts(e, r, facts);
+		return;
+	}
 	memset(facts, 0, sizeof(*facts));
 	facts->computed = r->computed;
 	facts->known = r->n_tokens;
@@ -301,6 +317,8 @@ static void drop(struct aios_engine *e, struct request *r)
 	engine_move(e, r, AIOS_REQUEST_DROPPED);
 	r->computed = 0;
 	e->stats.dropped++;
+	if (r->beams)
+		beams_drop(e, r);
 }
 
 static bool swap(struct aios_engine *e, struct request *r)
@@ -330,7 +348,8 @@ void sched_preempt(struct aios_engine *e, struct request *r, enum aios_sched_how
 		how = e->config.preempt;
 	step_forget(e, r);
 	draft_forget(e, r);
-	if (how != AIOS_SCHED_SWAP || !swap(e, r))
+	/* Beams share pages: what each has is computed again from what they have in common. */
+	if (how != AIOS_SCHED_SWAP || r->beams || !swap(e, r))
 		drop(e, r);
 	if (tell)
 		e->sched.ops->preempted(e->sched.policy, r->slot);

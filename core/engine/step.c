@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/engine/beams.h"
 #include "core/engine/engine.h"
 #include "core/engine/forward.h"
 #include "core/engine/score.h"
@@ -47,6 +48,22 @@ static bool step_take(struct aios_engine *e, struct request *r, uint32_t rows, u
 	return true;
 }
 
+/* Beams take part, each with a sequence and a logits row of its own. */
+static bool step_beams(struct aios_engine *e, struct request *r, uint32_t granted, uint32_t *room,
+		       uint32_t *spare, uint32_t *seats)
+{
+	uint32_t n = e->step.now.n, places = 1 + (*spare < *seats ? *spare : *seats);
+	uint32_t rows = beams_choose(e, r, granted < *room ? granted : *room, places);
+
+	if (rows == 0)
+		return false;
+	n = e->step.now.n - n;
+	*room -= rows;
+	*spare -= n - 1;
+	*seats -= n - 1;
+	return true;
+}
+
 /* Who takes part, and with how many rows: the grants whose pages could be had. */
 static void step_choose(struct aios_engine *e, struct step *s)
 {
@@ -55,6 +72,7 @@ static void step_choose(struct aios_engine *e, struct step *s)
 	/* Every grant may want one logits row; guesses take those that are left. */
 	uint32_t most = e->workspace.batch.max.logits;
 	uint32_t spare = most > plan->n_grant ? most - plan->n_grant : 0;
+	uint32_t seats = e->plan.max_batch_size - plan->n_grant; /* for more than one beam */
 	struct request *r, *refused = NULL;
 
 	s->now.n = 0;
@@ -62,6 +80,11 @@ static void step_choose(struct aios_engine *e, struct step *s)
 		r = e->sched.slots[plan->grant[i].slot];
 		if (!r || !request_running(r))
 			continue;
+		if (r->beams && !beams_alone(r)) {
+			if (!step_beams(e, r, plan->grant[i].rows, &room, &spare, &seats))
+				refused = r;
+			continue;
+		}
 		rows = r->n_tokens - r->computed;
 		rows = plan->grant[i].rows < rows ? plan->grant[i].rows : rows;
 		rows = rows < room ? rows : room;
@@ -188,6 +211,8 @@ static void step_sampling(struct aios_engine *e, struct step *s)
 		s->counts.n += r->n_counts;
 		s->bias.n += r->n_bias;
 		s->tail.sample |= wants_sampling(r);
+		if (r->beams)
+			beams_tail(s, r);
 		s->tail.adjust |= request_has_penalties(r) || r->n_bias > 0;
 		if (r->top_logprobs < 0)
 			continue;
@@ -479,7 +504,7 @@ void step_forget(struct aios_engine *e, const struct request *r)
 
 /* ---- what came out ------------------------------------------------------------------ */
 
-static bool is_eos(const struct aios_engine *e, const struct request *r, int32_t id)
+bool step_is_eos(const struct aios_engine *e, const struct request *r, int32_t id)
 {
 	if (r->ignore_eos)
 		return false;
@@ -515,20 +540,18 @@ static void observe_token(struct aios_engine *e, struct request *r, uint64_t now
 	if (r->usage.completion_tokens == 1) {
 		r->usage.first_token = now;
 		histogram_add(&e->stats.ttft_ns, now - r->usage.submitted);
-	} else {
+	} else if (!r->beams) { /* those of a beam come all at once */
 		histogram_add(&e->stats.itl_ns, now - r->last_token_ns);
 	}
 	r->last_token_ns = now;
 }
 
-/* A drawn token: append, tell, and note when it ends the request. */
-static int take_token(struct aios_engine *e, const struct step *s, struct request *r, size_t row,
-		      uint64_t now, struct aios_status *st)
+int step_token(struct aios_engine *e, struct request *r, int32_t id, float logprob,
+	       const int32_t *top_ids, const float *top, uint32_t n_top, uint64_t now,
+	       struct aios_status *st)
 {
-	int32_t id = s->now.ids[row];
-	uint32_t n_top = r->top_logprobs > 0 ? (uint32_t)r->top_logprobs : 0;
 	size_t len = 0;
-	bool eos = is_eos(e, r, id);
+	bool eos = step_is_eos(e, r, id);
 	const char *text = "";
 	int rc = request_append(r, id);
 
@@ -538,9 +561,7 @@ static int take_token(struct aios_engine *e, const struct step *s, struct reques
 	}
 	if (rc == 0)
 		rc = event_push_token(&e->events, r, id, text, len,
-				      r->top_logprobs >= 0 ? s->logprobs[row] : 0.0f,
-				      n_top ? s->top_ids + row * s->tail.n_top : NULL,
-				      n_top ? s->top + row * s->tail.n_top : NULL, n_top);
+				      r->top_logprobs >= 0 ? logprob : 0.0f, top_ids, top, n_top);
 	if (rc < 0)
 		return st->code ? rc : aios_fail(st, rc, "no memory for the answer's text");
 	if (eos || r->text.stopped)
@@ -548,6 +569,17 @@ static int take_token(struct aios_engine *e, const struct step *s, struct reques
 	else if (r->n_tokens >= r->limit)
 		r->ending = AIOS_END_LENGTH;
 	return 0;
+}
+
+/* A drawn token. */
+static int take_token(struct aios_engine *e, const struct step *s, struct request *r, size_t row,
+		      uint64_t now, struct aios_status *st)
+{
+	uint32_t n_top = r->top_logprobs > 0 ? (uint32_t)r->top_logprobs : 0;
+
+	return step_token(e, r, s->now.ids[row], r->top_logprobs >= 0 ? s->logprobs[row] : 0.0f,
+			  n_top ? s->top_ids + row * s->tail.n_top : NULL,
+			  n_top ? s->top + row * s->tail.n_top : NULL, n_top, now, st);
 }
 
 /* Rows of a prompt, and those among them that were computed before. */
@@ -615,6 +647,10 @@ static void step_finish_member(struct aios_engine *e, const struct step *s, stru
 	}
 	if (m->logits < 0)
 		return;
+	if (r->beams) {
+		beams_take(e, m, now);
+		return;
+	}
 	whole = r->state == AIOS_REQUEST_PREFILLING;
 	if (whole)
 		engine_move(e, r, AIOS_REQUEST_DECODING);
@@ -631,6 +667,12 @@ static void step_finish_member(struct aios_engine *e, const struct step *s, stru
 		guess_tokens(e, r);
 }
 
+/* The request that the scheduler knows the member by. */
+static struct request *known_by(const struct member *m)
+{
+	return m->r && m->r->beams ? m->r->beams->lanes[0] : m->r;
+}
+
 /*
  * Tell the scheduler what was computed: half of the time is shared by heads, half by rows. guess_ns:
  * what the draft model took on top.
@@ -641,6 +683,7 @@ static void step_tell(struct aios_engine *e, const struct step *s, uint64_t step
 	struct aios_sched_done *done = e->sched.done;
 	uint64_t rows = 0, drafts = 0, ns = step_ns + guess_ns, left = ns;
 	uint32_t n = 0, heads = s->now.n;
+	struct request *r;
 
 	for (uint32_t i = 0; i < heads; i++) {
 		rows += s->now.members[i].rows;
@@ -652,12 +695,18 @@ static void step_tell(struct aios_engine *e, const struct step *s, uint64_t step
 
 		part = i + 1 < heads && part < left ? part : left;
 		left -= part;
-		if (!m->r)
+		r = known_by(m);
+		if (!r)
 			continue;
-		done[n] = (struct aios_sched_done){ .slot = m->r->slot,
+		if (n > 0 && done[n - 1].slot == r->slot) { /* beams stand side by side */
+			done[n - 1].rows += m->kept;
+			done[n - 1].device_ns += part;
+			continue;
+		}
+		done[n] = (struct aios_sched_done){ .slot = r->slot,
 						    .rows = m->kept,
 						    .device_ns = part };
-		sched_facts(e, m->r, &done[n++].facts);
+		sched_facts(e, r, &done[n++].facts);
 	}
 	e->sched.ops->stepped(e->sched.policy, clock_ns(), done, n);
 	if (rows - drafts > heads) { /* prompts were in it: what a row costs */
@@ -680,7 +729,7 @@ static void step_finish(struct aios_engine *e, struct step *s)
 	guess_ns = e->draft.open ? draft_guess(e) : 0;
 	step_tell(e, s, now - from, guess_ns);
 	for (uint32_t i = 0; i < s->now.n; i++) {
-		struct request *r = s->now.members[i].r;
+		struct request *r = known_by(&s->now.members[i]);
 
 		if (r && r->ending)
 			engine_end(e, r, r->ending,

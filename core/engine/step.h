@@ -67,6 +67,17 @@ struct step {
 
 struct aios_engine;
 
+/* Is the id one that ends the request? */
+bool step_is_eos(const struct aios_engine *e, const struct request *r, int32_t id);
+
+/*
+ * A request gets a token: append, tell, and note in r->ending when it ends the request. 0 or a
+ * negative errno with the status.
+ */
+int step_token(struct aios_engine *e, struct request *r, int32_t id, float logprob,
+	       const int32_t *top_ids, const float *top, uint32_t n_top, uint64_t now,
+	       struct aios_status *st);
+
 int step_open(struct aios_engine *e, struct aios_status *st);
 /* A request leaves: a row of it that is under way draws for nobody. */
 void step_forget(struct aios_engine *e, const struct request *r);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/engine/beams.h"
 #include "core/engine/engine.h"
 
 #define MAX_CHOICES 128u
@@ -90,8 +91,19 @@ static int submit_check(const struct aios_engine *e, const struct aios_request *
 	if (req->tenant >= e->config.max_tenants)
 		return aios_fail(st, -EINVAL, "tenant %u: there are %u (engine.max_tenants)",
 				 req->tenant, e->config.max_tenants);
-	rc = check_bias(e, req, st);
+	rc = beams_check(req, req->ignore_eos ? 0 : e->source.n_eos, e->source.info.vocab_size, st);
+	if (rc == 0)
+		rc = check_bias(e, req, st);
 	return rc < 0 ? rc : e->sampler->check(&req->sampling, st);
+}
+
+/* Tokens that each of the beams may have in all, as far as the pages go; at least those of the prompt. */
+static uint64_t beams_pool(const struct aios_engine *e, uint32_t beams, uint64_t n)
+{
+	uint64_t shared = e->kv.window ? 0 : n / e->plan.page_size;
+	uint64_t pages = e->plan.kv_pages, fixed = shared + beams;
+
+	return pages > fixed ? (shared + (pages - fixed) / beams) * e->plan.page_size : 0;
 }
 
 /* Tokens the sequence may have in all. */
@@ -101,6 +113,8 @@ static int submit_limit(const struct aios_engine *e, const struct aios_request *
 	uint64_t pool = (uint64_t)e->plan.kv_pages * e->plan.page_size;
 	uint64_t most = e->plan.context_length;
 
+	if (req->beams > 0)
+		pool = beams_pool(e, req->beams, n);
 	if (req->max_tokens && n + (uint64_t)req->max_tokens < most)
 		most = n + (uint64_t)req->max_tokens;
 	if (n >= most)
@@ -111,8 +125,8 @@ static int submit_limit(const struct aios_engine *e, const struct aios_request *
 	if (n >= pool || (req->max_tokens && most > pool))
 		return aios_fail(st, -ENOSPC,
 				 "the request may need %" PRIu64 " tokens of KV cache, which has "
-				 "room for %" PRIu64 " in all (engine.kv_memory)",
-				 most, pool);
+				 "room for %" PRIu64 " in all%s (engine.kv_memory)",
+				 most, pool, req->beams ? " for each beam" : "");
 	*limit = (uint32_t)(most < pool ? most : pool);
 	return 0;
 }
@@ -128,6 +142,14 @@ static int submit_count(struct aios_engine *e, uint32_t n, struct aios_status *s
 	return aios_fail(st, -AIOS_NOT_NOW,
 			 "the queue is full: %u requests wait, %u may (engine.max_queue)", queued,
 			 e->config.max_queue);
+}
+
+/* How many a request gets. */
+static uint32_t answers(const struct aios_request *req)
+{
+	if (req->beams > 0)
+		return req->beams;
+	return req->n ? req->n : 1;
 }
 
 static void destroy_chain(struct request *chain)
@@ -192,8 +214,11 @@ static int create_chain(struct aios_engine *e, const struct aios_request *req, s
 		free(ids);
 		return rc;
 	}
-	if (req->n > 1)
-		rc = create_followers(e, req, r, req->n, st);
+	if (answers(req) > 1)
+		rc = create_followers(e, req, r, answers(req), st);
+	if (rc == 0 && req->beams > 0 &&
+	    beams_create(req, req->ignore_eos ? 0 : e->source.n_eos, r) < 0)
+		rc = aios_fail(st, -ENOMEM, "no memory for %u beams", req->beams);
 	if (rc < 0) {
 		destroy_chain(r);
 		return rc;
@@ -233,9 +258,12 @@ int engine_arrive(struct aios_engine *e, struct request *chain, struct aios_stat
 	known(e, chain);
 	while ((r = next) != NULL) {
 		next = r->next;
+		r->next = NULL;
+		known(e, r);
+		if (r->beams) /* it goes where the first beam goes */
+			continue;
 		r->next = e->held;
 		e->held = r;
-		known(e, r);
 	}
 	return 0;
 }
@@ -283,7 +311,7 @@ destroy:
 int aios_submit(struct aios_engine *e, const struct aios_request *req, uint64_t *id,
 		struct aios_status *st)
 {
-	uint32_t n = req->n ? req->n : 1;
+	uint32_t n = answers(req);
 	struct aios_status own;
 	int rc = submit(e, req, n, id, st ? st : &own);
 

@@ -287,6 +287,13 @@ struct aios_transition {
 	uint32_t computed; /* tokens whose KV there was */
 };
 
+/* When a beam search whose n answers have ended is over, though beams could go on. */
+enum aios_early_stopping {
+	AIOS_EARLY_BOUND = 0, /* when the best beam, ended here, would not be among them */
+	AIOS_EARLY_FULL = 1,  /* at once */
+	AIOS_EARLY_NEVER = 2, /* as BOUND, but ended where it can score best: at max_tokens */
+};
+
 /* A request. Zero-initialise with AIOS_REQUEST_INIT; all pointers are copied from. */
 struct aios_request {
 	uint32_t size;
@@ -315,12 +322,20 @@ struct aios_request {
 	 * log-probability after the tokens before it, its rank, and so many best.
 	 */
 	int32_t prompt_logprobs;
+	/*
+	 * 1..8: beam search with so many beams, which are the answers, best first; their events come
+	 * when the search is over. 0: none. Documentation/engine.md has the rule. No n, temperature,
+	 * penalties, bias, stop texts or top_logprobs above 0 with it.
+	 */
+	uint32_t beams;
+	uint32_t early_stopping; /* enum aios_early_stopping */
+	float length_penalty;    /* -8 to 8: a score is sum of log-probabilities / tokens^penalty */
 };
 
 #define AIOS_REQUEST_INIT                                                                          \
 	{                                                                                          \
 		.size = sizeof(struct aios_request), .top_logprobs = -1, .prompt_logprobs = -1,    \
-		.sampling = { .top_p = 1.0f, .repetition = 1.0f },                                 \
+		.sampling = { .top_p = 1.0f, .repetition = 1.0f }, .length_penalty = 1.0f,         \
 	}
 
 enum aios_event_type {
@@ -377,6 +392,7 @@ struct aios_event {
 	uint32_t rank;     /* PROMPT: 1 + ids that come before it: larger logit, then lower id */
 	uint32_t position; /* PROMPT: of the token in the prompt, from 0 */
 	uint32_t reserved;
+	double score; /* END of a beam: what the answers are ordered by */
 };
 
 /*

@@ -225,6 +225,9 @@ static const struct {
 	{ "{\"prompt\":\"x\",\"stop\":[1]}", "\"stop\": expected a text" },
 	{ "{\"prompt\":\"x\",\"ignore_eos\":1}", "\"ignore_eos\": expected true or false" },
 	{ "{\"prompt\":\"x\",\"priority\":1000}", "priority" },
+	{ "{\"prompt\":\"x\",\"beams\":9}", "beams is 9" },
+	{ "{\"prompt\":\"x\",\"beams\":2,\"temperature\":1}", "do not go with a temperature" },
+	{ "{\"prompt\":\"x\",\"early_stopping\":1}", "\"early_stopping\": expected true" },
 	{ "{\"prompt\":\"x\",\"prompt_logprobs\":21}", "prompt_logprobs is 21" },
 	{ "{\"prompt\":\"x\",\"prompt_logprobs\":true}", "\"prompt_logprobs\": expected an" },
 	{ "\xff\xfe", "not JSON" },
@@ -356,6 +359,35 @@ START_TEST(test_prompt_logprobs)
 }
 END_TEST
 
+/* Beams, best first, of which the answer is the first; the usual temperature is no obstacle. */
+START_TEST(test_beam_lines)
+{
+	json_t *answers[LINES + 1], *beams;
+	double last = 0;
+
+	cli_write_file("in.jsonl",
+		       "{\"ids\":[514,258,425],\"max_tokens\":5,\"beams\":3,\"length_penalty\":0.5,"
+		       "\"early_stopping\":\"never\"}\n"
+		       "{\"ids\":[514,258,425],\"max_tokens\":5,\"seed\":3}\n");
+	run_all();
+	read_answers(answers);
+	beams = json_object_get(answers[1], "beams");
+	ck_assert_uint_eq(json_array_size(beams), 3);
+	ck_assert(json_equal(json_object_get(answers[1], "ids"),
+			     json_object_get(json_array_get(beams, 0), "ids")));
+	ck_assert(json_equal(json_object_get(answers[1], "text"),
+			     json_object_get(json_array_get(beams, 0), "text")));
+	for (size_t i = 0; i < 3; i++) {
+		double score = json_real_value(json_object_get(json_array_get(beams, i), "score"));
+
+		ck_assert(score < 0 && (i == 0 || score <= last));
+		last = score;
+	}
+	ck_assert_ptr_null(json_object_get(answers[2], "beams"));
+	free_answers(answers);
+}
+END_TEST
+
 START_TEST(test_two_at_once)
 {
 	struct cli_result r;
@@ -405,6 +437,7 @@ Suite *test_batch_suite(void)
 	tcase_add_test(tc, test_other_batch);
 	tcase_add_test(tc, test_two_at_once);
 	tcase_add_test(tc, test_prompt_logprobs);
+	tcase_add_test(tc, test_beam_lines);
 	tcase_add_test(tc, test_progress);
 	suite_add_tcase(s, tc);
 	return s;

@@ -54,6 +54,8 @@ static const struct usage_case {
 	{ "run -m x -p y -f z", "-p and -f both give a text" },
 	{ "run -m x -p y --logprobs 2", "--logprobs needs --json" },
 	{ "run -m x -p y --prompt-logprobs 2", "--prompt-logprobs needs --json" },
+	{ "run -m x -p y --beams 2", "nothing can be streamed before the search is over" },
+	{ "run -m x -p y --early-stopping no", "false|true|never" },
 	{ "run -m x --ids 5,x7", "'x7' is not a token id" },
 	{ "run -m x --ids 5,99999999999", "'99999999999' is not a token id" },
 	{ "run -m x --ids ,", "--ids gives no id" },

@@ -227,6 +227,7 @@ void bed_events(struct bed *b)
 		}
 		out->ends++;
 		out->reason = ev->reason;
+		out->score = ev->score;
 		out->usage = ev->usage;
 		out->status = ev->status;
 		out->n_timeline = ev->n_timeline;

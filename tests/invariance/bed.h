@@ -21,6 +21,7 @@ struct result {
 	uint32_t n_scores; /* tokens of the prompt whose log-probabilities came */
 	uint64_t scores;   /* digest of all that was said about them */
 	uint32_t reason;
+	double score; /* of a beam */
 	struct aios_usage usage;
 	struct aios_status status;
 	struct aios_transition timeline[REQUEST_TIMELINE];

@@ -65,6 +65,14 @@ static void submit_random(struct crowd *c)
 	req.cache_salt = below(&c->random, 6) ? NULL : "salt";
 	req.top_logprobs = below(&c->random, 9) ? -1 : 3;
 	req.prompt_logprobs = below(&c->random, 7) ? -1 : (int32_t)below(&c->random, 21);
+	if (below(&c->random, 5) == 0) {
+		req.beams = 1 + below(&c->random, 4);
+		req.early_stopping = below(&c->random, 3);
+		req.length_penalty = (float)below(&c->random, 4) - 1.0f;
+		req.sampling.temperature = 0.0f;
+		req.n = 1;
+		req.top_logprobs = (int32_t)below(&c->random, 2) - 1;
+	}
 	c->ids[c->n] = bed_submit(&c->bed, &req, &c->results[4 * c->n], &st);
 	if (c->ids[c->n] == 0) {
 		ck_assert_msg(st.code == -AIOS_NOT_NOW || st.code == -ENOSPC || st.code == -E2BIG,

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "batch.h"
+#include "beams.h"
 #include "logprobs.h"
 #include "out.h"
 #include "run.h"
@@ -23,6 +24,7 @@ struct job {
 	uint64_t request; /* the engine's id */
 	json_t *ids;
 	json_t *prompt_logprobs; /* NULL: not asked for */
+	struct cli_beams beams;
 	char *text;
 	size_t len, cap;
 };
@@ -54,6 +56,7 @@ static void job_free(struct job *job)
 	batch_line_finish(&job->line);
 	json_decref(job->ids);
 	json_decref(job->prompt_logprobs);
+	cli_beams_finish(&job->beams);
 	free(job->text);
 	free(job);
 }
@@ -64,6 +67,10 @@ static int job_keep(const struct batch *b, struct job *job, const struct aios_ev
 		logprobs_prompt_add(&job->prompt_logprobs, aios_engine_tokenizer(b->engine), event);
 		return job->prompt_logprobs ? 0 : -ENOMEM;
 	}
+	if (job->beams.n > 0 && cli_beams_take(&job->beams, event) < 0)
+		return -ENOMEM;
+	if (event->choice > 0)
+		return 0;
 	if (job->len + event->text_len > job->cap) {
 		size_t cap = (job->len + event->text_len) * 2;
 		char *grown = realloc(job->text, cap);
@@ -96,6 +103,8 @@ static json_t *answer_json(const struct batch *b, const struct job *job,
 	json_put(&object, "usage", usage);
 	if (job->prompt_logprobs)
 		json_put(&object, "prompt_logprobs", json_incref(job->prompt_logprobs));
+	if (job->beams.n > 0)
+		json_put(&object, "beams", cli_beams_json(&job->beams));
 	json_put(&object, "numerics_id", json_string(aios_engine_plan(b->engine)->numerics_id));
 	return object;
 }
@@ -148,6 +157,7 @@ static int submit(struct batch *b, struct job *job, struct aios_status *st)
 	int rc;
 
 	request.user = job;
+	job->beams.n = request.beams <= MOST_BEAMS ? request.beams : 0;
 	aios_status_clear(&why);
 	if (request.prompt_logprobs >= 0 && !job->prompt_logprobs) {
 		job->prompt_logprobs = logprobs_prompt();
@@ -265,7 +275,9 @@ static int take_event(struct batch *b, const struct aios_event *event, struct ai
 	if (job_keep(b, job, event) < 0)
 		return aios_fail(st, -ENOMEM, "out of memory for the answer to line %" PRIu64,
 				 job->line.number);
-	return event->type == AIOS_EVENT_END ? end_job(b, job, event, st) : 0;
+	if (event->type != AIOS_EVENT_END || cli_beams_wait(&job->beams))
+		return 0;
+	return end_job(b, job, job->beams.n > 0 ? &job->beams.end : event, st);
 }
 
 static void cancel_all(struct batch *b)
@@ -400,6 +412,7 @@ int batch_main(struct cli *cli, struct aios_status *st)
 {
 	struct batch b = { .cli = cli, .path = cli_text(cli, AIOS_SECTION_COMMAND, "batch") };
 	const char *model, *out = cli_text(cli, AIOS_SECTION_COMMAND, "out");
+	struct aios_request beams = AIOS_REQUEST_INIT;
 	int rc = check_options(&b, out, st);
 
 	if (!rc)
@@ -407,6 +420,11 @@ int batch_main(struct cli *cli, struct aios_status *st)
 	if (!rc)
 		rc = run_stops(cli, b.defaults.stops, &b.defaults.n_stops, st);
 	run_sampling(cli, &b.defaults.sampling);
+	b.defaults.temperature = aios_config_is_set(cli->config, "sampling", "temperature");
+	run_beams(cli, &beams);
+	b.defaults.beams = beams.beams;
+	b.defaults.early_stopping = beams.early_stopping;
+	b.defaults.length_penalty = beams.length_penalty;
 	b.defaults.max_tokens = (uint32_t)cli_int(cli, "sampling", "max_tokens");
 	b.defaults.prompt_logprobs = (int32_t)cli_int(cli, AIOS_SECTION_COMMAND, "prompt_logprobs");
 	b.defaults.ignore_eos = cli_flag(cli, AIOS_SECTION_COMMAND, "ignore_eos");

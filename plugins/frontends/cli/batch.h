@@ -12,6 +12,9 @@ struct batch_defaults {
 	struct aios_sampling sampling;
 	uint32_t max_tokens;
 	int32_t prompt_logprobs;
+	uint32_t beams, early_stopping;
+	float length_penalty;
+	bool temperature; /* was asked for: a line with beams that says nothing of it has it too */
 	const char *stops[MOST_STOPS];
 	uint32_t n_stops;
 	bool ignore_eos, keep_special;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* batch_line.c - a line of a batch: a JSON object that says what is asked for. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "batch.h"
+#include "beams.h"
 #include "out.h"
 
 enum field_type {
@@ -16,6 +18,7 @@ enum field_type {
 	FIELD_SEED,
 	FIELD_COUNT,
 	FIELD_INT,
+	FIELD_EARLY,
 	FIELD_BOOL
 };
 
@@ -38,6 +41,9 @@ static const struct field {
 	{ "frequency_penalty", FIELD_FLOAT, offsetof(struct aios_request, sampling.frequency) },
 	{ "presence_penalty", FIELD_FLOAT, offsetof(struct aios_request, sampling.presence) },
 	{ "prompt_logprobs", FIELD_INT, offsetof(struct aios_request, prompt_logprobs) },
+	{ "beams", FIELD_COUNT, offsetof(struct aios_request, beams) },
+	{ "length_penalty", FIELD_FLOAT, offsetof(struct aios_request, length_penalty) },
+	{ "early_stopping", FIELD_EARLY, offsetof(struct aios_request, early_stopping) },
 	{ "priority", FIELD_INT, offsetof(struct aios_request, priority) },
 	{ "ignore_eos", FIELD_BOOL, offsetof(struct aios_request, ignore_eos) },
 	{ "keep_special", FIELD_BOOL, offsetof(struct aios_request, keep_special) },
@@ -68,10 +74,12 @@ uint64_t batch_digest(const struct batch_defaults *d, const char *text, size_t l
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 	char numbers[256];
 
-	snprintf(numbers, sizeof(numbers), "%" PRIu64 " %a %a %a %d %a %a %a %u %d %d %d", s->seed,
+	snprintf(numbers, sizeof(numbers),
+		 "%" PRIu64 " %a %a %a %d %a %a %a %u %d %d %d %u %u %a %d", s->seed,
 		 (double)s->temperature, (double)s->top_p, (double)s->min_p, s->top_k,
 		 (double)s->repetition, (double)s->frequency, (double)s->presence, d->max_tokens,
-		 d->ignore_eos, d->keep_special, d->prompt_logprobs);
+		 d->ignore_eos, d->keep_special, d->prompt_logprobs, d->beams, d->early_stopping,
+		 (double)d->length_penalty, d->temperature);
 	hash = mix_text(hash, numbers);
 	hash = mix_text(hash, d->model);
 	hash = mix_text(hash, d->numerics);
@@ -130,6 +138,18 @@ static int read_stop(struct batch_line *line, const json_t *value, struct aios_s
 	return 0;
 }
 
+/* As transformers says it: false, true or "never". */
+static int read_early(struct batch_line *line, const json_t *value, struct aios_status *st)
+{
+	const char *text = json_is_true(value)  ? "true" :
+			   json_is_false(value) ? "false" :
+						  json_string_value(value);
+
+	if (text && cli_early_stopping(text, &line->request.early_stopping))
+		return 0;
+	return wrong("early_stopping", "true, false or \"never\"", st);
+}
+
 static int read_number(const struct field *field, const json_t *value, void *to,
 		       struct aios_status *st)
 {
@@ -182,6 +202,8 @@ static int read_field(const struct field *field, json_t *value, struct batch_lin
 			       wrong(field->name, "a text or an integer", st);
 	case FIELD_STOP:
 		return read_stop(line, value, st);
+	case FIELD_EARLY:
+		return read_early(line, value, st);
 	default:
 		return read_number(field, value, (char *)&line->request + field->offset, st);
 	}
@@ -236,6 +258,11 @@ int batch_line_read(const struct batch_defaults *d, const char *text, size_t len
 	usual.sampling = d->sampling;
 	usual.max_tokens = d->max_tokens;
 	usual.prompt_logprobs = d->prompt_logprobs;
+	usual.beams = d->beams;
+	usual.early_stopping = d->early_stopping;
+	usual.length_penalty = d->length_penalty;
+	if (!d->temperature)
+		usual.sampling.temperature = NAN; /* until it is known whether there are beams */
 	usual.ignore_eos = d->ignore_eos;
 	usual.keep_special = d->keep_special;
 	memcpy(line->stops, d->stops, sizeof(line->stops));
@@ -245,6 +272,9 @@ int batch_line_read(const struct batch_defaults *d, const char *text, size_t len
 	rc = read_fields(line, st);
 	if (rc < 0)
 		return rc;
+	if (isnan(line->request.sampling.temperature))
+		line->request.sampling.temperature =
+			line->request.beams > 0 ? 0.0f : d->sampling.temperature;
 	if (!line->request.text == !line->request.ids)
 		return aios_fail(st, -EINVAL, "a line needs \"prompt\" or \"ids\", one of them");
 	if (line->request.text && !d->tokenizer)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "beams.h"
 #include "cli.h"
 #include "footer.h"
 #include "logprobs.h"
@@ -22,6 +23,7 @@ struct run {
 	size_t prompt_len, n_prompt;
 	json_t *ids; /* what --json collects */
 	json_t *logprobs, *prompt_logprobs;
+	struct cli_beams beams;
 	char *text;
 	size_t len, cap;
 	uint32_t reason; /* enum aios_end_reason */
@@ -135,12 +137,16 @@ static int answer(struct run *run, uint64_t id, struct aios_status *st)
 		if (rc <= 0)
 			return rc ? rc : aios_fail(st, -EIO, "the answer has no end");
 		if (!failed) {
-			failed = take(run, &event);
+			failed = event.choice == 0 ? take(run, &event) : 0;
+			if (!failed && run->beams.n > 0)
+				failed = cli_beams_take(&run->beams, &event);
 			if (failed)
 				aios_cancel(run->engine, id);
 		}
-		if (event.type != AIOS_EVENT_END)
+		if (event.type != AIOS_EVENT_END || (!failed && cli_beams_wait(&run->beams)))
 			continue;
+		if (run->beams.n > 0 && !failed)
+			event = run->beams.end;
 		run->reason = event.reason;
 		run->usage = event.usage;
 		if (event.reason == AIOS_END_ERROR) {
@@ -163,6 +169,17 @@ void run_sampling(const struct cli *cli, struct aios_sampling *s)
 	s->repetition = (float)cli_float(cli, "sampling", "repetition_penalty");
 	s->frequency = (float)cli_float(cli, "sampling", "frequency_penalty");
 	s->presence = (float)cli_float(cli, "sampling", "presence_penalty");
+}
+
+void run_beams(const struct cli *cli, struct aios_request *request)
+{
+	request->beams = (uint32_t)cli_int(cli, AIOS_SECTION_COMMAND, "beams");
+	request->length_penalty = (float)cli_float(cli, AIOS_SECTION_COMMAND, "length_penalty");
+	cli_early_stopping(cli_text(cli, AIOS_SECTION_COMMAND, "early_stopping"),
+			   &request->early_stopping);
+	/* The usual temperature is not what somebody asked for who wants beams. */
+	if (request->beams > 0 && !aios_config_is_set(cli->config, "sampling", "temperature"))
+		request->sampling.temperature = 0.0f;
 }
 
 int run_stops(const struct cli *cli, const char *stops[MOST_STOPS], uint32_t *n,
@@ -259,6 +276,8 @@ static int print_json(struct run *run, struct aios_status *st)
 		json_put(&object, "logprobs", run->logprobs);
 	if (run->prompt_logprobs)
 		json_put(&object, "prompt_logprobs", run->prompt_logprobs);
+	if (run->beams.n > 0)
+		json_put(&object, "beams", cli_beams_json(&run->beams));
 	json_put(&object, "numerics_id", json_string(aios_engine_plan(run->engine)->numerics_id));
 	json_put(&object, "timings", timings_json(&timings));
 	if (stats.drafted_tokens)
@@ -310,6 +329,8 @@ static int ask(struct run *run, struct aios_status *st)
 	if (run->prompt && !run->tok)
 		return cli_usage(st, "this model has no tokenizer: give the prompt as --ids");
 	run_sampling(cli, &request.sampling);
+	run_beams(cli, &request);
+	run->beams.n = request.beams;
 	request.text = run->prompt;
 	request.text_len = run->prompt_len;
 	request.ids = run->prompt_ids;
@@ -333,6 +354,9 @@ static int check_options(const struct run *run, struct aios_status *st)
 		return cli_usage(st, "--logprobs needs --json");
 	if (cli_int(run->cli, AIOS_SECTION_COMMAND, "prompt_logprobs") >= 0 && !run->json)
 		return cli_usage(st, "--prompt-logprobs needs --json, or --batch");
+	if (cli_int(run->cli, AIOS_SECTION_COMMAND, "beams") > 0 && !run->json)
+		return cli_usage(st, "--beams needs --json, or --batch: nothing can be streamed "
+				     "before the search is over");
 	return 0;
 }
 
@@ -366,6 +390,7 @@ out:
 	json_decref(run.ids);
 	json_decref(run.logprobs);
 	json_decref(run.prompt_logprobs);
+	cli_beams_finish(&run.beams);
 	free(run.text);
 	free(run.prompt);
 	free(run.prompt_ids);

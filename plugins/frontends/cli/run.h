@@ -12,6 +12,9 @@ enum {
 /* The options of sampling. */
 void run_sampling(const struct cli *cli, struct aios_sampling *s);
 
+/* The options of beam search; with beams nothing is drawn unless --temp says so, which is refused. */
+void run_beams(const struct cli *cli, struct aios_request *request);
+
 /* Every --stop of the command line; without any, the one of environment or ini file. */
 int run_stops(const struct cli *cli, const char *stops[MOST_STOPS], uint32_t *n,
 	      struct aios_status *st);
