@@ -12,6 +12,7 @@
 
 #define ROUND_NS (600ull * 1000000000ull)
 #define MAX_FAILURES 3u /* rounds in a row before the draft model is given up */
+#define MOST_ROWS 64u   /* to catch up, for a token that may still come; more are not worth it */
 
 /* Guesses that are of use: the last token is never computed, the one after the guesses is drawn. */
 static uint32_t useful(const struct aios_engine *e, const struct request *r)
@@ -43,10 +44,11 @@ static void choose(struct aios_engine *e)
 			continue;
 		r->n_draft = 0;
 		most = useful(e, r);
-		if (most == 0 || !draft_seq_reserve(&r->draft_seq, &d->kv.pages,
-						    kv_pages_for(&d->kv, r->n_tokens + most - 1)))
-			continue;
 		have = draft_seq_settle(&r->draft_seq, r->tokens, r->n_tokens - 1);
+		if (most == 0 || (r->n_tokens - have) / MOST_ROWS >= r->limit - r->n_tokens ||
+		    !draft_seq_reserve(&r->draft_seq, &d->kv.pages,
+				       kv_pages_for(&d->kv, r->n_tokens + most - 1)))
+			continue;
 		d->rows[d->n++] = (struct draft_row){ r, r->n_tokens - have, most };
 		guessing++;
 	}

@@ -510,6 +510,13 @@ START_TEST(test_chunks)
 		if (round)
 			ck_assert_uint_ge(got[0].usage.cached_tokens, 288);
 	}
+	/* For a few tokens more it is not worth it. */
+	req[0].max_tokens = 4;
+	passes = b.e->stats.draft_passes;
+	ck_assert_uint_ne(bed_submit(&b, &req[0], &got[0], NULL), 0);
+	bed_run(&b);
+	ck_assert_uint_eq(got[0].n, 4);
+	ck_assert_uint_eq(b.e->stats.draft_passes, passes);
 	bed_close(&b);
 }
 END_TEST
