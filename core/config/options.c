@@ -56,7 +56,7 @@ const struct aios_option config_core_options[] = {
 	ROW("aios", "threads", INT, "0", 0, 4096, NULL, "threads", 0, "N", "Device", ALL,
 	    "Threads of drivers that compute on the CPU; 0: one a core. Results do not depend on it."),
 	ROW("aios", "numerics", CHOICE, "auto", 0, 0,
-	    "auto|fma32|tc-sm90|tc-sm90-e4m3|tc-sm80|i8|i8x2", "numerics", 0, "PROFILE", "Device",
+	    "auto|fma32|tc-sm90|tc-sm90-e4m3|tc-sm80|i8|i8x2|tc-cdna1|tc-cdna2|tc-cdna3", "numerics", 0, "PROFILE", "Device",
 	    ENGINE | AIOS_CMD_DEVICES | AIOS_CMD_DOCTOR,
 	    "Numerics profile, which fixes every bit of the answer; auto: the driver's fastest exact one."),
 	ROW("aios", "log_level", CHOICE, "warn", 0, 0, "error|warn|info|debug", "log-level", 0,

@@ -241,13 +241,15 @@ static void build_tail(struct prog *p, uint32_t profile)
 
 #define FMA32 (1u << AIOS_PROFILE_FMA32)
 #define TC (1u << AIOS_PROFILE_TC_SM90 | 1u << AIOS_PROFILE_TC_SM80)
+#define CDNA                                                                                       \
+	(1u << AIOS_PROFILE_TC_CDNA1 | 1u << AIOS_PROFILE_TC_CDNA2 | 1u << AIOS_PROFILE_TC_CDNA3)
 #define E4M3 (1u << AIOS_PROFILE_TC_SM90_E4M3)
 #define INTEGER (1u << AIOS_PROFILE_I8 | 1u << AIOS_PROFILE_I8X2)
 
 static const struct edge edges[] = {
-	{ "zeros-apart", AIOS_OP_MATMUL, FMA32 | TC | E4M3, build_apart },
-	{ "cancelling", AIOS_OP_MATMUL, FMA32 | TC | E4M3, build_cancelling },
-	{ "tiny", AIOS_OP_MATMUL, FMA32 | TC, build_tiny },
+	{ "zeros-apart", AIOS_OP_MATMUL, FMA32 | TC | CDNA | E4M3, build_apart },
+	{ "cancelling", AIOS_OP_MATMUL, FMA32 | TC | CDNA | E4M3, build_cancelling },
+	{ "tiny", AIOS_OP_MATMUL, FMA32 | TC | CDNA, build_tiny },
 	{ "large-sums", AIOS_OP_MATMUL, INTEGER, build_large },
 	{ "label", AIOS_OP_MATMUL, FMA32, build_label },
 	{ "zeros", AIOS_OP_ARGMAX, 0, build_zeros },

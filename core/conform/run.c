@@ -90,7 +90,7 @@ static int check_profile(const struct aios_conform *c, struct aios_status *st)
 	}
 	return name ? aios_fail(st, -EINVAL,
 				"no profile is called '%.40s'; there are fma32, tc-sm90, "
-				"tc-sm90-e4m3, tc-sm80, i8, i8x2",
+				"tc-sm90-e4m3, tc-sm80, i8, i8x2, tc-cdna1, tc-cdna2, tc-cdna3",
 				name) :
 		      0;
 }

@@ -108,6 +108,6 @@ int numerics_profile_parse(const char *name, uint32_t *profile, struct aios_stat
 	}
 	return aios_fail(st, -EINVAL,
 			 "numerics: no profile is called '%.40s'; there are fma32, tc-sm90, "
-			 "tc-sm90-e4m3, tc-sm80, i8, i8x2",
+			 "tc-sm90-e4m3, tc-sm80, i8, i8x2, tc-cdna1, tc-cdna2, tc-cdna3",
 			 name);
 }

@@ -128,6 +128,28 @@ static void attn_softmax(const struct attn_job *job, struct attn_query *q)
 	q->chunk.l = aios_attn_l(q->chunk.l, q->alpha, aios_halving_tree(p, ATTN_BLOCK));
 }
 
+/* One block of a CDNA unit from slot b on: what the query does not see is zeros, in its place. */
+static void attn_values_of(const struct attn_job *job, struct attn_query *q, float *acc,
+			   const struct ref_tile *tile, uint32_t b)
+{
+	uint32_t l = job->unit.block, j, i;
+	struct ref_tile seen;
+
+	if (b >= q->lo && b + l <= q->hi) {
+		job->dot->chain(&job->unit, (float(*)[REF_LANES])acc, &q->p, 1, tile, b, l);
+		return;
+	}
+	for (j = b; j < b + l; j++) {
+		bool sees = j >= q->lo && j < q->hi;
+
+		for (i = 0; i < REF_LANES; i++) {
+			seen.v[j][i] = sees ? tile->v[j][i] : 0.0f;
+			seen.e[j][i] = sees ? tile->e[j][i] : REF_EXP_ZERO;
+		}
+	}
+	job->dot->chain(&job->unit, (float(*)[REF_LANES])acc, &q->p, 1, &seen, b, l);
+}
+
 /*
  * Sixteen outputs go on over the block's keys. A TFDPA block takes the visible
  * keys it has: the same as zeros in the place of the others, whatever lies in
@@ -138,6 +160,12 @@ static void attn_values(const struct attn_job *job, struct attn_query *q, float 
 {
 	uint32_t l = job->unit.tc.terms ? (uint32_t)job->unit.tc.terms : ATTN_BLOCK, lo, hi;
 
+	if (job->unit.cdna.terms) {
+		for (lo = q->lo / job->unit.block * job->unit.block; lo < q->hi;
+		     lo += job->unit.block)
+			attn_values_of(job, q, acc, tile, lo);
+		return;
+	}
 	for (lo = q->lo; lo < q->hi; lo = hi) {
 		hi = lo / l * l + l < q->hi ? lo / l * l + l : q->hi;
 		job->dot->chain(&job->unit, (float(*)[REF_LANES])acc, &q->p, 1, tile, lo, hi - lo);

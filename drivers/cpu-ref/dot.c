@@ -9,7 +9,8 @@
  * normal is far below one unit there and truncates to 0 either way. Sixteen
  * products stay below 2^31 in sum ((2047/1024)^2 * 16 * 2^25); c can carry the
  * sum past it, so the sign is worked out apart. Blocks outside the range, and
- * those with infinities or NaN, go to aios_tfdpa(), which is the definition.
+ * those with infinities or NaN, go to aios_tfdpa(), which is the definition. The
+ * fused groups of CDNA3 are summed in the same way.
  */
 #include <string.h>
 
@@ -79,6 +80,15 @@ static inline vint lanes_max(vint a, vint b)
 
 /* --- taking apart ---------------------------------------------------------- */
 
+/* Inputs that the unit takes for zeros. */
+static void dot_flush(const struct ref_unit *u, float *v, uint32_t n)
+{
+	uint32_t least = (uint32_t)(u->exp_min + 127) << 23, k;
+
+	for (k = 0; k < n; k++)
+		v[k] = (aios_bits(v[k]) & 0x7fffffffu) < least ? 0.0f : v[k];
+}
+
 /* n <= REF_TILE_K elements of a row widened to fp32. */
 static void dot_widen(const struct ref_unit *u, float *v, const void *row, uint32_t first,
 		      uint32_t n)
@@ -96,6 +106,8 @@ static void dot_widen(const struct ref_unit *u, float *v, const void *row, uint3
 	else
 		for (k = 0; k < n; k++)
 			v[k] = aios_e4m3_to_f32(byte[k]);
+	if (u->cdna.flush)
+		dot_flush(u, v, n);
 }
 
 /* The exponents of n values, with zeros and specials marked. */
@@ -129,7 +141,7 @@ static void dot_load_rows(const struct ref_unit *u, struct ref_tile *tile,
 		for (k = 0; k < n; k++)
 			tile->v[k][j] = v[k];
 	}
-	if (u->tc.terms)
+	if (u->exponents)
 		dot_exponents(u, tile->e[0], tile->v[0], n * REF_LANES);
 }
 
@@ -144,7 +156,7 @@ static void dot_load_cols(const struct ref_unit *u, struct ref_tile *tile, const
 		if (rows[k])
 			dot_widen(u, tile->v[k], rows[k], first, n);
 	}
-	if (u->tc.terms)
+	if (u->exponents)
 		dot_exponents(u, tile->e[0], tile->v[0], n_rows * REF_LANES);
 }
 
@@ -152,14 +164,16 @@ static void dot_load_vec(const struct ref_unit *u, struct ref_vec *vec, const vo
 			 uint32_t first, uint32_t n)
 {
 	dot_widen(u, vec->v, row, first, n);
-	if (u->tc.terms)
+	if (u->exponents)
 		dot_exponents(u, vec->e, vec->v, n);
 }
 
 static void dot_set_vec(const struct ref_unit *u, struct ref_vec *vec, const float *v, uint32_t n)
 {
 	memcpy(vec->v, v, n * sizeof(*v));
-	if (u->tc.terms)
+	if (u->cdna.flush)
+		dot_flush(u, vec->v, n);
+	if (u->exponents)
 		dot_exponents(u, vec->e, vec->v, n);
 }
 
@@ -347,18 +361,162 @@ static void dot_tfdpa(const struct ref_unit *u, float *acc, const struct ref_vec
 	}
 }
 
+/* --- CDNA ------------------------------------------------------------------- */
+
+/* Subnormals become zeros, of their sign. */
+static inline vfloat lanes_flush(vfloat v)
+{
+	vint bits = (vint)v;
+
+	return (vfloat)(bits & (((bits & 0x7f800000) != 0) | INT32_MIN));
+}
+
+static inline vfloat lanes_node(vfloat v, bool flush)
+{
+	return flush ? lanes_flush(v) : v;
+}
+
+/* Four products, two where the group has no more, added pairwise; eight outputs. */
+static inline vfloat pairs_sum(const float *x, const float (*w)[REF_LANES], uint32_t lane,
+			       uint32_t group, bool flush)
+{
+	vfloat p0 = lanes_node(x[0] * lanes_load(w[0] + lane), flush);
+	vfloat p1 = lanes_node(x[1] * lanes_load(w[1] + lane), flush);
+
+	p0 = lanes_node(p0 + p1, flush);
+	if (group == 2)
+		return p0;
+	p1 = lanes_node(lanes_node(x[2] * lanes_load(w[2] + lane), flush) +
+				lanes_node(x[3] * lanes_load(w[3] + lane), flush),
+			flush);
+	return lanes_node(p0 + p1, flush);
+}
+
+/* n elements, a multiple of the group. Products of zeros may be -0 here, which shows nowhere. */
+static inline void dot_pairs(float *acc, uint32_t group, bool flush, const float *x,
+			     const float (*w)[REF_LANES], uint32_t n)
+{
+	vfloat a = lanes_node(lanes_load(acc), flush);
+	vfloat b = lanes_node(lanes_load(acc + LANES), flush);
+	uint32_t k;
+
+	for (k = 0; k < n; k += group) {
+		a = lanes_node(a + pairs_sum(x + k, w + k, 0, group, flush), flush);
+		b = lanes_node(b + pairs_sum(x + k, w + k, LANES, group, flush), flush);
+	}
+	lanes_store(acc, a);
+	lanes_store(acc + LANES, b);
+}
+
+/* A fused group: the sums of the products of eight chains, and what they are relative to. */
+static inline bool fused_sums(const float *x, const int32_t *xe, const float (*w)[REF_LANES],
+			      const int32_t (*we)[REF_LANES], uint32_t lane, int32_t *e,
+			      int32_t *sum)
+{
+	struct dot_block b = { .e = { 0 } };
+	uint32_t k;
+
+	b.e = lanes_load_int(we[0] + lane) + xe[0];
+	for (k = 1; k < 8; k++)
+		b.e = lanes_max(lanes_load_int(we[k] + lane) + xe[k], b.e);
+	if (lanes_any(block_bad(&b)))
+		return false;
+	memcpy(e, &b.e, sizeof(b.e));
+	block_scale(&b, 24);
+	for (k = 0; k < 8; k++)
+		block_add(&b, x[k], w[k] + lane);
+	memcpy(sum, &b.sum, sizeof(b.sum));
+	return true;
+}
+
+/* One group of eight by the definition; x, w and acc in any state. */
+static void dot_fused_exact(const struct ref_unit *u, float *acc, const float *x,
+			    const float (*w)[REF_LANES])
+{
+	uint16_t a[8], b[8];
+	uint32_t j, k;
+
+	for (j = 0; j < REF_LANES; j++) {
+		for (k = 0; k < 8; k++) {
+			a[k] = (uint16_t)dot_code(u, x[k]);
+			b[k] = (uint16_t)dot_code(u, w[k][j]);
+		}
+		acc[j] = aios_cdna_fused(u->cdna, a, b, 0, 8, acc[j]);
+	}
+}
+
+static void dot_fused(const struct ref_unit *u, float *acc, const float *x, const int32_t *xe,
+		      const float (*w)[REF_LANES], const int32_t (*we)[REF_LANES])
+{
+	int32_t e[REF_LANES], sum[REF_LANES];
+	uint32_t j;
+
+	for (j = 0; j < REF_LANES; j++)
+		if (!aios_is_finite(acc[j])) {
+			dot_fused_exact(u, acc, x, w);
+			return;
+		}
+	if (!fused_sums(x, xe, w, we, 0, e, sum) ||
+	    !fused_sums(x, xe, w, we, LANES, e + LANES, sum + LANES)) {
+		dot_fused_exact(u, acc, x, w);
+		return;
+	}
+	for (j = 0; j < REF_LANES; j++)
+		acc[j] = aios_cdna_join(sum[j], e[j], e[j] > TC_E_EMPTY, acc[j]);
+}
+
+/* A last group that is not whole is filled up with zeros. */
+static void dot_groups(const struct ref_unit *u, float *acc, const struct ref_vec *x,
+		       const struct ref_tile *tile, uint32_t k0, uint32_t n)
+{
+	uint32_t group = (uint32_t)u->cdna.group, whole = n / group * group, k;
+	float tail_x[8] = { 0 }, tail_w[8][REF_LANES] = { { 0 } };
+	int32_t tail_xe[8], tail_we[8][REF_LANES];
+
+	for (k = 0; k < whole && u->cdna.fused; k += group)
+		dot_fused(u, acc, x->v + k0 + k, x->e + k0 + k, tile->v + k0 + k, tile->e + k0 + k);
+	if (!u->cdna.fused)
+		dot_pairs(acc, group, u->cdna.flush, x->v + k0, tile->v + k0, whole);
+	if (n == whole)
+		return;
+	k = k0 + whole;
+	memcpy(tail_x, x->v + k, (n - whole) * sizeof(tail_x[0]));
+	memcpy(tail_w, tile->v + k, (n - whole) * sizeof(tail_w[0]));
+	if (u->cdna.fused) {
+		dot_exponents(u, tail_xe, tail_x, 8);
+		dot_exponents(u, tail_we[0], tail_w[0], 8 * REF_LANES);
+		dot_fused(u, acc, tail_x, tail_xe, (const float(*)[REF_LANES])tail_w,
+			  (const int32_t(*)[REF_LANES])tail_we);
+	} else {
+		dot_pairs(acc, group, u->cdna.flush, tail_x, (const float(*)[REF_LANES])tail_w,
+			  group);
+	}
+}
+
+static void dot_cdna(const struct ref_unit *u, float *acc, const struct ref_vec *x,
+		     const struct ref_tile *tile, uint32_t k0, uint32_t n)
+{
+	uint32_t j;
+
+	dot_groups(u, acc, x, tile, k0, n);
+	for (j = 0; j < REF_LANES; j++)
+		acc[j] = aios_add(acc[j], 0.0f); /* no -0 */
+}
+
 static void dot_chain(const struct ref_unit *u, float (*acc)[REF_LANES], const struct ref_vec *vecs,
 		      uint32_t n_vecs, const struct ref_tile *tile, uint32_t k0, uint32_t n)
 {
 	uint32_t i;
 
-	if (!u->tc.terms && n_vecs == REF_VECS) {
+	if (u->block == 1 && n_vecs == REF_VECS) {
 		dot_fma_4(acc, vecs, k0, tile->v + k0, n);
 		return;
 	}
 	for (i = 0; i < n_vecs; i++) {
 		if (u->tc.terms)
 			dot_tfdpa(u, acc[i], &vecs[i], tile, k0, n);
+		else if (u->cdna.terms)
+			dot_cdna(u, acc[i], &vecs[i], tile, k0, n);
 		else
 			dot_fma_1(acc[i], vecs[i].v + k0, tile->v + k0, n);
 	}

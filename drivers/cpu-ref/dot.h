@@ -15,14 +15,17 @@
 
 /* A dot unit with its input type. */
 struct ref_unit {
-	struct aios_tfdpa_unit tc; /* tc.terms 0: the fma32 unit */
-	uint32_t dtype;            /* BF16, F16 or E4M3 */
-	int32_t exp_min;           /* exponent of the type's subnormals */
+	struct aios_tfdpa_unit tc;  /* tc.terms 0: none */
+	struct aios_cdna_unit cdna; /* cdna.terms 0: none; neither: the fma32 unit */
+	uint32_t dtype;             /* BF16, F16 or E4M3 */
+	int32_t exp_min;            /* exponent of the type's subnormals */
+	uint32_t block;             /* elements of a block, 1 in fma32 */
+	bool exponents;             /* it wants those of its inputs */
 };
 
 /*
- * Up to REF_TILE_K x REF_LANES elements taken apart: values, and for a TFDPA
- * unit exponents. REF_EXP_ZERO marks a zero, REF_EXP_SPECIAL infinity and NaN.
+ * Up to REF_TILE_K x REF_LANES elements taken apart: values, and for a unit that
+ * wants them exponents. REF_EXP_ZERO marks a zero, REF_EXP_SPECIAL infinity and NaN.
  */
 struct ref_tile {
 	float v[REF_TILE_K][REF_LANES];
@@ -53,8 +56,8 @@ struct ref_dot {
 	void (*set_vec)(const struct ref_unit *u, struct ref_vec *vec, const float *v, uint32_t n);
 	/*
 	 * Continue the chains acc[i][lane] over elements [k0, k0 + n) of vecs[i]
-	 * and the tile, i < n_vecs <= REF_VECS. A TFDPA unit begins a block at k0
-	 * and takes a last short block as it is.
+	 * and the tile, i < n_vecs <= REF_VECS. Units with blocks begin one at k0
+	 * and take a last short block as it is.
 	 */
 	void (*chain)(const struct ref_unit *u, float (*acc)[REF_LANES], const struct ref_vec *vecs,
 		      uint32_t n_vecs, const struct ref_tile *tile, uint32_t k0, uint32_t n);

@@ -16,7 +16,8 @@
 /* One query: a row and a head, with its keys first .. end - 1. */
 struct query {
 	const struct aios_op_attention *op;
-	struct aios_tfdpa_unit unit; /* terms 0: fma */
+	struct aios_tfdpa_unit unit; /* terms 0: cdna, or fma */
+	struct aios_cdna_unit cdna;  /* terms 0: no such */
 	const uint16_t *q;
 	uint32_t seq, kv_head, first, end;
 	uint32_t block, chunk;
@@ -43,6 +44,8 @@ static float dot_unit(const struct query *q, const uint16_t *a, const uint16_t *
 
 	if (q->unit.terms)
 		return aios_tfdpa_chain(q->unit, a, b, n, acc);
+	if (q->cdna.terms)
+		return aios_cdna_chain(q->cdna, a, b, n, acc);
 	for (i = 0; i < n; i++)
 		acc = aios_fma(plain_get(a, dtype, i), plain_get(b, dtype, i), acc);
 	return acc;
@@ -91,15 +94,20 @@ static float value_of(const struct query *q, const float *p, uint32_t d, uint32_
 		      uint32_t lo, uint32_t hi, float acc)
 {
 	uint32_t l = q->unit.terms ? (uint32_t)q->unit.terms : BLOCK, dtype = q->op->kv.dtype, j, n;
-	uint16_t a[BLOCK], b[BLOCK];
+	uint16_t a[BLOCK] = { 0 }, b[BLOCK] = { 0 };
+	bool fma = !q->unit.terms && !q->cdna.terms;
 
-	for (j = lo; j < hi && !q->unit.terms; j++)
+	for (j = lo; j < hi && fma; j++)
 		acc = aios_fma(p[j], plain_get(key_of(q, q->op->kv.v, start + j), dtype, d), acc);
-	if (!q->unit.terms)
+	if (fma)
 		return acc;
 	for (j = lo; j < hi; j++) {
 		a[j] = dtype == AIOS_BF16 ? aios_f32_to_bf16(p[j]) : aios_f32_to_f16(p[j]);
 		b[j] = key_of(q, q->op->kv.v, start + j)[d];
+	}
+	if (q->cdna.terms) {
+		j = lo / AIOS_CDNA_L * AIOS_CDNA_L; /* zeros have their place in a block */
+		return aios_cdna_chain(q->cdna, a + j, b + j, hi - j, acc);
 	}
 	for (j = lo; j < hi; j += n) {
 		n = j / l * l + l - j;
@@ -224,10 +232,12 @@ static void query_keys(struct query *q, uint32_t t)
 }
 
 static void attention_row(const struct aios_op_attention *op, const struct aios_tensor *out,
-			  struct aios_tfdpa_unit unit, uint32_t t)
+			  uint32_t unit, uint32_t t)
 {
 	uint32_t dim = op->kv.head_dim, n_kv = op->kv.n_kv_heads, h, d;
-	struct query q = { .op = op, .unit = unit };
+	struct query q = { .op = op,
+			   .unit = aios_tfdpa_of(unit, op->kv.dtype),
+			   .cdna = aios_cdna_of(unit, op->kv.dtype) };
 	struct softmax s = { 0 };
 	float inv;
 
@@ -249,7 +259,7 @@ static void attention_make(const void *ctx, uint32_t row, uint32_t first, uint32
 }
 
 static void attention_rows(const struct aios_op_attention *op, const struct aios_tensor *out,
-			   struct aios_tfdpa_unit unit)
+			   uint32_t unit)
 {
 	bool scaled = aios_dtype_scaled(op->out.dtype);
 	uint32_t t;
@@ -300,7 +310,7 @@ int faulty_run_attention(struct ref_device *dev, const struct aios_op *op, struc
 	}
 	if (faulty_has(BUG_AT_UNIT) && profile == AIOS_PROFILE_TC_SM80)
 		profile = AIOS_PROFILE_TC_SM90;
-	attention_rows(a, &out, aios_tfdpa_of(profile, a->kv.dtype));
+	attention_rows(a, &out, profile);
 	spoil_scratch(a, before);
 	return 0;
 }

@@ -75,7 +75,11 @@ static float chain_tc(const struct mm *m, struct aios_tfdpa_unit u, const char *
 static float chain(const struct mm *m, const void *x, const void *w, uint32_t k0, uint32_t k1)
 {
 	struct aios_tfdpa_unit u = aios_tfdpa_of(m->op->profile, m->op->x.dtype);
+	struct aios_cdna_unit c = aios_cdna_of(m->op->profile, m->op->x.dtype);
 
+	if (c.terms)
+		return aios_cdna_chain(c, (const uint16_t *)x + k0, (const uint16_t *)w + k0,
+				       k1 - k0, 0.0f);
 	return u.terms ? chain_tc(m, u, x, w, k0, k1) : chain_fma(m, x, w, k0, k1);
 }
 

@@ -11,6 +11,6 @@
 
 #define AIOS_ABI_MAJOR 0
 #define AIOS_ABI_MINOR 2
-#define AIOS_ABI_HASH 0x2f0020a6
+#define AIOS_ABI_HASH 0x90c17cf3
 
 #endif /* AIOS_ABI_H */

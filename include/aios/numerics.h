@@ -55,6 +55,7 @@
 #define AIOS_ATTN_BLOCK 64  /* keys of one online-softmax step */
 #define AIOS_ATTN_CHUNK 512 /* default C: keys between two merges */
 #define AIOS_TC_MAX_L 32    /* the widest TFDPA */
+#define AIOS_CDNA_L 16      /* elements of a block of the CDNA units */
 
 #define AIOS_NAN_F32 0x7fc00000u /* the canonical quiet NaNs */
 #define AIOS_NAN_BF16 0x7fc0u
@@ -811,9 +812,28 @@ AIOS_FN struct aios_profile_info aios_profile_info_of(uint32_t profile)
 		return aios_profile_row("i8", AIOS_I8, AIOS_I8, 1, 0, fma32);
 	case AIOS_PROFILE_I8X2:
 		return aios_profile_row("i8x2", AIOS_I8, AIOS_I8X2, 1, 0, fma32);
+	case AIOS_PROFILE_TC_CDNA1:
+		return aios_profile_row("tc-cdna1", AIOS_BF16, AIOS_BF16, AIOS_CDNA_L, 0,
+					AIOS_PROFILE_TC_CDNA1);
+	case AIOS_PROFILE_TC_CDNA2:
+		return aios_profile_row("tc-cdna2", AIOS_BF16, AIOS_BF16, AIOS_CDNA_L, 0,
+					AIOS_PROFILE_TC_CDNA2);
+	case AIOS_PROFILE_TC_CDNA3:
+		return aios_profile_row("tc-cdna3", AIOS_BF16, AIOS_BF16, AIOS_CDNA_L, 0,
+					AIOS_PROFILE_TC_CDNA3);
 	default:
 		return aios_profile_row(0, AIOS_NONE, AIOS_NONE, 0, 0, fma32);
 	}
+}
+
+/*
+ * Is the profile's unit known from the literature alone? No result of the hardware that it is named
+ * after was ever compared with it.
+ */
+AIOS_FN bool aios_profile_unverified(uint32_t profile)
+{
+	return profile == AIOS_PROFILE_TC_SM80 || profile == AIOS_PROFILE_TC_CDNA1 ||
+	       profile == AIOS_PROFILE_TC_CDNA2 || profile == AIOS_PROFILE_TC_CDNA3;
 }
 
 /* The chain of the fma32 unit: acc = fma(x, w, acc) over k elements, ascending. */
@@ -987,6 +1007,230 @@ AIOS_FN float aios_tfdpa_chain(struct aios_tfdpa_unit u, const void *a, const vo
 		acc = aios_tfdpa(u, (const uint8_t *)a + (size_t)i * bytes,
 				 (const uint8_t *)b + (size_t)i * bytes, k - i < l ? k - i : l,
 				 acc);
+	return acc;
+}
+
+/* --- the units of CDNA ---------------------------------------------------- */
+
+/*
+ * The arithmetic of AMD's matrix units on bf16 and fp16, from the literature and never compared
+ * with silicon (see the page). A block of 16 elements is taken in groups, in ascending order:
+ *   CDNA1  the products are rounded to fp32, added pairwise, the sum added to the accumulator;
+ *          every operation rounds to nearest even
+ *   CDNA2  the same, and subnormals are zero: those of a, b and c, and the result of each operation
+ *   CDNA3  the group's products are cut toward zero 24 bits below the largest and added; their sum
+ *          and the accumulator are cut downwards where they meet, and the result is rounded
+ */
+struct aios_cdna_unit {
+	int32_t terms;              /* of a block: AIOS_CDNA_L; 0: no such unit */
+	int32_t group;              /* elements of a group */
+	bool flush;                 /* subnormals are zero */
+	bool fused;                 /* one sum a group, as CDNA3's */
+	int32_t exp_bits, man_bits; /* of the inputs */
+};
+
+/* The unit of a profile for inputs of `dtype` (BF16 or F16). terms is 0 where there is none. */
+AIOS_FN struct aios_cdna_unit aios_cdna_of(uint32_t profile, uint32_t dtype)
+{
+	struct aios_cdna_unit u = { 0, 0, false, false, 0, 0 };
+
+	if ((dtype != AIOS_BF16 && dtype != AIOS_F16) || profile < AIOS_PROFILE_TC_CDNA1 ||
+	    profile > AIOS_PROFILE_TC_CDNA3)
+		return u;
+	u.terms = AIOS_CDNA_L;
+	u.group = profile == AIOS_PROFILE_TC_CDNA3                       ? 8 :
+		  profile == AIOS_PROFILE_TC_CDNA1 && dtype == AIOS_BF16 ? 2 :
+									   4;
+	u.flush = profile == AIOS_PROFILE_TC_CDNA2;
+	u.fused = profile == AIOS_PROFILE_TC_CDNA3;
+	u.exp_bits = dtype == AIOS_BF16 ? 8 : 5;
+	u.man_bits = dtype == AIOS_BF16 ? 7 : 10;
+	return u;
+}
+
+/* x, or a zero of its sign where it is subnormal. */
+AIOS_FN float aios_cdna_flush(float x)
+{
+	return aios_bits(x) & 0x7f800000u ? x : aios_float(aios_bits(x) & 0x80000000u);
+}
+
+/* An operation's result. */
+AIOS_FN float aios_cdna_node(struct aios_cdna_unit u, float x)
+{
+	return u.flush ? aios_cdna_flush(x) : x;
+}
+
+/* An input's value. */
+AIOS_FN float aios_cdna_value(struct aios_cdna_unit u, uint16_t code)
+{
+	uint32_t exponent = ((1u << u.exp_bits) - 1) << u.man_bits;
+
+	if (u.flush && (code & exponent) == 0)
+		return 0.0f;
+	return u.exp_bits == 8 ? aios_bf16_to_f32(code) : aios_f16_to_f32(code);
+}
+
+/* Element i of n; absent ones are zeros. */
+AIOS_FN uint16_t aios_cdna_code(const uint16_t *v, uint32_t i, uint32_t n)
+{
+	return i < n ? v[i] : 0;
+}
+
+/* CDNA1, CDNA2: c + elements [i, i + group) of a and b, n of which there are. */
+AIOS_FN float aios_cdna_pairs(struct aios_cdna_unit u, const uint16_t *a, const uint16_t *b,
+			      uint32_t i, uint32_t n, float c)
+{
+	float p[4] = { 0.0f, 0.0f, 0.0f, 0.0f };
+	int32_t j, h;
+
+	for (j = 0; j < u.group; j++, i++)
+		p[j] = aios_cdna_node(u,
+				      aios_fma(aios_cdna_value(u, aios_cdna_code(a, i, n)),
+					       aios_cdna_value(u, aios_cdna_code(b, i, n)), 0.0f));
+	for (h = u.group / 2; h > 0; h /= 2)
+		for (j = 0; j < h; j++)
+			p[j] = aios_cdna_node(u, aios_add(p[2 * j], p[2 * j + 1]));
+	return aios_cdna_node(u, aios_add(c, p[0]));
+}
+
+/* v * 2^shift, downwards. |v| < 2^40, shift < 20. */
+AIOS_FN int64_t aios_cdna_shift(int64_t v, int32_t shift)
+{
+	if (shift >= 0)
+		return v * ((int64_t)1 << shift);
+	return shift < -62 ? (v < 0 ? -1 : 0) : v >= 0 ? v >> -shift : ~(~v >> -shift);
+}
+
+/* sum * 2^ulp as fp32, to nearest even; a zero sum is +0. |sum| < 2^62. */
+AIOS_FN float aios_cdna_round(int64_t sum, int32_t ulp)
+{
+	uint32_t sign = sum < 0 ? 0x80000000u : 0;
+	uint64_t mag = (uint64_t)(sum < 0 ? -sum : sum), rest, half;
+	int32_t msb = -1, e, shift;
+
+	if (sum == 0)
+		return 0.0f;
+	while (mag >> (msb + 1))
+		msb++;
+	e = ulp + msb;
+	if (e >= 128)
+		return aios_float(sign | 0x7f800000u);
+	e = e < -126 ? -126 : e;
+	shift = e - 23 - ulp; /* to units of the result's last place */
+	if (shift <= 0) {
+		mag <<= -shift;
+	} else if (shift > 62) {
+		mag = 0;
+	} else {
+		rest = mag & (((uint64_t)1 << shift) - 1);
+		half = (uint64_t)1 << (shift - 1);
+		mag >>= shift;
+		mag += rest > half || (rest == half && (mag & 1)) ? 1 : 0;
+	}
+	/* The hidden bit adds to the exponent, and so does a carry out of the fraction. */
+	return aios_float(sign | (((uint32_t)(e + 126) << 23) + (uint32_t)mag));
+}
+
+/*
+ * CDNA3, how a group ends: c and `sum` * 2^(e - 24), the sum of its products, the largest of which
+ * has exponent e (some: there is one that is not zero). c is finite.
+ */
+AIOS_FN float aios_cdna_join(int64_t sum, int32_t e, bool some, float c)
+{
+	struct aios_tfdpa_num add = aios_tfdpa_decode(aios_bits(c), 8, 23);
+	int32_t top;
+
+	if (!some)
+		return c;
+	top = add.sig && add.exp > e ? add.exp : e;
+	sum = aios_cdna_shift(sum, 31 - 24 + e - top);
+	if (add.sig)
+		sum += aios_cdna_shift(add.neg ? -add.sig : add.sig, 24 - 23 + add.exp - top) * 128;
+	return aios_cdna_round(sum, top - 31);
+}
+
+/* A product apart, and what its special values make of the group's sum. */
+struct aios_cdna_special {
+	bool nan, pos, neg; /* NaN; infinite terms */
+	bool over, under;   /* products of 2^128 and more, of -2^128 and less */
+};
+
+/* Product i; sig 0: it takes no part, or is special. */
+AIOS_FN struct aios_tfdpa_num aios_cdna_product(struct aios_cdna_unit u, uint16_t a, uint16_t b,
+						struct aios_cdna_special *s)
+{
+	struct aios_tfdpa_num x = aios_tfdpa_decode(a, u.exp_bits, u.man_bits);
+	struct aios_tfdpa_num y = aios_tfdpa_decode(b, u.exp_bits, u.man_bits);
+	bool neg = x.neg != y.neg, inf = x.inf || y.inf;
+
+	s->nan = s->nan || x.nan || y.nan || (inf && (x.sig == 0 || y.sig == 0));
+	s->pos = s->pos || (inf && !neg);
+	s->neg = s->neg || (inf && neg);
+	x.neg = neg;
+	x.sig *= y.sig;
+	x.exp += y.exp;
+	if (!inf && x.exp + (x.sig >> (2 * u.man_bits + 1) ? 1 : 0) >= 128) {
+		s->over = s->over || (x.sig && !neg);
+		s->under = s->under || (x.sig && neg);
+	}
+	return x;
+}
+
+/* CDNA3: c + elements [i, i + group) of a and b, n of which there are. */
+AIOS_FN float aios_cdna_fused(struct aios_cdna_unit u, const uint16_t *a, const uint16_t *b,
+			      uint32_t i, uint32_t n, float c)
+{
+	struct aios_tfdpa_unit cut = { 0, 24, 23, 0, 0 };
+	struct aios_cdna_special s = { aios_is_nan(c), c == aios_inf(), c == -aios_inf(), false,
+				       false };
+	struct aios_tfdpa_num t[8];
+	bool some = false;
+	int32_t e = 0, j;
+	int64_t sum = 0;
+
+	for (j = 0; j < u.group; j++, i++) {
+		t[j] = aios_cdna_product(u, aios_cdna_code(a, i, n), aios_cdna_code(b, i, n), &s);
+		if (t[j].sig && (!some || t[j].exp > e))
+			e = t[j].exp;
+		some = some || t[j].sig;
+	}
+	if (s.nan || (s.pos && s.neg))
+		return aios_nan();
+	if (s.pos || s.neg)
+		return s.pos ? aios_inf() : -aios_inf();
+	if (s.over || s.under)
+		return s.over && s.under ? aios_nan() : s.over ? aios_inf() : -aios_inf();
+	for (j = 0; j < u.group; j++)
+		if (t[j].sig)
+			sum += aios_tfdpa_align(cut, t[j], 2 * u.man_bits, e);
+	return aios_cdna_join(sum, e, some, c);
+}
+
+/*
+ * THE definition: c + sum of a[i] * b[i], i < n <= u.terms, absent terms being zeros; a zero result
+ * is +0. (In between the hardware may have -0, which shows in no other value: a driver may leave
+ * that to the end of a chain.) A NaN has any payload.
+ */
+AIOS_FN float aios_cdna(struct aios_cdna_unit u, const uint16_t *a, const uint16_t *b, uint32_t n,
+			float c)
+{
+	int32_t i;
+
+	c = u.flush && aios_cdna_flush(c) == 0.0f ? 0.0f : c;
+	for (i = 0; i < u.terms; i += u.group)
+		c = u.fused ? aios_cdna_fused(u, a, b, (uint32_t)i, n, c) :
+			      aios_cdna_pairs(u, a, b, (uint32_t)i, n, c);
+	return aios_add(c, 0.0f);
+}
+
+/* The chain of a CDNA unit over k elements, ascending, starting from acc. */
+AIOS_FN float aios_cdna_chain(struct aios_cdna_unit u, const uint16_t *a, const uint16_t *b,
+			      uint32_t k, float acc)
+{
+	uint32_t l = (uint32_t)u.terms, i;
+
+	for (i = 0; l && i < k; i += l)
+		acc = aios_cdna(u, a + i, b + i, k - i < l ? k - i : l, acc);
 	return acc;
 }
 

@@ -66,9 +66,12 @@ static float mm_chain(const struct mm *c, const struct mm_data *d, uint64_t x, u
 		      uint32_t n)
 {
 	struct aios_tfdpa_unit u = aios_tfdpa_of(c->profile, d->xt);
+	struct aios_cdna_unit cdna = aios_cdna_of(c->profile, d->xt);
 	uint32_t size = aios_dtype_bytes(d->xt), i, l;
 	float acc = 0.0f;
 
+	if (cdna.terms)
+		return aios_cdna_chain(cdna, (uint16_t *)d->x + x, (uint16_t *)d->w + w, n, acc);
 	if (!u.terms) {
 		for (i = 0; i < n; i++)
 			acc = fmaf(ct_widen(d->xt, d->x, x + i), ct_widen(d->wt, d->w, w + i), acc);
@@ -125,6 +128,16 @@ static void mm_put(uint32_t dtype, void *out, uint64_t i, float v)
 							    aios_f32_to_f16(v);
 }
 
+/* What a flush to zero may take away: inputs, and results below 2^-126. */
+static double mm_flushed(const struct mm *c, uint32_t xt, double a, double b)
+{
+	double least = xt == AIOS_F16 ? 0x1p-14 : 0x1p-126;
+
+	if (!aios_cdna_of(c->profile, xt).flush)
+		return 0;
+	return 0x1p-124 + (fabs(a) < least || fabs(b) < least ? fabs(a * b) : 0);
+}
+
 /* The contract, one output at a time. */
 static void mm_model(const struct mm *c, struct mm_data *d)
 {
@@ -153,17 +166,20 @@ static void mm_model(const struct mm *c, struct mm_data *d)
  * partial sums, each at most the sum of magnitudes A: (K + S) * 2^-24 * A.
  * TFDPA: in each block up to L + 1 truncations below 2^-F of the largest term and
  * one of the result below 2^-23 (2^-13): blocks * ((L + 1) * 4 * 2^-F + 2^-keep) * A.
+ * CDNA: a rounding of each product and each sum, or in each group of 8 as many
+ * truncations below 2^-24 of the largest term, two of what meets and one rounding.
  * Integers: one rounding of the sum. Then one rounding each of scales, bias, output.
  */
 static void mm_float64(const struct mm *c, struct mm_data *d)
 {
 	struct aios_tfdpa_unit u = aios_tfdpa_of(c->profile, d->xt);
+	struct aios_cdna_unit cdna = aios_cdna_of(c->profile, d->xt);
 	uint32_t t, n, k;
-	double a, b, sum, mag, rel, unit;
+	double a, b, sum, mag, rel, unit, flushed;
 
 	for (t = 0; t < c->t; t++) {
 		for (n = 0; n < c->n; n++) {
-			sum = mag = 0;
+			sum = mag = flushed = 0;
 			for (k = 0; k < c->k; k++) {
 				a = (double)ct_widen(d->xt, d->x, (uint64_t)t * c->k + k);
 				if (d->xt == AIOS_I8X2)
@@ -172,6 +188,7 @@ static void mm_float64(const struct mm *c, struct mm_data *d)
 				b = (double)ct_widen(d->wt, d->w, (uint64_t)n * c->k + k);
 				sum += a * b;
 				mag += fabs(a * b);
+				flushed += mm_flushed(c, d->xt, a, b);
 			}
 			rel = (c->k + c->segments) * 0x1p-24;
 			if (u.terms)
@@ -179,6 +196,8 @@ static void mm_float64(const struct mm *c, struct mm_data *d)
 					      ((u.terms + 1) * 4 * ldexp(1, -u.frac) +
 					       ldexp(1, -u.keep)) +
 				      c->segments * 0x1p-24;
+			if (cdna.terms)
+				rel += (c->k / 8.0 + 1) * 41 * 0x1p-24;
 			if (d->xt == AIOS_I8 || d->xt == AIOS_I8X2)
 				rel = 0x1p-24;
 			if (aios_dtype_scaled(d->xt)) {
@@ -197,7 +216,8 @@ static void mm_float64(const struct mm *c, struct mm_data *d)
 			unit = c->out == AIOS_F32 ? 0x1p-24 : c->out == AIOS_F16 ? 0x1p-11 : 0x1p-8;
 			d->exact[(uint64_t)t * c->n + n] = sum;
 			d->bound[(uint64_t)t * c->n + n] =
-				mag * (rel + 0x1p-22) + fabs(sum) * unit + ldexp(1, -148);
+				mag * (rel + 0x1p-22) + fabs(sum) * unit + ldexp(1, -148) +
+				flushed + (cdna.terms ? c->k * 0x1p-148 : 0);
 			if (c->out == AIOS_F16)
 				d->bound[(uint64_t)t * c->n + n] += 0x1p-25;
 			if (mag > (c->out == AIOS_F16 ? 60000 : 0x1p126))

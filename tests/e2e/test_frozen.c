@@ -17,9 +17,8 @@ Suite *test_frozen_suite(void);
 #define PROMPT "Once upon a time, the old lighthouse keeper found a letter."
 #define ANSWER_TOKENS 32
 
-static const char *const profiles[] = {
-	"fma32", "tc-sm90", "tc-sm90-e4m3", "tc-sm80", "i8", "i8x2"
-};
+static const char *const profiles[] = { "fma32", "tc-sm90",  "tc-sm90-e4m3", "tc-sm80", "i8",
+					"i8x2",  "tc-cdna1", "tc-cdna2",     "tc-cdna3" };
 
 static uint64_t logits_digest(struct session *s)
 {

@@ -246,6 +246,44 @@ static uint64_t tfdpa_digest(uint32_t profile, uint32_t dtype)
 	return h;
 }
 
+static uint64_t cdna_digest(uint32_t profile)
+{
+	uint64_t h = TEST_DIGEST;
+
+	for (uint64_t n = 0; n < 6000; n++) {
+		struct aios_cdna_unit u = aios_cdna_of(profile, n % 3 ? AIOS_BF16 : AIOS_F16);
+		uint16_t a[96], b[96];
+
+		for (uint64_t i = 0; i < 96; i++) {
+			/* As above. */
+			uint64_t r = test_random(37, n * 96 + i), s = test_random(38, n * 96 + i);
+			float x = (float)(int32_t)r * 0x1p-31f, y = (float)(int32_t)s * 0x1p-28f;
+			bool any = n % 8 == 0, bf16 = n % 3 != 0;
+
+			a[i] = any ? (uint16_t)r : bf16 ? aios_f32_to_bf16(x) : aios_f32_to_f16(x);
+			b[i] = any ? (uint16_t)s : bf16 ? aios_f32_to_bf16(y) : aios_f32_to_f16(y);
+		}
+		h = test_digest_f32(h, aios_cdna_chain(u, a, b, (uint32_t)(n % 96) + 1,
+						       n & 1 ? test_float(39, n) : 0.0f));
+	}
+	return h;
+}
+
+static uint64_t cdna1_digest(void)
+{
+	return cdna_digest(AIOS_PROFILE_TC_CDNA1);
+}
+
+static uint64_t cdna2_digest(void)
+{
+	return cdna_digest(AIOS_PROFILE_TC_CDNA2);
+}
+
+static uint64_t cdna3_digest(void)
+{
+	return cdna_digest(AIOS_PROFILE_TC_CDNA3);
+}
+
 static uint64_t tfdpa_sm90_bf16_digest(void)
 {
 	return tfdpa_digest(AIOS_PROFILE_TC_SM90, AIOS_BF16);
@@ -393,6 +431,9 @@ static const struct {
 	{ "tfdpa_sm80_bf16", tfdpa_sm80_bf16_digest },
 	{ "tfdpa_sm80_f16", tfdpa_sm80_f16_digest },
 	{ "tfdpa_sm90_e4m3", tfdpa_sm90_e4m3_digest },
+	{ "cdna1", cdna1_digest },
+	{ "cdna2", cdna2_digest },
+	{ "cdna3", cdna3_digest },
 	{ "sampling", sampling_digest },
 	{ "rope_default", rope_default_digest },
 	{ "rope_linear", rope_linear_digest },

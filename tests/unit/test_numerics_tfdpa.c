@@ -10,67 +10,11 @@
 #include <check.h>
 #include <string.h>
 
-#include "numerics/util.h"
+#include "numerics/dots.h"
 
 Suite *test_numerics_tfdpa_suite(void);
 
 #define CASES 15000 /* of each of seven distributions, for each unit */
-#define WORDS 32    /* of 32 bits */
-#define GRID 400    /* the lowest bit is 2^-GRID */
-
-struct wide {
-	uint32_t w[WORDS];
-};
-
-static int bit(const struct wide *a, int i)
-{
-	return a->w[i / 32] >> (i % 32) & 1;
-}
-
-/* a += b or, with `minus`, a -= b, modulo 2^1024. */
-static void wide_add(struct wide *a, const struct wide *b, bool minus)
-{
-	uint64_t carry = minus;
-
-	for (int i = 0; i < WORDS; i++) {
-		carry += (uint64_t)a->w[i] + (minus ? ~b->w[i] : b->w[i]);
-		a->w[i] = (uint32_t)carry;
-		carry >>= 32;
-	}
-}
-
-/* Clear all bits below 2^exponent. */
-static void wide_cut(struct wide *a, int exponent)
-{
-	int n = exponent + GRID;
-
-	for (int i = 0; i < WORDS && n > 0; i++, n -= 32)
-		a->w[i] &= n >= 32 ? 0 : ~((1u << n) - 1);
-}
-
-/* |x|, which must be a multiple of the grid. */
-static struct wide wide_of(double x)
-{
-	struct wide a = { { 0 } };
-	uint64_t m;
-	int e;
-
-	m = (uint64_t)ldexp(frexp(fabs(x), &e), 53);
-	e += GRID - 53;
-	for (int i = 0; i < 53; i++)
-		if (m >> i & 1)
-			a.w[(e + i) / 32] |= 1u << ((e + i) % 32);
-	return a;
-}
-
-/* Exponent of x != 0 as its format stores it: that of a subnormal is the smallest normal's. */
-static int exponent(double x, int emin)
-{
-	int e;
-
-	frexp(x, &e);
-	return e - 1 < emin ? emin : e - 1;
-}
 
 struct unit {
 	const char *name;
@@ -87,19 +31,6 @@ static const struct unit units[] = {
 };
 
 #define UNITS ((int)(sizeof(units) / sizeof(units[0])))
-
-/* Value of a code of the unit's type; the conversions have their own tests. */
-static double number(const struct unit *u, const uint16_t *v, int i)
-{
-	uint8_t byte;
-
-	if (u->dtype == AIOS_BF16)
-		return (double)aios_bf16_to_f32(v[i]);
-	if (u->dtype == AIOS_F16)
-		return (double)aios_f16_to_f32(v[i]);
-	memcpy(&byte, (const uint8_t *)v + i, 1);
-	return (double)aios_e4m3_to_f32(byte);
-}
 
 /* `sum` as fp32, cut toward zero, where there is one zero; *sum is destroyed. */
 static uint32_t wide_round(struct wide *sum, const struct unit *u)
@@ -134,7 +65,7 @@ static uint32_t model(const struct unit *u, const uint16_t *a, const uint16_t *b
 	bool nan = isnan(c), pos = c == INFINITY, neg = c == -INFINITY;
 
 	for (int i = 0; i < u->l; i++) {
-		double p = number(u, a, i), q = number(u, b, i);
+		double p = number(u->dtype, a, i), q = number(u->dtype, b, i);
 
 		x[n] = p * q; /* exact: 22 bits */
 		nan = nan || isnan(x[n]);
@@ -163,95 +94,6 @@ static uint32_t model(const struct unit *u, const uint16_t *a, const uint16_t *b
 	return wide_round(&sum, u);
 }
 
-static double gauss(uint64_t stream, uint64_t i)
-{
-	double u = (double)(test_random(stream, 2 * i) >> 11) * 0x1p-53 + 1e-300;
-	double v = (double)(test_random(stream, 2 * i + 1) >> 11) * 0x1p-53;
-
-	return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
-}
-
-static uint32_t code_of(uint32_t dtype, double x)
-{
-	float f = (float)x;
-
-	return dtype == AIOS_BF16 ? aios_f32_to_bf16(f) :
-	       dtype == AIOS_F16  ? aios_f32_to_f16(f) :
-				    aios_f32_to_e4m3(f);
-}
-
-enum {
-	NORMAL,
-	WIDE,
-	BITS,
-	ZEROS,
-	SUBNORMAL,
-	TIES,
-	SPECIALS,
-	DISTRIBUTIONS
-};
-
-/* The i-th input of a distribution; streams differ for a, b and c. */
-static uint32_t gen(const struct unit *u, int dist, uint64_t stream, uint64_t i)
-{
-	uint64_t r = test_random(stream + 1000, i);
-	int exp_bits = u->dtype == AIOS_BF16 ? 8 : u->dtype == AIOS_F16 ? 5 : 4;
-	int man_bits = u->dtype == AIOS_BF16 ? 7 : u->dtype == AIOS_F16 ? 10 : 3;
-	uint32_t all = (1u << (1 + exp_bits + man_bits)) - 1, sign = ~(all >> 1) & all;
-	uint32_t top = ((1u << exp_bits) - 1) << man_bits, code = (uint32_t)r & all;
-	static const double tie[8] = { 0, 0, 1, 2, 4, 8, 0.25, 0.5 };
-
-	switch (dist) {
-	case NORMAL:
-		return code_of(u->dtype, gauss(stream, i));
-	case WIDE:
-		return code_of(u->dtype, ldexp(gauss(stream, i), (int)(r % 25) - 12));
-	case ZEROS:
-		if (r % 3 == 0)
-			return code & sign;
-		return code_of(u->dtype, ldexp(gauss(stream, i), (int)(r % 25) - 12));
-	case SUBNORMAL:
-		return (code & ~top) | (r >> 32 & 3 ? 0 : (uint32_t)(r >> 40 & 1) << man_bits);
-	case TIES:
-		return code_of(u->dtype, r >> 32 & 1 ? -tie[r & 7] : tie[r & 7]);
-	case SPECIALS:
-		if (r >> 33 & 15)
-			return code_of(u->dtype, ldexp(gauss(stream, i), (int)(r % 25) - 12));
-		return top | (r >> 40 & 1 ? code & sign : 0) | (r >> 41 & 7 ? 0 : 1);
-	default: /* BITS: any finite code */
-		if (u->dtype == AIOS_E4M3)
-			return (code & 0x7f) == 0x7f ? code ^ 1 : code;
-		return (code & top) == top ? code ^ (1u << man_bits) : code;
-	}
-}
-
-static float gen_c(int dist, uint64_t stream, uint64_t i)
-{
-	uint64_t r = test_random(stream + 2000, i);
-
-	switch (dist) {
-	case NORMAL:
-		return (float)gauss(stream, i);
-	case BITS:
-		return aios_float(((uint32_t)r & 0x807fffffu) | (uint32_t)(r >> 32) % 255u << 23);
-	case ZEROS:
-		return r % 3 ? (float)ldexp(gauss(stream, i), (int)(r % 41) - 20) :
-			       aios_float((uint32_t)r & 0x80000000u);
-	case SUBNORMAL:
-		return aios_float(((uint32_t)r & 0x807fffffu) | (uint32_t)(r >> 32) % 20u << 23);
-	case TIES:
-		return (float)((int)(r % 9) - 4) * (r >> 32 & 1 ? 1.0f : -1.0f) *
-		       (r >> 33 & 3 ? 1.0f : 0.0f);
-	case SPECIALS:
-		if (r >> 33 & 15)
-			return (float)gauss(stream, i);
-		return aios_float(0x7f800000u | ((uint32_t)r & 0x80000000u) |
-				  (r >> 37 & 3 ? 0 : 5));
-	default:
-		return (float)ldexp(gauss(stream, i), (int)(r % 41) - 20);
-	}
-}
-
 static void put(const struct unit *u, uint16_t *v, int i, uint32_t code)
 {
 	if (u->dtype == AIOS_E4M3)
@@ -274,8 +116,8 @@ START_TEST(against_wide_integers)
 			uint32_t got, want;
 
 			for (int i = 0; i < u->l; i++) {
-				put(u, a, i, gen(u, d, 11, n * 32 + (uint64_t)i));
-				put(u, b, i, gen(u, d, 12, n * 32 + (uint64_t)i));
+				put(u, a, i, gen(u->dtype, d, 11, n * 32 + (uint64_t)i));
+				put(u, b, i, gen(u->dtype, d, 12, n * 32 + (uint64_t)i));
 			}
 			got = aios_bits(aios_tfdpa(t, a, b, (uint32_t)u->l, c));
 			want = model(u, a, b, c);
@@ -359,8 +201,8 @@ START_TEST(freedom_and_chain)
 		float c = gen_c(WIDE, 22, n), acc;
 
 		for (uint32_t i = 0; i < k; i++) {
-			put(u, a, (int)i, gen(u, WIDE, 23, n * 96 + i));
-			put(u, b, (int)i, gen(u, WIDE, 24, n * 96 + i));
+			put(u, a, (int)i, gen(u->dtype, WIDE, 23, n * 96 + i));
+			put(u, b, (int)i, gen(u->dtype, WIDE, 24, n * 96 + i));
 		}
 		first = k < l ? k : l;
 		for (uint32_t i = 0; i < l;
@@ -368,8 +210,8 @@ START_TEST(freedom_and_chain)
 			uint32_t j = (i + 5) % l;
 
 			if (j < first) {
-				put(u, pa, (int)i, gen(u, WIDE, 24, n * 96 + j));
-				put(u, pb, (int)i, gen(u, WIDE, 23, n * 96 + j));
+				put(u, pa, (int)i, gen(u->dtype, WIDE, 24, n * 96 + j));
+				put(u, pb, (int)i, gen(u->dtype, WIDE, 23, n * 96 + j));
 			} else {
 				put(u, pb, (int)i, 0);
 			}
@@ -387,16 +229,19 @@ END_TEST
 
 START_TEST(profiles)
 {
-	static const char *const names[] = { "fma32",   "tc-sm90", "tc-sm90-e4m3",
-					     "tc-sm80", "i8",      "i8x2" };
+	static const char *const names[] = { "fma32", "tc-sm90",  "tc-sm90-e4m3", "tc-sm80", "i8",
+					     "i8x2",  "tc-cdna1", "tc-cdna2",     "tc-cdna3" };
 
 	for (uint32_t i = 0; i < AIOS_PROFILE_COUNT; i++) {
 		struct aios_profile_info p = aios_profile_info_of(i);
 		struct aios_tfdpa_unit t = aios_tfdpa_of(i, p.weight_dtype);
+		struct aios_cdna_unit c = aios_cdna_of(i, p.weight_dtype);
 
 		ck_assert_str_eq(p.name, names[i]);
 		ck_assert_uint_eq((uint32_t)t.frac, p.dot_f);
 		ck_assert(t.terms == 0 || (uint32_t)t.terms == p.dot_l);
+		ck_assert(c.terms == 0 || (uint32_t)c.terms == p.dot_l);
+		ck_assert(c.terms == 0 || (t.terms == 0 && c.terms % c.group == 0));
 		ck_assert(AIOS_ATTN_BLOCK % aios_profile_info_of(p.attention).dot_l == 0);
 	}
 	ck_assert_ptr_null(aios_profile_info_of(AIOS_PROFILE_COUNT).name);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <aios/conform.h>
+#include <aios/numerics.h>
 
 #include "cli.h"
 #include "out.h"
@@ -189,6 +190,22 @@ static void print_skips(const struct aios_conform *c)
 	}
 }
 
+/* Equal to a model is not equal to the hardware that the model is of. */
+static void print_unverified(const struct aios_conform_summary *s)
+{
+	bool any = false;
+
+	for (uint32_t p = 0; p < AIOS_PROFILE_COUNT; p++) {
+		if (!(s->profiles >> p & 1) || !aios_profile_unverified(p))
+			continue;
+		out_printf("%s%s", any ? " " : "from the literature, unverified on silicon: ",
+			   aios_profile_info_of(p).name);
+		any = true;
+	}
+	if (any)
+		out_printf("\n");
+}
+
 static void print_summary(const struct aios_conform *c)
 {
 	const struct aios_conform_summary *s = aios_conform_summary(c);
@@ -198,6 +215,7 @@ static void print_summary(const struct aios_conform *c)
 	print_levels(s);
 	if (s->compared)
 		out_printf("%u digests compared\n", s->compared);
+	print_unverified(s);
 	out_printf("%s%s%s: %s on %s (%s) against %s, seed %" PRIu64 "%s, %.1f s\n",
 		   style_on(color, s->passed ? STYLE_GREEN : STYLE_RED),
 		   s->passed ? "conforms" : "does not conform", style_off(color), s->driver,

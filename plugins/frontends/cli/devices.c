@@ -45,20 +45,23 @@ const char *device_profiles(const struct aios_device_report *device, char *text,
 	text[0] = '\0';
 	for (uint32_t p = 0; p < AIOS_PROFILE_COUNT && at < size; p++)
 		if (device->info.profiles & (1u << p))
-			at += (size_t)snprintf(text + at, size - at, "%s%s%s", at ? " " : "",
+			at += (size_t)snprintf(text + at, size - at, "%s%s%s%s", at ? " " : "",
 					       aios_profile_info_of(p).name,
+					       aios_profile_unverified(p) ? "?" : "",
 					       p == device->info.best_profile ? "*" : "");
 	if (!at)
 		snprintf(text, size, "none");
 	return text;
 }
 
-static json_t *profiles_json(const struct aios_device_report *device)
+/* All that it has, or those that no hardware has confirmed. */
+static json_t *profiles_json(const struct aios_device_report *device, bool unverified)
 {
 	json_t *array = json_array();
 
 	for (uint32_t p = 0; p < AIOS_PROFILE_COUNT; p++)
-		if (device->info.profiles & (1u << p))
+		if ((device->info.profiles & (1u << p)) &&
+		    (!unverified || aios_profile_unverified(p)))
 			json_add(&array, json_string(aios_profile_info_of(p).name));
 	return array;
 }
@@ -79,7 +82,8 @@ json_t *device_json(const struct aios_device_report *device)
 		return object;
 	json_put(&object, "runtime", json_text(device->info.runtime, strlen(device->info.runtime)));
 	json_put(&object, "units", json_integer(device->info.units));
-	json_put(&object, "profiles", profiles_json(device));
+	json_put(&object, "profiles", profiles_json(device, false));
+	json_put(&object, "unverified", profiles_json(device, true));
 	json_put(&object, "best_profile",
 		 json_string(aios_profile_info_of(device->info.best_profile).name));
 	json_put(&object, "numerics_id", json_string(device->numerics_id));

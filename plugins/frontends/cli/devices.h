@@ -13,7 +13,10 @@ int devices_read(struct cli *cli, struct aios_device_report **list, size_t *n,
 
 json_t *device_json(const struct aios_device_report *device);
 
-/* "fma32 tc-sm90", the fastest exact one marked with '*'. Returns `text`. */
+/*
+ * "fma32 tc-sm90* tc-sm80?": the fastest exact one is marked with '*', with '?' what is known from
+ * the literature alone. Returns `text`.
+ */
 const char *device_profiles(const struct aios_device_report *device, char *text, size_t size);
 
 #endif /* CLI_DEVICES_H */
