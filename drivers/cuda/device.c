@@ -136,7 +136,7 @@ int cuda_load(struct gpu_device *dev, struct aios_status *st)
 
 	if (ret == 0 && dev->caps.arch == 90)
 		ret = gpu_load(dev, cuda_image_sm90, GPU_SHARED_KERNELS,
-			       GPU_KERNEL_COUNT - GPU_SHARED_KERNELS, st);
+			       GPU_SM90_END - GPU_SHARED_KERNELS, st);
 	return ret;
 }
 

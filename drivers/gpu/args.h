@@ -38,6 +38,12 @@
 #define GPU_I8_TILE_K 64
 #define GPU_I8_PITCH (GPU_I8_TILE_K + 4)
 
+/* tc-cdna: outputs of a block along either side, elements of a slice, words of its row. */
+#define GPU_MFMA_THREADS 256
+#define GPU_MFMA_TILE 64
+#define GPU_MFMA_TILE_K 64
+#define GPU_MFMA_PITCH (GPU_MFMA_TILE_K / 2 + 4)
+
 struct gpu_matmul_args {
 	struct aios_op_matmul op;
 	uint32_t rows_w;   /* matmul_rows: weight rows of a block: 8, 16, 32 */
@@ -277,6 +283,11 @@ struct gpu_i8_tile_shared {
 	int8_t x[GPU_I8_TILE][GPU_I8_PITCH];
 	int8_t lo[GPU_I8_TILE][GPU_I8_PITCH];
 	int8_t w[GPU_I8_TILE][GPU_I8_PITCH];
+};
+
+struct gpu_mfma_tile_shared {
+	uint32_t x[GPU_MFMA_TILE][GPU_MFMA_PITCH];
+	uint32_t w[GPU_MFMA_TILE][GPU_MFMA_PITCH];
 };
 
 struct gpu_attention_shared {

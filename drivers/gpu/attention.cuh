@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * attention.cuh - causal grouped-query attention over pages with the fma32 unit.
+ * attention.cuh - causal grouped-query attention over pages with the fma32 unit; and what all of
+ * it shares with attention_mfma.cuh, whose UNIT has other arithmetic.
  *
  * Where no sequence has two rows: attention_decode, see attention_decode.cuh. Else:
  *
@@ -82,6 +83,11 @@ GPU_FN void attn_load(const struct aios_op_attention &op, const struct attn_job 
 			d);
 	}
 }
+
+/* Outputs of the thread: UNIT::column() + 64 * d of queries UNIT::query(0) .. (ATTN_OWN - 1). */
+template <int DI> struct attn_outputs {
+	float v[DI][ATTN_OWN];
+};
 
 /* The same elements of the queries, widened. */
 GPU_FN void attn_load_q(const struct gpu_attention_args &a, const struct attn_job *job, uint32_t d0,
@@ -207,11 +213,6 @@ GPU_FN void attn_value(const struct gpu_attention_shared *s, const uint32_t lo[A
 	}
 }
 
-/* Outputs of the thread: element tid % 64 + 64 * d of query tid / 64 + 4 * i. */
-template <int DI> struct attn_outputs {
-	float v[DI][ATTN_OWN];
-};
-
 template <int DI>
 GPU_FN void attn_values(const struct gpu_attention_args &a, const struct attn_job *job,
 			uint32_t start, uint32_t lo, uint32_t hi, struct gpu_attention_shared *s,
@@ -251,8 +252,39 @@ GPU_FN void attn_values(const struct gpu_attention_args &a, const struct attn_jo
 	}
 }
 
+/*
+ * A unit's arithmetic, and whose outputs a thread has. scores() leaves the scores of keys [lo, hi)
+ * of the block at `start` in s->p, for those queries that see them; values() goes on with p . V
+ * once p and alpha are there. Both are called by all threads, and begin with a barrier.
+ */
+struct attn_fma {
+	GPU_FN uint32_t query(uint32_t i)
+	{
+		return gpu_tid() / 64 + ATTN_SLOTS * i;
+	}
+
+	GPU_FN uint32_t column(void)
+	{
+		return gpu_tid() % 64;
+	}
+
+	GPU_FN void scores(const struct gpu_attention_args &a, const struct attn_job *job,
+			   uint32_t start, uint32_t lo, uint32_t hi, struct gpu_attention_shared *s)
+	{
+		attn_scores(a, job, start, lo, hi, s);
+	}
+
+	template <int DI>
+	GPU_FN void values(const struct gpu_attention_args &a, const struct attn_job *job,
+			   uint32_t start, uint32_t lo, uint32_t hi, struct gpu_attention_shared *s,
+			   struct attn_outputs<DI> *acc)
+	{
+		attn_values<DI>(a, job, start, lo, hi, s, acc);
+	}
+};
+
 /* One chunk from its beginning: outputs in *acc, m and l in shared memory. */
-template <int DI>
+template <class UNIT, int DI>
 GPU_FN void attn_chunk(const struct gpu_attention_args &a, const struct attn_job *job,
 		       uint32_t chunk, struct gpu_attention_shared *s, struct attn_outputs<DI> *acc)
 {
@@ -283,10 +315,10 @@ GPU_FN void attn_chunk(const struct gpu_attention_args &a, const struct attn_job
 		}
 		if (lo >= hi)
 			continue;
-		attn_scores(a, job, start, lo, hi, s);
+		UNIT::scores(a, job, start, lo, hi, s);
 		gpu_barrier();
 		attn_softmax(a, job->n_q, start, s);
-		attn_values<DI>(a, job, start, lo, hi, s, acc);
+		UNIT::template values<DI>(a, job, start, lo, hi, s, acc);
 	}
 	gpu_barrier(); /* m and l are there */
 }
@@ -300,50 +332,50 @@ GPU_FN bool attn_in_chunk(const struct gpu_attention_args &a, const struct gpu_a
 }
 
 /* One block for a chunk: its state goes to the scratch. */
-template <int DI>
+template <class UNIT, int DI>
 GPU_FN void attn_leave(const struct gpu_attention_args &a, const struct attn_job *job,
 		       uint32_t chunk, struct gpu_attention_shared *s)
 {
-	uint32_t slot = gpu_tid() / 64, lane = gpu_tid() % 64;
+	uint32_t column = UNIT::column();
 	struct attn_outputs<DI> acc;
 
 	if (chunk < job->first / a.op.chunk || chunk > job->last / a.op.chunk)
 		return;
-	attn_chunk<DI>(a, job, chunk, s, &acc);
+	attn_chunk<UNIT, DI>(a, job, chunk, s, &acc);
 	GPU_UNROLL
 	for (int i = 0; i < ATTN_OWN; i++) {
-		uint32_t q = slot + ATTN_SLOTS * (uint32_t)i;
+		uint32_t q = UNIT::query((uint32_t)i);
 		float *part;
 
 		if (!attn_in_chunk(a, s, q, chunk))
 			continue;
 		part = attn_part(a, gpu_bx() * a.rows + q / a.heads, job->head0 + q % a.heads,
 				 chunk);
-		if (lane == 0) {
+		if (column == 0) {
 			part[0] = s->m[q];
 			part[1] = s->l[q];
 		}
 		GPU_UNROLL
 		for (int d = 0; d < DI; d++)
-			if (lane + 64 * (uint32_t)d < a.op.kv.head_dim)
-				part[GPU_ATTN_STATE + lane + 64 * (uint32_t)d] = acc.v[d][i];
+			if (column + 64 * (uint32_t)d < a.op.kv.head_dim)
+				part[GPU_ATTN_STATE + column + 64 * (uint32_t)d] = acc.v[d][i];
 	}
 }
 
 /* A block walks all chunks and merges as it goes. */
-template <int DI>
+template <class UNIT, int DI>
 GPU_FN void attn_walk(const struct gpu_attention_args &a, const struct attn_job *job,
 		      struct gpu_attention_shared *s)
 {
-	uint32_t slot = gpu_tid() / 64, lane = gpu_tid() % 64, dim = a.op.kv.head_dim;
+	uint32_t column = UNIT::column(), dim = a.op.kv.head_dim;
 	struct aios_attn_state total[ATTN_OWN];
 	struct attn_outputs<DI> acc, sum;
 
 	for (uint32_t c = job->first / a.op.chunk; c <= job->last / a.op.chunk; c++) {
-		attn_chunk<DI>(a, job, c, s, &acc);
+		attn_chunk<UNIT, DI>(a, job, c, s, &acc);
 		GPU_UNROLL
 		for (int i = 0; i < ATTN_OWN; i++) {
-			uint32_t q = slot + ATTN_SLOTS * (uint32_t)i;
+			uint32_t q = UNIT::query((uint32_t)i);
 			bool begins = c == s->first[q] / a.op.chunk;
 			float e_total = 0.0f, e_chunk = 0.0f;
 
@@ -364,7 +396,7 @@ GPU_FN void attn_walk(const struct gpu_attention_args &a, const struct attn_job 
 	}
 	GPU_UNROLL
 	for (int i = 0; i < ATTN_OWN; i++) {
-		uint32_t q = slot + ATTN_SLOTS * (uint32_t)i, head = job->head0 + q % a.heads;
+		uint32_t q = UNIT::query((uint32_t)i), head = job->head0 + q % a.heads;
 		float inv;
 
 		if (s->first[q] == ATTN_NONE)
@@ -372,7 +404,7 @@ GPU_FN void attn_walk(const struct gpu_attention_args &a, const struct attn_job 
 		inv = aios_attn_final(total[i].l);
 		GPU_UNROLL
 		for (int d = 0; d < DI; d++) {
-			uint32_t at = lane + 64 * (uint32_t)d;
+			uint32_t at = column + 64 * (uint32_t)d;
 
 			if (at < dim)
 				gpu_store(attn_out(a, gpu_bx() * a.rows + q / a.heads),
@@ -394,7 +426,7 @@ GPU_FN void attn_zero(const struct gpu_attention_args &a, const struct attn_job 
 }
 
 /* Grid: groups of rows; KV heads by groups of their heads; chunks, or 1. */
-template <int DI> GPU_FN void attn_block(const struct gpu_attention_args &a)
+template <class UNIT, int DI> GPU_FN void attn_block(const struct gpu_attention_args &a)
 {
 	struct gpu_attention_shared *s = (struct gpu_attention_shared *)gpu_shared();
 	const struct aios_batch &b = a.op.batch;
@@ -419,30 +451,30 @@ template <int DI> GPU_FN void attn_block(const struct gpu_attention_args &a)
 			job.end++;
 		attn_begin(a, &job, s);
 		if (a.n_chunks)
-			attn_leave<DI>(a, &job, gpu_bz(), s);
+			attn_leave<UNIT, DI>(a, &job, gpu_bz(), s);
 		else
-			attn_walk<DI>(a, &job, s);
+			attn_walk<UNIT, DI>(a, &job, s);
 	}
 }
 
 GPU_KERNEL_WIDE(GPU_ATTN_THREADS) gpu_attention_64(const struct gpu_attention_args a)
 {
-	attn_block<1>(a);
+	attn_block<struct attn_fma, 1>(a);
 }
 
 GPU_KERNEL(GPU_ATTN_THREADS) gpu_attention_128(const struct gpu_attention_args a)
 {
-	attn_block<2>(a);
+	attn_block<struct attn_fma, 2>(a);
 }
 
 GPU_KERNEL(GPU_ATTN_THREADS) gpu_attention_256(const struct gpu_attention_args a)
 {
-	attn_block<4>(a);
+	attn_block<struct attn_fma, 4>(a);
 }
 
 GPU_KERNEL_WIDE(GPU_ATTN_THREADS) gpu_attention_512(const struct gpu_attention_args a)
 {
-	attn_block<8>(a);
+	attn_block<struct attn_fma, 8>(a);
 }
 
 /*

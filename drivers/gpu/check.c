@@ -167,6 +167,14 @@ static bool check_rmsnorm(struct check *c, const struct aios_op_rmsnorm *r)
 	       check_tensor(c, "out", &r->out, FLOAT | SCALED, r->x.rows, r->x.cols);
 }
 
+static bool cdna_there(struct check *c, uint32_t profile)
+{
+	if (profile == gpu_cdna_profile(c->caps))
+		return true;
+	return no(c, "%s needs the matrix units of CDNA%u, which this device lacks",
+		  aios_profile_info_of(profile).name, profile - AIOS_PROFILE_TC_CDNA1 + 1);
+}
+
 static bool matmul_types(struct check *c, const struct aios_op_matmul *m)
 {
 	switch (m->profile) {
@@ -175,6 +183,11 @@ static bool matmul_types(struct check *c, const struct aios_op_matmul *m)
 			return no(c, "tc-sm90 needs compute capability 9.0, this is %u.%u",
 				  c->caps->arch / 10, c->caps->arch % 10);
 		return check_dtype(c, "x", m->x.dtype, HALF) &&
+		       check_dtype(c, "w", m->w.dtype, T(m->x.dtype));
+	case AIOS_PROFILE_TC_CDNA1:
+	case AIOS_PROFILE_TC_CDNA2:
+	case AIOS_PROFILE_TC_CDNA3:
+		return cdna_there(c, m->profile) && check_dtype(c, "x", m->x.dtype, HALF) &&
 		       check_dtype(c, "w", m->w.dtype, T(m->x.dtype));
 	case AIOS_PROFILE_FMA32:
 		if (m->w.layout != AIOS_LAYOUT_ROWS)
@@ -276,6 +289,8 @@ static bool check_unit(struct check *c, uint32_t profile)
 
 	if (info.attention == AIOS_PROFILE_FMA32)
 		return true;
+	if (profile >= AIOS_PROFILE_TC_CDNA1 && profile <= AIOS_PROFILE_TC_CDNA3)
+		return cdna_there(c, profile);
 	if (profile != AIOS_PROFILE_TC_SM90)
 		return no(c, "no kernels for profile %s", info.name);
 	if (c->caps->arch != 90)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kernels.h - every kernel of drivers/gpu, once: X(name, argument struct, threads a block). Those
- * of kernels.cu come first, those of sm90.cu from GPU_SHARED_KERNELS on.
+ * of kernels.cu come first, those of sm90.cu from GPU_SHARED_KERNELS on, and from GPU_SM90_END on
+ * those that cdna.cu has beside kernels.cu's.
  * The entry point in the device image is `gpu_<name>`, extern "C"; its one parameter is the
  * argument struct by value; no block has more threads than stated here.
  */
@@ -136,11 +137,22 @@
 	X(matmul_stream_seg_bf16, gpu_stream_args, 384)                                            \
 	X(matmul_stream_seg_f16, gpu_stream_args, 384)
 
+/* Those of the matrix units of CDNA; a device without them never gets a plan that launches one. */
+#define GPU_CDNA_KERNELS(X)                                                                        \
+	X(matmul_mfma_bf16, gpu_matmul_args, GPU_MFMA_THREADS)                                     \
+	X(matmul_mfma_f16, gpu_matmul_args, GPU_MFMA_THREADS)                                      \
+	X(attention_mfma_64, gpu_attention_args, 256)                                              \
+	X(attention_mfma_128, gpu_attention_args, 256)                                             \
+	X(attention_mfma_256, gpu_attention_args, 256)                                             \
+	X(attention_mfma_512, gpu_attention_args, 256)
+
 #define GPU_KERNEL_ENUM(name, args, threads) GPU_K_##name,
 enum gpu_kernel {
 	GPU_KERNELS(GPU_KERNEL_ENUM) GPU_SHARED_KERNELS,
 	GPU_SM90_FIRST = GPU_SHARED_KERNELS - 1,
-	GPU_SM90_KERNELS(GPU_KERNEL_ENUM) GPU_KERNEL_COUNT
+	GPU_SM90_KERNELS(GPU_KERNEL_ENUM) GPU_SM90_END,
+	GPU_CDNA_FIRST = GPU_SM90_END - 1,
+	GPU_CDNA_KERNELS(GPU_KERNEL_ENUM) GPU_KERNEL_COUNT
 };
 #undef GPU_KERNEL_ENUM
 

@@ -16,12 +16,12 @@
 #define KERNEL_THREADS(name, args, threads) [GPU_K_##name] = (threads),
 #define KERNEL_ARGS(name, args, threads) [GPU_K_##name] = sizeof(struct args),
 
-static const char *const kernel_names[GPU_KERNEL_COUNT] = { GPU_KERNELS(KERNEL_NAME)
-								    GPU_SM90_KERNELS(KERNEL_NAME) };
+static const char *const kernel_names[GPU_KERNEL_COUNT] = { GPU_KERNELS(
+	KERNEL_NAME) GPU_SM90_KERNELS(KERNEL_NAME) GPU_CDNA_KERNELS(KERNEL_NAME) };
 static const uint32_t kernel_threads[GPU_KERNEL_COUNT] = { GPU_KERNELS(
-	KERNEL_THREADS) GPU_SM90_KERNELS(KERNEL_THREADS) };
-static const uint32_t kernel_args[GPU_KERNEL_COUNT] = { GPU_KERNELS(KERNEL_ARGS)
-								GPU_SM90_KERNELS(KERNEL_ARGS) };
+	KERNEL_THREADS) GPU_SM90_KERNELS(KERNEL_THREADS) GPU_CDNA_KERNELS(KERNEL_THREADS) };
+static const uint32_t kernel_args[GPU_KERNEL_COUNT] = { GPU_KERNELS(KERNEL_ARGS) GPU_SM90_KERNELS(
+	KERNEL_ARGS) GPU_CDNA_KERNELS(KERNEL_ARGS) };
 
 _Static_assert(sizeof(union aios_op_any) + 64 <= GPU_ARGS_MAX, "GPU_ARGS_MAX is too small");
 
@@ -35,10 +35,17 @@ uint32_t gpu_kernel_threads(uint32_t kernel)
 	return kernel < GPU_KERNEL_COUNT ? kernel_threads[kernel] : 0;
 }
 
+uint32_t gpu_cdna_profile(const struct gpu_caps *caps)
+{
+	return caps->cdna ? AIOS_PROFILE_TC_CDNA1 + caps->cdna - 1 : AIOS_PROFILE_COUNT;
+}
+
 uint32_t gpu_profiles(const struct gpu_caps *caps)
 {
 	uint32_t all = 1u << AIOS_PROFILE_FMA32 | 1u << AIOS_PROFILE_I8 | 1u << AIOS_PROFILE_I8X2;
 
+	if (caps->cdna)
+		all |= 1u << gpu_cdna_profile(caps);
 	return caps->arch == 90 ? all | 1u << AIOS_PROFILE_TC_SM90 : all;
 }
 

@@ -20,6 +20,7 @@ struct gpu_caps {
 	uint32_t units;      /* multiprocessors, compute units */
 	uint32_t shared_max; /* dynamic shared bytes a block may have, opt-in included */
 	uint32_t arch;       /* CUDA: 10 * major + minor; else 0 */
+	uint32_t cdna; /* 1 to 3: with that generation's matrix units, and waves of 64; else 0 */
 	uint32_t wgmma_rows; /* from how many rows matmul_wgmma runs; 0: as plan_wgmma.c has it */
 	bool maps;           /* launches may have tensor maps */
 };
@@ -67,6 +68,9 @@ struct gpu_launch {
 /* A kernel's entry point ("gpu_embed") and the most threads a block of it has. */
 const char *gpu_kernel_name(uint32_t kernel);
 uint32_t gpu_kernel_threads(uint32_t kernel);
+
+/* The profile of the CDNA unit there is; AIOS_PROFILE_COUNT: none. */
+uint32_t gpu_cdna_profile(const struct gpu_caps *caps);
 
 /* For aios_device_info: the op types (bit t) and the profiles (bit p) there are kernels for. */
 uint64_t gpu_op_types(void);

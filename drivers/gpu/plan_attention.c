@@ -11,6 +11,11 @@ static bool is_tc(const struct aios_op_attention *op)
 	return aios_profile_info_of(op->profile).attention == AIOS_PROFILE_TC_SM90;
 }
 
+static bool is_cdna(const struct aios_op_attention *op)
+{
+	return aios_profile_info_of(op->profile).attention >= AIOS_PROFILE_TC_CDNA1;
+}
+
 /* --- a block for each row and KV head -------------------------------------------- */
 
 /* Shared memory beside keys and values, cut up for a span; the bytes. */
@@ -76,7 +81,7 @@ static uint32_t decode_shape(const struct gpu_caps *caps, struct gpu_attention_a
 	uint32_t group = a->op.n_heads / a->op.kv.n_kv_heads;
 	uint64_t blocks;
 
-	if (a->op.batch.max_q != 1 && !is_tc(&a->op))
+	if (is_cdna(&a->op) || (a->op.batch.max_q != 1 && !is_tc(&a->op)))
 		return 0;
 	a->heads = group < GPU_DECODE_QUERIES ? group : GPU_DECODE_QUERIES;
 	blocks = (uint64_t)a->op.batch.n_tokens * a->op.kv.n_kv_heads;
@@ -129,7 +134,7 @@ static void rows_shape(const struct gpu_caps *caps, struct gpu_attention_args *a
 enum attention_way {
 	BY_TILE,  /* attention_tc */
 	BY_ROW,   /* attention_decode, also for what attention_tc does not take */
-	BY_GROUP, /* attention_<dim> */
+	BY_GROUP, /* attention_<dim>, attention_mfma_<dim> */
 };
 
 /* Which kernel, and the shape in *a with *shared bytes of shared memory. */
@@ -203,8 +208,15 @@ static uint32_t rope_kernel(const struct aios_op_attention *op)
 	return by_dim(first, op->kv.head_dim);
 }
 
-static uint32_t rows_kernel(uint32_t dim)
+static uint32_t rows_kernel(const struct aios_op_attention *op)
 {
+	uint32_t dim = op->kv.head_dim;
+
+	if (is_cdna(op))
+		return dim <= 64  ? GPU_K_attention_mfma_64 :
+		       dim <= 128 ? GPU_K_attention_mfma_128 :
+		       dim <= 256 ? GPU_K_attention_mfma_256 :
+				    GPU_K_attention_mfma_512;
 	if (dim > 256)
 		return GPU_K_attention_512;
 	return dim <= 64  ? GPU_K_attention_64 :
@@ -267,8 +279,8 @@ int gpu_plan_attention(struct plan *p, const struct aios_op_attention *op)
 	if (way == BY_TILE)
 		ret = plan_tiles(p, &a, shared);
 	else
-		ret = gpu_emit(p, way == BY_ROW ? decode_kernel(op) : rows_kernel(op->kv.head_dim),
-			       &a, div_up(op->batch.n_tokens, a.rows),
+		ret = gpu_emit(p, way == BY_ROW ? decode_kernel(op) : rows_kernel(op), &a,
+			       div_up(op->batch.n_tokens, a.rows),
 			       (uint64_t)op->kv.n_kv_heads * a.groups, a.n_chunks ? a.n_chunks : 1,
 			       shared);
 	return ret ? ret : attention_finish(p, &a, op);

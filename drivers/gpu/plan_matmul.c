@@ -69,6 +69,18 @@ static int plan_any(struct plan *p, const struct aios_op_matmul *m)
 			div_up(m->out.cols, m->act ? 32 : 64), div_up(m->x.rows, 32), 1, 0);
 }
 
+/* The units of CDNA, any shape. */
+static int plan_mfma(struct plan *p, const struct aios_op_matmul *m)
+{
+	struct gpu_matmul_args a = { .op = *m };
+	uint32_t n = m->act ? GPU_MFMA_TILE / 2 : GPU_MFMA_TILE;
+	bool f16 = m->x.dtype == AIOS_F16;
+
+	return gpu_emit(p, f16 ? GPU_K_matmul_mfma_f16 : GPU_K_matmul_mfma_bf16, &a,
+			div_up(m->out.cols, n), div_up(m->x.rows, GPU_MFMA_TILE), 1,
+			sizeof(struct gpu_mfma_tile_shared));
+}
+
 /* --- matmul_stream ---------------------------------------------------------------- */
 
 /* Kernels by the most rows of x, without and with a second panel a warp. */
@@ -359,6 +371,8 @@ int gpu_plan_matmul(struct plan *p, const struct aios_op_matmul *m)
 
 	if (m->x.rows == 0)
 		return 0;
+	if (m->profile == gpu_cdna_profile(p->caps))
+		return plan_mfma(p, m);
 	if (m->x.rows <= STREAM_ROWS_MAX || (tree && m->x.rows <= GPU_BATCH_ROWS))
 		ret = plan_stream(p, m);
 	else if (m->x.rows <= GPU_BATCH_ROWS)

@@ -167,10 +167,36 @@ int hip_peer_copy(struct gpu_device *dev, const struct gpu_peer *peer, uint64_t 
 
 /* --- kernels ------------------------------------------------------------------- */
 
+/*
+ * Which generation of CDNA the code in the image was made for, if any: attributes do not tell a
+ * gfx90a from a gfx908, but each has a kernel of its own name (drivers/gpu/mfma.h). Its profile
+ * comes with it.
+ */
+static int load_cdna(struct gpu_device *dev, struct aios_status *st)
+{
+	static const char *const marks[] = { "gpu_cdna1", "gpu_cdna2", "gpu_cdna3" };
+	const struct gpu_api *api = dev->api;
+	int result = GPU_NOT_FOUND;
+	void *mark;
+	uint32_t i;
+
+	dev->caps.cdna = 0;
+	for (i = 0; i < 3 && result == GPU_NOT_FOUND; i++)
+		result = api->module_function(&mark, dev->modules[0], marks[i]);
+	if (result == GPU_NOT_FOUND)
+		return 0;
+	if (result)
+		return gpu_result(dev, result, api->name.module_function, st);
+	dev->caps.cdna = i;
+	return gpu_find(dev, dev->modules[0], GPU_SM90_END, GPU_KERNEL_COUNT - GPU_SM90_END, st);
+}
+
 int hip_load(struct gpu_device *dev, struct aios_status *st)
 {
 	int ret = gpu_load(dev, hip_image, 0, GPU_SHARED_KERNELS, st);
 
+	if (ret == 0 && dev->caps.wave == 64)
+		return load_cdna(dev, st);
 	if (ret != -ENOTSUP)
 		return ret;
 	return aios_fail(st, ret,

@@ -16,6 +16,7 @@ struct fake_gpu {
 	int devices;         /* 1 */
 	int major, minor;    /* 9, 0 */
 	int wave;            /* 32 or 64, HIP alone */
+	int cdna;            /* of waves of 64: the generation of the matrix units, 0: none */
 	unsigned int units;  /* multiprocessors */
 	uint32_t shared_max; /* bytes of a block */
 	uint64_t memory;     /* bytes of a device */

@@ -718,10 +718,12 @@ int fake_peer_allow(int dev, int peer)
 #define FAKE_NAME(name, args, threads) [GPU_K_##name] = "gpu_" #name,
 #define FAKE_ARGS(name, args, threads) [GPU_K_##name] = sizeof(struct args),
 #define FAKE_THREADS(name, args, threads) [GPU_K_##name] = (threads),
-static const char *const fake_names[] = { GPU_KERNELS(FAKE_NAME) GPU_SM90_KERNELS(FAKE_NAME) };
-static const size_t fake_args[] = { GPU_KERNELS(FAKE_ARGS) GPU_SM90_KERNELS(FAKE_ARGS) };
-static const unsigned int fake_threads[] = { GPU_KERNELS(FAKE_THREADS)
-						     GPU_SM90_KERNELS(FAKE_THREADS) };
+static const char *const fake_names[] = { GPU_KERNELS(FAKE_NAME) GPU_SM90_KERNELS(FAKE_NAME)
+						  GPU_CDNA_KERNELS(FAKE_NAME) };
+static const size_t fake_args[] = { GPU_KERNELS(FAKE_ARGS) GPU_SM90_KERNELS(FAKE_ARGS)
+					    GPU_CDNA_KERNELS(FAKE_ARGS) };
+static const unsigned int fake_threads[] = { GPU_KERNELS(FAKE_THREADS) GPU_SM90_KERNELS(
+	FAKE_THREADS) GPU_CDNA_KERNELS(FAKE_THREADS) };
 
 static const struct fake_image fake_images[] = FAKE_IMAGES;
 
@@ -758,9 +760,12 @@ int fake_module_function(void **function, void *module, const char *name)
 	uint32_t i;
 
 	*function = NULL;
-	for (i = image->first; i < image->end; i++)
-		if (strcmp(fake_names[i], name) == 0)
+	for (i = 0; i < GPU_KERNEL_COUNT; i++)
+		if (strcmp(fake_names[i], name) == 0 &&
+		    ((i >= image->first && i < image->end) || fake_has(i)))
 			*function = (void *)(uintptr_t)&fake_names[i];
+	if (fake_mark(name))
+		*function = (void *)(uintptr_t)image;
 	return fake_end(result == GPU_OK && !*function ? GPU_NOT_FOUND : result);
 }
 

@@ -48,6 +48,13 @@ int fake_device(void) FAKE_API;
  */
 int fake_stream_poll(void *stream, bool (*poll)(void *), void *arg) FAKE_API;
 
+/*
+ * The vendor's: what an image has beside its list. Is the kernel there; is there one of this name
+ * that is in no list?
+ */
+bool fake_has(uint32_t kernel);
+bool fake_mark(const char *name);
+
 /* The vendor's: a kernel's turn has come; the lock is held. */
 void fake_run(const struct gpu_launch *launch);
 

@@ -4,9 +4,9 @@
  * drivers/gpu on the host (tests/shim), in waves of fake_gpu.wave and in the order asked for. One
  * at a time in a process, since the shim is one machine with one thread.
  *
- * A program that no test steers takes SHIM_WAVE, SHIM_ORDER, SHIM_SEED and SHIM_UNITS from the
- * environment, SHIM_MUTANT breaks the machine (tests/shim/shim_run.h), FAKE_DEVICES is the number of
- * devices, and with FAKE_FAIL_NTH and FAKE_FAIL_RESULT the device is lost at the n-th call.
+ * A program that no test steers takes SHIM_WAVE, SHIM_CDNA, SHIM_ORDER, SHIM_SEED and SHIM_UNITS
+ * from the environment, SHIM_MUTANT breaks the machine (tests/shim/shim_run.h), FAKE_DEVICES is the
+ * number of devices, and with FAKE_FAIL_NTH and FAKE_FAIL_RESULT the device is lost at the n-th call.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -27,10 +27,29 @@ int fake_device(void)
 	return fake_current;
 }
 
+/* 0 in waves of 32. */
+static int fake_cdna(void)
+{
+	return fake_gpu.wave == 64 ? fake_gpu.cdna : 0;
+}
+
+bool fake_has(uint32_t kernel)
+{
+	return fake_cdna() && kernel >= GPU_SM90_END;
+}
+
+bool fake_mark(const char *name)
+{
+	static const char *const marks[] = { "gpu_cdna1", "gpu_cdna2", "gpu_cdna3" };
+
+	return fake_cdna() && strcmp(name, marks[fake_cdna() - 1]) == 0;
+}
+
 void fake_run(const struct gpu_launch *launch)
 {
 	struct shim_config config = { .wave = (uint32_t)fake_gpu.wave,
 				      .order = (uint32_t)fake_gpu.order,
+				      .cdna = (uint32_t)fake_cdna(),
 				      .seed = fake_gpu.seed,
 				      .mutant = (uint32_t)fake_gpu.mutant,
 				      .mutant_at = (uint32_t)fake_gpu.mutant_at };
@@ -46,7 +65,7 @@ static uint64_t number(const char *name, uint64_t otherwise)
 	return text && *text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-/* SHIM_MUTANT: lane, flush, barrier:N. */
+/* SHIM_MUTANT: lane, flush, keep, barrier:N. */
 static void mutant_from_environment(void)
 {
 	const char *text = getenv("SHIM_MUTANT");
@@ -55,11 +74,13 @@ static void mutant_from_environment(void)
 		fake_gpu.mutant = SHIM_WRONG_LANE;
 	else if (text && strcmp(text, "flush") == 0)
 		fake_gpu.mutant = SHIM_FLUSHES;
+	else if (text && strcmp(text, "keep") == 0)
+		fake_gpu.mutant = SHIM_KEEPS;
 	else if (text && sscanf(text, "barrier:%d", &fake_gpu.mutant_at) == 1)
 		fake_gpu.mutant = SHIM_NO_BARRIER;
 }
 
-/* Waves of 64 are a gfx90a's, of 32 a gfx1030's. */
+/* Waves of 64 are a gfx90a's, or with an odd seed a gfx942's; those of 32 a gfx1030's. */
 __attribute__((constructor)) static void from_environment(void)
 {
 	const char *order = getenv("SHIM_ORDER");
@@ -70,6 +91,7 @@ __attribute__((constructor)) static void from_environment(void)
 	fake_gpu.minor = fake_gpu.wave == 64 ? 0 : 3;
 	fake_gpu.units = (unsigned int)number("SHIM_UNITS", 4);
 	fake_gpu.seed = number("SHIM_SEED", 1);
+	fake_gpu.cdna = (int)number("SHIM_CDNA", 2 + (fake_gpu.seed & 1));
 	fake_gpu.order = order && strcmp(order, "reverse") == 0 ? SHIM_REVERSE :
 			 order && strcmp(order, "random") == 0  ? SHIM_RANDOM :
 								  SHIM_FORWARD;

@@ -31,6 +31,18 @@ int fake_device(void)
 	return fake_stack.n ? fake_stack.device[fake_stack.n - 1] : -1;
 }
 
+bool fake_has(uint32_t kernel)
+{
+	(void)kernel;
+	return false;
+}
+
+bool fake_mark(const char *name)
+{
+	(void)name;
+	return false;
+}
+
 void fake_run(const struct gpu_launch *launch)
 {
 	struct shim_config config = { .wave = 32, .order = SHIM_FORWARD };

@@ -28,7 +28,10 @@ struct hip_case {
 /* What `make check` has time for. The kernels themselves are in tests/shim/test_gpu_shim.c. */
 static const struct hip_case some_cases[] = {
 	{ "SHIM_WAVE=32 SHIM_UNITS=4", "l2/matmul/*" },
-	{ "SHIM_WAVE=64 SHIM_ORDER=random SHIM_SEED=3", "l2/matmul/*" },
+	{ "SHIM_WAVE=64 SHIM_CDNA=3 SHIM_ORDER=random SHIM_SEED=3", "l2/matmul/*" },
+	{ "SHIM_WAVE=64 SHIM_CDNA=1", "l2/*/tc-cdna1/*" },
+	{ "SHIM_WAVE=64 SHIM_CDNA=2 SHIM_ORDER=reverse", "l2/*/tc-cdna2/*" },
+	{ "SHIM_WAVE=64 SHIM_CDNA=3 SHIM_ORDER=random", "l2/attention/tc-cdna3/*" },
 	{ "SHIM_WAVE=64 SHIM_SEED=2", "l2/matmul/i8x2/*" },
 	{ "SHIM_WAVE=64 SHIM_ORDER=reverse SHIM_UNITS=104", "l2/r*" },
 	{ "SHIM_WAVE=32 SHIM_ORDER=random SHIM_SEED=4", "l2/[cg]*" },
@@ -43,6 +46,9 @@ static const struct hip_case all_cases[] = {
 	{ "SHIM_WAVE=32 SHIM_ORDER=random SHIM_SEED=5", "l2/*" },
 	{ "SHIM_WAVE=64 SHIM_ORDER=forward SHIM_UNITS=1", "l2/*" },
 	{ "SHIM_WAVE=64 SHIM_ORDER=random SHIM_SEED=6", "l2/*" },
+	{ "SHIM_WAVE=64 SHIM_CDNA=1 SHIM_ORDER=random SHIM_SEED=7", "l[234]/*/tc-cdna1/*" },
+	{ "SHIM_WAVE=64 SHIM_CDNA=2 SHIM_UNITS=60", "l[234]/*/tc-cdna2/*" },
+	{ "SHIM_WAVE=64 SHIM_CDNA=3 SHIM_ORDER=reverse", "l[234]/*/tc-cdna3/*" },
 };
 
 #define N_SOME ((int)(sizeof(some_cases) / sizeof(some_cases[0])))
@@ -139,7 +145,7 @@ END_TEST
 /* --- broken on purpose ------------------------------------------------------------ */
 
 /* The same cases pass on a sound machine and fail on the broken one, or it stops. */
-static void notice(const char *mutant, const char *filter)
+static void notice_on(const char *machine, const char *mutant, const char *filter)
 {
 	struct hip_case c = { .filter = filter };
 	char env[128], last[COMMAND_LAST];
@@ -147,18 +153,32 @@ static void notice(const char *mutant, const char *filter)
 
 	if (skip_fibers())
 		return;
-	snprintf(env, sizeof(env), "SHIM_WAVE=64");
+	snprintf(env, sizeof(env), "%s", machine);
 	c.env = env;
 	ret = conform(&c, last);
 	ck_assert_msg(ret == 0, "sound, %s: %s", filter, last);
-	snprintf(env, sizeof(env), "SHIM_WAVE=64 SHIM_MUTANT=%s", mutant);
+	snprintf(env, sizeof(env), "%s SHIM_MUTANT=%s", machine, mutant);
 	ret = conform(&c, last);
 	ck_assert_msg(ret != 0, "%s was not noticed by %s: %s", mutant, filter, last);
+}
+
+static void notice(const char *mutant, const char *filter)
+{
+	notice_on("SHIM_WAVE=64", mutant, filter);
 }
 
 START_TEST(test_wrong_lane_is_noticed)
 {
 	notice("lane", "l2/rmsnorm/*");
+}
+END_TEST
+
+/* Of the matrix units: lanes that hand over the wrong rows and columns; CDNA2's, if it flushed nothing. */
+START_TEST(test_wrong_matrix_units_are_noticed)
+{
+	notice_on("SHIM_WAVE=64 SHIM_CDNA=3", "lane", "l2/matmul/tc-cdna3/edge-*");
+	notice_on("SHIM_WAVE=64 SHIM_CDNA=2", "lane", "l2/attention/tc-cdna2/1*");
+	notice_on("SHIM_WAVE=64 SHIM_CDNA=2", "keep", "l2/matmul/tc-cdna2/edge-*");
 }
 END_TEST
 
@@ -189,6 +209,7 @@ Suite *test_hip_conform_suite(void)
 	tcase_add_test(tc, test_two_devices);
 	tcase_add_loop_test(tc, test_contract, 0, 2);
 	tcase_add_test(tc, test_wrong_lane_is_noticed);
+	tcase_add_test(tc, test_wrong_matrix_units_are_noticed);
 	tcase_add_loop_test(tc, test_missing_barrier_is_noticed, 0, 2);
 	tcase_add_test(tc, test_flushing_is_noticed);
 	suite_add_tcase(s, tc);

@@ -90,6 +90,12 @@ static int shim_open(const struct aios_host *host, uint32_t index, void **out,
 	dev->config.wave = shim_number(host, "wave", "SHIM_WAVE") == 64 ? 64 : 32;
 	dev->config.order = shim_order(host);
 	dev->config.seed = shim_number(host, "seed", "SHIM_SEED");
+	dev->config.cdna = shim_number(host, "cdna", "SHIM_CDNA");
+	if (dev->config.wave != 64)
+		dev->config.cdna = 0;
+	else if (!dev->config.cdna)
+		dev->config.cdna = 2 + (uint32_t)(dev->config.seed & 1);
+	dev->caps.cdna = dev->config.cdna;
 	dev->caps.wave = dev->config.wave;
 	dev->caps.units = shim_number(host, "units", "SHIM_UNITS");
 	dev->caps.shared_max = dev->config.wave == 64 ? 65536 : 232448;
@@ -346,6 +352,14 @@ static const struct aios_param shim_params[] = {
 	  .max = 200,
 	  .help = "CUDA's compute capability times ten that plans are made for; 90 has the "
 		  "matrix units, in waves of 32" },
+	{ .name = "cdna",
+	  .type = AIOS_PARAM_INT,
+	  .default_text = "0",
+	  .min = 0,
+	  .max = 3,
+	  .help = "generation of CDNA's matrix units in waves of 64; 0: 2 with an even seed, 3 "
+		  "with "
+		  "an odd one" },
 	{ .name = "wgmma_rows",
 	  .type = AIOS_PARAM_INT,
 	  .default_text = "0",

@@ -12,7 +12,7 @@
 
 #include "shim_run.h"
 
-#include "kernels.cu"
+#include "cdna.cu"
 #include "sm90.cu"
 
 #define SHIM_MAX_THREADS 512
@@ -331,6 +331,7 @@ static void shim_thread(void)
 		switch (shim->launch->kernel) {
 			GPU_KERNELS(SHIM_CASE)
 			GPU_SM90_KERNELS(SHIM_CASE)
+			GPU_CDNA_KERNELS(SHIM_CASE)
 		}
 		shim->live--;
 		shim->waves[shim->now->tid / shim->config->wave].left++;
@@ -394,7 +395,9 @@ static void shim_grid(const struct gpu_launch *l, unsigned char *shared)
 
 	shim_here.threads = shim->threads;
 	shim_here.wave = shim->config->wave;
-	shim_here.mma_words = shim->config->wave == 64 ? 1 + (uint32_t)(shim->config->seed & 1) : 0;
+	shim_here.cdna = shim->config->wave == 64 ? shim->config->cdna : 0;
+	shim_here.mma_words = shim_here.cdna ? shim_here.cdna / 3 + 1 : 0;
+	shim_here.keeps = shim->config->mutant == SHIM_KEEPS;
 	shim_here.shared = shared;
 	memcpy(shim_here.grid, l->grid, sizeof(shim_here.grid));
 	for (uint64_t b = 0; b < blocks; b++) {

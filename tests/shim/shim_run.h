@@ -20,21 +20,22 @@ enum shim_order {
 /*
  * A machine that is broken on purpose, so that tests show that it is noticed: a lane gets its
  * neighbour's value in an exchange; the barrier that is the mutant_at-th to be met is none;
- * subnormals are zero (on x86).
+ * subnormals are zero (on x86); CDNA2's matrix unit keeps them.
  */
 enum shim_mutant {
 	SHIM_SOUND = 0,
 	SHIM_WRONG_LANE = 1,
 	SHIM_NO_BARRIER = 2,
-	SHIM_FLUSHES = 3
+	SHIM_FLUSHES = 3,
+	SHIM_KEEPS = 4
 };
 
 /*
  * Threads of a wave, and in which order fibers and asynchronous copies go. Waves of 64 have the
- * integer matrix unit of a gfx90a when the seed is even, of a gfx942 when it is odd.
+ * matrix units of CDNA1, 2 or 3 (gfx908, gfx90a, gfx942), or with 0 none.
  */
 struct shim_config {
-	uint32_t wave, order;
+	uint32_t wave, order, cdna;
 	uint64_t seed;
 	uint32_t mutant, mutant_at;
 };

@@ -311,12 +311,29 @@ static int open_identify(struct gpu_device *dev, uint32_t index, struct aios_sta
 	return ret;
 }
 
+int gpu_find(struct gpu_device *dev, void *module, uint32_t first, uint32_t n,
+	     struct aios_status *st)
+{
+	uint32_t i;
+	int ret = 0;
+
+	for (i = first; ret == 0 && i < first + n; i++) {
+		ret = gpu_result(dev,
+				 dev->api->module_function(&dev->kernels[i], module,
+							   gpu_kernel_name(i)),
+				 gpu_kernel_name(i), st);
+		if (ret == 0 && gpu_vendor.prepare)
+			ret = gpu_result(dev, gpu_vendor.prepare(dev, dev->kernels[i]),
+					 gpu_kernel_name(i), st);
+	}
+	return ret;
+}
+
 int gpu_load(struct gpu_device *dev, const void *image, uint32_t first, uint32_t n,
 	     struct aios_status *st)
 {
 	const struct gpu_api *api = dev->api;
 	void **module = &dev->modules[dev->n_modules];
-	uint32_t i;
 	int ret;
 
 	if (dev->n_modules == GPU_MODULES)
@@ -325,15 +342,7 @@ int gpu_load(struct gpu_device *dev, const void *image, uint32_t first, uint32_t
 	if (ret)
 		return ret;
 	dev->n_modules++;
-	for (i = first; ret == 0 && i < first + n; i++) {
-		ret = gpu_result(
-			dev, api->module_function(&dev->kernels[i], *module, gpu_kernel_name(i)),
-			gpu_kernel_name(i), st);
-		if (ret == 0 && gpu_vendor.prepare)
-			ret = gpu_result(dev, gpu_vendor.prepare(dev, dev->kernels[i]),
-					 gpu_kernel_name(i), st);
-	}
-	return ret;
+	return gpu_find(dev, *module, first, n, st);
 }
 
 /* The context is current. */

@@ -216,6 +216,9 @@ int gpu_attribute(const struct gpu_api *api, int attribute, int ordinal);
  */
 int gpu_load(struct gpu_device *dev, const void *image, uint32_t first, uint32_t n,
 	     struct aios_status *st);
+/* Find kernels [first, first + n) in an image that was loaded before. */
+int gpu_find(struct gpu_device *dev, void *module, uint32_t first, uint32_t n,
+	     struct aios_status *st);
 
 /* --- queues (queue.c) --- */
 
