@@ -543,7 +543,7 @@ Suite *test_conform_suite(void)
 	Suite *s = suite_create("conform");
 	TCase *tc = tcase_create("conform");
 
-	tcase_set_timeout(tc, 120);
+	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, test_sha256);
 	tcase_add_test(tc, test_ulp);
 	tcase_add_test(tc, test_pure);

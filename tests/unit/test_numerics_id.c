@@ -72,7 +72,7 @@ START_TEST(refusals)
 		const char *say;
 	} bad[] = {
 		{ offsetof(struct aios_model_types, profile), AIOS_PROFILE_COUNT,
-		  "profile 6 does not exist" },
+		  "profile 9 does not exist" },
 		{ offsetof(struct aios_model_types, act), AIOS_I8, "activations of type i8" },
 		{ offsetof(struct aios_model_types, kv), AIOS_F32, "kv=f32" },
 		{ offsetof(struct aios_model_types, mid), AIOS_E4M3, "mid=e4m3" },

@@ -40,6 +40,20 @@ static void heading(const struct page *page, const char *text)
 		style_off(page->color));
 }
 
+/* A long list may be broken between its words. */
+#define LONG_CHOICES 60
+static void describe_choices(const char *choices, char *text, size_t size)
+{
+	const char *bar = strlen(choices) > LONG_CHOICES ? " | " : "|";
+	size_t at = 0, n;
+
+	for (; *choices && at < size; choices += n + (choices[n] == '|')) {
+		n = strcspn(choices, "|");
+		at += (size_t)snprintf(text + at, size - at, "%s%.*s", at ? bar : "", (int)n,
+				       choices);
+	}
+}
+
 /* "[env AIOS_SEED, ini sampling.seed, default 0]": each part stays on one line. */
 static void describe_origin(const struct aios_option *option, char *text, size_t size)
 {
@@ -55,8 +69,11 @@ static void describe_origin(const struct aios_option *option, char *text, size_t
 	if (shows_default && at < size)
 		at += (size_t)snprintf(text + at, size - at, "%sdefault%c%s", at ? ", " : "",
 				       WRAP_GLUE, param->default_text);
-	if (param->type == AIOS_PARAM_CHOICE && at < size)
-		snprintf(text + at, size - at, "%s%s", at ? ", " : "", param->choices);
+	if (param->type != AIOS_PARAM_CHOICE || at >= size)
+		return;
+	at += (size_t)snprintf(text + at, size - at, "%s", at ? ", " : "");
+	if (at < size)
+		describe_choices(param->choices, text + at, size - at);
 }
 
 static void option_help(const struct page *page, const struct aios_option *option)
