@@ -6,6 +6,8 @@
 #ifndef GPU_ARGS_H
 #define GPU_ARGS_H
 
+#include <stdalign.h>
+
 #include <aios/op.h>
 
 /* --- limits that checks and kernels share ---------------------------------- */
@@ -52,26 +54,19 @@ struct gpu_matmul_args {
 	uint32_t reserved;
 };
 
-/*
- * 17 to 64 rows of x, weights in panels (matmul_batch.cuh): a warpgroup that multiplies, four warps
- * that fetch x, one that fetches weights.
- */
+/* 33 to 64 rows of x, weights in panels (matmul_batch.cuh). */
 #define GPU_BATCH_ROWS 64
-#define GPU_BATCH_MULTIPLY 128
-#define GPU_BATCH_FETCH_X 128
-#define GPU_BATCH_THREADS (GPU_BATCH_MULTIPLY + GPU_BATCH_FETCH_X + 32)
-#define GPU_BATCH_STAGES 16
-#define GPU_BATCH_BARS 256 /* bytes of barriers */
-#define GPU_BATCH_PART 32  /* columns that pass through shared memory together */
-#define GPU_BATCH_PITCH (GPU_BATCH_PART + 4)
-#define GPU_BATCH_SUMS (GPU_BATCH_ROWS * GPU_BATCH_PITCH * 4)
+#define GPU_BATCH_UNIT 128 /* bytes of k */
+#define GPU_BATCH_BARS 512 /* bytes of barriers, 16 for each stage */
 
 struct gpu_batch_args {
+	alignas(64) unsigned char x_map[128]; /* tensor maps: units, rows, planes */
+	unsigned char w_map[128]; /* bytes of a unit of a panel, units, gate and up, panels */
 	struct aios_op_matmul op;
-	uint32_t items; /* of 8 outputs */
-	uint32_t slice; /* bytes of a row in a stage, a multiple of 128 */
-	uint32_t stages;
-	uint32_t reserved;
+	uint32_t tiles;              /* of the output */
+	uint32_t units;              /* of a row */
+	uint32_t w_slice;            /* units of weights in a stage */
+	uint32_t x_stages, w_stages; /* 32 together */
 };
 
 /*

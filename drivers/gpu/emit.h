@@ -68,7 +68,7 @@ bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *
 		      const struct gpu_stream_tune *tune, struct gpu_stream_args *a,
 		      struct gpu_launch *l);
 
-/* The same for matmul_batch; of the tuning it heeds slice, budget and grid. */
+/* The same for matmul_batch, and the maps of the launch; of the tuning it heeds budget and grid. */
 bool gpu_batch_shape(const struct gpu_caps *caps, const struct aios_op_matmul *m,
 		     const struct gpu_stream_tune *tune, struct gpu_batch_args *a,
 		     struct gpu_launch *l);

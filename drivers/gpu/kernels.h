@@ -89,28 +89,30 @@
 	X(rope_attention_tc_f16_128, gpu_rope_attention_args, 256)                                 \
 	X(matmul_any_bf16, gpu_matmul_args, 128)                                                   \
 	X(matmul_any_f16, gpu_matmul_args, 128)                                                    \
-	X(matmul_batch_bf16_16, gpu_batch_args, 288)                                               \
-	X(matmul_batch_bf16_32, gpu_batch_args, 288)                                               \
-	X(matmul_batch_bf16_48, gpu_batch_args, 288)                                               \
-	X(matmul_batch_bf16_96, gpu_batch_args, 288)                                               \
-	X(matmul_batch_bf16_128, gpu_batch_args, 288)                                              \
-	X(matmul_batch_bf16_192, gpu_batch_args, 288)                                              \
-	X(matmul_batch_f16_16, gpu_batch_args, 288)                                                \
-	X(matmul_batch_f16_32, gpu_batch_args, 288)                                                \
-	X(matmul_batch_f16_48, gpu_batch_args, 288)                                                \
-	X(matmul_batch_f16_96, gpu_batch_args, 288)                                                \
-	X(matmul_batch_f16_128, gpu_batch_args, 288)                                               \
-	X(matmul_batch_f16_192, gpu_batch_args, 288)                                               \
-	X(matmul_batch_i8_16, gpu_batch_args, 288)                                                 \
-	X(matmul_batch_i8_32, gpu_batch_args, 288)                                                 \
-	X(matmul_batch_i8_48, gpu_batch_args, 288)                                                 \
-	X(matmul_batch_i8_96, gpu_batch_args, 288)                                                 \
-	X(matmul_batch_i8_128, gpu_batch_args, 288)                                                \
-	X(matmul_batch_i8_192, gpu_batch_args, 288)                                                \
-	X(matmul_batch_i8x2_16, gpu_batch_args, 288)                                               \
-	X(matmul_batch_i8x2_32, gpu_batch_args, 288)                                               \
-	X(matmul_batch_i8x2_48, gpu_batch_args, 288)                                               \
-	X(matmul_batch_i8x2_96, gpu_batch_args, 288)                                               \
+	X(matmul_batch_bf16_16, gpu_batch_args, 192)                                               \
+	X(matmul_batch_bf16_32, gpu_batch_args, 192)                                               \
+	X(matmul_batch_bf16_48, gpu_batch_args, 192)                                               \
+	X(matmul_batch_bf16_64, gpu_batch_args, 192)                                               \
+	X(matmul_batch_bf16_96, gpu_batch_args, 192)                                               \
+	X(matmul_batch_bf16_192, gpu_batch_args, 320)                                              \
+	X(matmul_batch_f16_16, gpu_batch_args, 192)                                                \
+	X(matmul_batch_f16_32, gpu_batch_args, 192)                                                \
+	X(matmul_batch_f16_48, gpu_batch_args, 192)                                                \
+	X(matmul_batch_f16_64, gpu_batch_args, 192)                                                \
+	X(matmul_batch_f16_96, gpu_batch_args, 192)                                                \
+	X(matmul_batch_f16_192, gpu_batch_args, 320)                                               \
+	X(matmul_batch_i8_16, gpu_batch_args, 192)                                                 \
+	X(matmul_batch_i8_32, gpu_batch_args, 192)                                                 \
+	X(matmul_batch_i8_48, gpu_batch_args, 192)                                                 \
+	X(matmul_batch_i8_64, gpu_batch_args, 192)                                                 \
+	X(matmul_batch_i8_96, gpu_batch_args, 192)                                                 \
+	X(matmul_batch_i8_192, gpu_batch_args, 320)                                                \
+	X(matmul_batch_i8x2_16, gpu_batch_args, 192)                                               \
+	X(matmul_batch_i8x2_32, gpu_batch_args, 192)                                               \
+	X(matmul_batch_i8x2_48, gpu_batch_args, 192)                                               \
+	X(matmul_batch_i8x2_64, gpu_batch_args, 192)                                               \
+	X(matmul_batch_i8x2_96, gpu_batch_args, 192)                                               \
+	X(matmul_batch_i8x2_192, gpu_batch_args, 320)                                              \
 	X(matmul_stream_bf16_8_1, gpu_stream_args, 384)                                            \
 	X(matmul_stream_bf16_8_2, gpu_stream_args, 384)                                            \
 	X(matmul_stream_bf16_16_1, gpu_stream_args, 384)                                           \

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * matmul_batch.cuh - 17 to 64 rows of x, weights in panels: matmul_stream's way of streaming
- * weights, with one warpgroup that multiplies from shared memory. A block takes its share of the
- * outputs, a panel each, in as few passes as its registers allow, because every pass reads all of
- * x again; 64 rows of x are the M side of wgmma, the panels of a pass its N side.
+ * matmul_batch.cuh - 33 to 64 rows of x, weights in panels: one or two warpgroups multiply from
+ * shared memory. 64 rows of x are the M side of wgmma, weight rows the N side; a block does a tile
+ * of outputs after the other, each over all of k.
  *
- * Warps 0 to 3 multiply, 4 to 7 fetch x, 8 fetches weights. A stage has x, 64 rows of 128 bytes
- * for each 128 bytes of k and plane, its 16-byte units permuted (wgmma.h), then the panels.
+ * There are two rings, each filled by a warp of its own with boxes of tensor maps. Weights never
+ * wait for the launch ahead, so their ring is full when that one ends; x comes out of the cache. A
+ * unit is 128 bytes of k. A stage of x has 64 rows of one or more units for each plane, 16-byte
+ * pieces permuted (wgmma.h); a stage of weights has a.w_slice units of each panel of the tile.
  */
 #ifndef GPU_MATMUL_BATCH_CUH
 #define GPU_MATMUL_BATCH_CUH
@@ -14,318 +15,454 @@
 #include "matmul_finish.cuh"
 #include "wgmma_unit.cuh"
 
-#define BATCH_X_BYTES (GPU_BATCH_ROWS * 128) /* of x in a stage, for 128 bytes of k and a plane */
+#define BATCH_PLANE (GPU_BATCH_ROWS * GPU_BATCH_UNIT) /* a unit of x */
+#define BATCH_PANEL (GPU_PANEL_ROWS * GPU_BATCH_UNIT) /* a unit of a panel */
+
+/*
+ * What follows from the unit, the weight rows of a warpgroup, the number of warpgroups, and the
+ * units of k that a stage of x has and that are multiplied together.
+ */
+template <class U, int N, int GROUPS, int UNITS> struct batch_shape {
+	static const int rows = N * GROUPS;                              /* of a tile */
+	static const uint32_t x_bytes = UNITS * U::planes * BATCH_PLANE; /* of a stage */
+	static const uint32_t w_bytes = rows * GPU_BATCH_UNIT;           /* of a unit */
+	static const uint32_t elems = U::scaled ? 128 : 64;              /* of a unit */
+	static const uint32_t warps = GROUPS * 4;                        /* that multiply */
+};
 
 /* A block's share of the op, the same in all its threads. */
 struct batch_job {
-	uint32_t first, end;   /* items: panels of outputs */
-	uint32_t pass, passes; /* items at a time */
-	uint32_t slices;       /* of a pass */
-	uint32_t row_bytes;
-	uint32_t t0, rows;
-	uint32_t x_bytes, stage_bytes;
-	gpu_place full, empty;
-	unsigned char *ring;
+	uint32_t passes;
+	uint32_t t0;
+	gpu_place x_full, x_empty, w_full, w_empty; /* barriers, 8 bytes for each stage */
+	unsigned char *x, *w;                       /* the rings */
 };
 
-template <class U, int N> GPU_FN struct batch_job batch_job_of(const struct gpu_batch_args &a)
+template <class S> GPU_FN struct batch_job batch_job_of(const struct gpu_batch_args &a)
 {
-	const uint32_t blocks = gpu_grid_x(), b = gpu_bx();
-	const uint32_t left = a.op.x.rows - gpu_by() * GPU_BATCH_ROWS;
-	const uintptr_t from = (uintptr_t)gpu_shared() + GPU_BATCH_BARS + GPU_BATCH_SUMS;
+	const uintptr_t from = (uintptr_t)gpu_shared() + GPU_BATCH_BARS;
 	struct batch_job j;
 
-	j.first = (uint32_t)((uint64_t)a.items * b / blocks);
-	j.end = (uint32_t)((uint64_t)a.items * (b + 1) / blocks);
-	j.pass = a.op.act ? N / 16 : N / 8;
-	j.passes = (j.end - j.first + j.pass - 1) / j.pass;
-	j.row_bytes = (uint32_t)a.op.w.row_bytes;
-	j.slices = (j.row_bytes + a.slice - 1) / a.slice;
+	j.passes = (a.tiles + gpu_grid_x() - 1) / gpu_grid_x();
 	j.t0 = gpu_by() * GPU_BATCH_ROWS;
-	j.rows = left < GPU_BATCH_ROWS ? left : GPU_BATCH_ROWS;
-	j.x_bytes = a.slice / 128 * U::planes * BATCH_X_BYTES;
-	j.stage_bytes = j.x_bytes + N * a.slice;
-	j.full = gpu_place_of(gpu_shared());
-	j.empty = j.full + a.stages * 8;
-	j.ring = (unsigned char *)((from + 1023) & ~(uintptr_t)1023);
+	j.x_full = gpu_place_of(gpu_shared());
+	j.x_empty = j.x_full + a.x_stages * 8;
+	j.w_full = j.x_empty + a.x_stages * 8;
+	j.w_empty = j.w_full + a.w_stages * 8;
+	j.x = (unsigned char *)((from + 1023) & ~(uintptr_t)1023);
+	j.w = j.x + a.x_stages * S::x_bytes;
 	return j;
 }
 
-/* Stages one after the other; parity: of the fill that is next. */
+/* A stage of a ring, and the parity of its barriers' current phase. */
 struct batch_turn {
-	uint32_t stage, parity, filled;
+	uint32_t stage, parity;
 };
 
-GPU_FN void batch_next(const struct gpu_batch_args &a, struct batch_turn *t)
+GPU_FN void batch_next(struct batch_turn *t, uint32_t stages)
 {
-	if (++t->stage < a.stages)
+	if (++t->stage < stages)
 		return;
 	t->stage = 0;
 	t->parity ^= 1;
-	t->filled = 1;
 }
 
-/* Until the stage has been read; all are free at first. */
-GPU_FN void batch_room(const struct batch_job &j, const struct batch_turn &t)
-{
-	if (t.filled)
-		gpu_mbar_wait(j.empty + t.stage * 8, t.parity ^ 1);
-}
+/* --- the threads that fetch ---------------------------------------------------------------- */
 
-/* --- the warp that fetches weights, waiting for nothing but room ------------------------ */
-
-GPU_FN const unsigned char *batch_panel(const struct gpu_batch_args &a, const struct batch_job &j,
-					uint32_t pass)
-{
-	const uint32_t p = gpu_tid() % 32, in = a.op.act ? p / 2 : p;
-	uint32_t panel = j.first + pass * j.pass + in;
-
-	if (in >= j.pass || panel >= j.end)
-		return nullptr;
-	if (a.op.act && p % 2)
-		panel += a.op.out.cols / GPU_PANEL_ROWS;
-	return gpu_ptr(a.op.w.data) + (uint64_t)panel * GPU_PANEL_ROWS * j.row_bytes;
-}
-
+template <class S>
 GPU_FN void batch_fetch_w(const struct gpu_batch_args &a, const struct batch_job &j)
 {
-	unsigned char *to = j.ring + j.x_bytes + gpu_tid() % 32 * GPU_PANEL_ROWS * a.slice;
-	struct batch_turn t = { 0, 0, 0 };
+	const uint32_t bytes = a.w_slice * S::w_bytes;
+	const uint32_t panels = S::rows / GPU_PANEL_ROWS / (a.op.act ? 2 : 1);
+	const gpu_place ring = gpu_place_of(j.w);
+	const gpu_keep keep = gpu_keep_short();
+	struct batch_turn t = { 0, 1 };
 
+	gpu_map_prefetch(a.w_map);
 	for (uint32_t pass = 0; pass < j.passes; pass++) {
-		const unsigned char *w = batch_panel(a, j, pass);
-		uint32_t items = j.end - j.first - pass * j.pass;
+		const uint32_t panel = (pass * gpu_grid_x() + gpu_bx()) * panels;
 
-		items = items < j.pass ? items : j.pass;
-		for (uint32_t slice = 0; slice < j.slices; slice++, batch_next(a, &t)) {
-			const uint32_t bytes =
-				matmul_slice(j.row_bytes, a.slice, slice) * GPU_PANEL_ROWS;
-			const gpu_place full = j.full + t.stage * 8;
+		for (uint32_t u = 0; u < a.units; u += a.w_slice) {
+			const uint32_t at[4] = { 0, u * (GPU_BATCH_UNIT / GPU_PANEL_UNIT), 0,
+						 panel };
 
-			batch_room(j, t);
-			if (gpu_tid() % 32 == 0)
-				gpu_mbar_expect(full, (a.op.act ? 2 * items : items) * bytes);
-			gpu_wave_sync();
-			if (!w)
-				continue;
-			gpu_bulk_copy_once(gpu_place_of(to + t.stage * j.stage_bytes), w, bytes,
-					   full);
-			w += bytes;
+			gpu_mbar_wait(j.w_empty + t.stage * 8, t.parity);
+			gpu_mbar_expect(j.w_full + t.stage * 8, bytes);
+			gpu_map_copy(ring + t.stage * bytes, a.w_map, at, j.w_full + t.stage * 8,
+				     keep);
+			batch_next(&t, a.w_stages);
 		}
 	}
 }
 
-/* --- the warps that fetch x -------------------------------------------------------------- */
-
-/* A thread has unit `unit` of every 16th row from `row` on, in each 128 bytes of k. */
-template <class U>
-GPU_FN void batch_copy_x(const struct gpu_batch_args &a, const struct batch_job &j, uint32_t slice,
-			 gpu_place stage)
-{
-	const uint32_t i = gpu_tid() - GPU_BATCH_MULTIPLY, unit = i % 8, row = i / 8;
-	const unsigned char *src = gpu_row(&a.op.x, j.t0 + row) + slice * a.slice + unit * 16;
-	gpu_place to = stage + row * 128 + (unit ^ row % 8) * 16;
-
-	for (uint32_t k = 0; k < matmul_slice(j.row_bytes, a.slice, slice); k += 128, src += 128) {
-		GPU_UNROLL
-		for (uint32_t p = 0; p < U::planes; p++, to += BATCH_X_BYTES) {
-			GPU_UNROLL
-			for (uint32_t r = 0; r < GPU_BATCH_ROWS; r += 16)
-				if (row + r < j.rows)
-					gpu_async_copy(to + r * 128,
-						       src + r * a.op.x.row_bytes +
-							       p * a.op.x.plane_bytes);
-		}
-	}
-}
-
-template <class U>
+template <class U, class S, int UNITS>
 GPU_FN void batch_fetch_x(const struct gpu_batch_args &a, const struct batch_job &j)
 {
-	const gpu_place ring = gpu_place_of(j.ring);
-	struct batch_turn t = { 0, 0, 0 };
+	const gpu_place ring = gpu_place_of(j.x);
+	const gpu_keep keep = gpu_keep_long();
+	struct batch_turn t = { 0, 1 };
 
+	gpu_map_prefetch(a.x_map);
 	gpu_grid_wait();
 	for (uint32_t pass = 0; pass < j.passes; pass++)
-		for (uint32_t slice = 0; slice < j.slices; slice++, batch_next(a, &t)) {
-			batch_room(j, t);
-			batch_copy_x<U>(a, j, slice, ring + t.stage * j.stage_bytes);
-			gpu_async_arrive(j.full + t.stage * 8);
-		}
-}
+		for (uint32_t u = 0; u < a.units; u += UNITS) {
+			const gpu_place full = j.x_full + t.stage * 8;
+			const uint32_t units = a.units - u < UNITS ? a.units - u : UNITS;
 
-/* --- the warpgroup that multiplies --------------------------------------------------------- */
-
-/* The slice in stage `stage`, to the sums; operands are read until a later gpu_wgmma_wait(). */
-template <class U, int N>
-GPU_FN void batch_slice(const struct gpu_batch_args &a, const struct batch_job &j, uint32_t slice,
-			uint32_t stage, typename U::acc (&d)[U::planes][N / 2])
-{
-	unsigned char *at = j.ring + stage * j.stage_bytes;
-	const gpu_operand x = gpu_operand_rows(at);
-	const gpu_operand w = gpu_operand_panels(at + j.x_bytes, GPU_PANEL_ROWS * a.slice);
-	const uint32_t bytes = matmul_slice(j.row_bytes, a.slice, slice);
-
-	gpu_fence_async(); /* x came through ordinary asynchronous copies */
-	gpu_wgmma_fence();
-	for (uint32_t k = 0; k < bytes; k += 128) {
-		GPU_UNROLL
-		for (uint32_t s = 0; s < 128; s += 32) {
+			gpu_mbar_wait(j.x_empty + t.stage * 8, t.parity);
+			gpu_mbar_expect(full, units * U::planes * BATCH_PLANE);
 			GPU_UNROLL
-			for (int p = 0; p < U::planes; p++)
-				U::step(d[p],
-					gpu_operand_at(x, (k / 128 * U::planes + (uint32_t)p) *
-									  BATCH_X_BYTES +
-								  s),
-					gpu_operand_at(w, (k + s) * GPU_PANEL_ROWS),
-					slice + k + s != 0);
+			for (uint32_t i = 0; i < UNITS * U::planes; i++) {
+				const uint32_t at[3] = { (u + i / U::planes) * S::elems, j.t0,
+							 i % U::planes };
+				const gpu_place to = ring + t.stage * S::x_bytes + i * BATCH_PLANE;
+
+				if (i / U::planes >= units)
+					break;
+				gpu_map_copy_3(to, a.x_map, at, full, keep);
+			}
+			batch_next(&t, a.x_stages);
 		}
-	}
-	gpu_wgmma_commit();
 }
 
-/* The warp no longer reads the stage. */
-GPU_FN void batch_release(const struct batch_job &j, uint32_t stage)
+/* --- the warpgroups that multiply ------------------------------------------------------------ */
+
+/* Where a warpgroup is: in the rings, in a stage of weights. */
+struct batch_walk {
+	struct batch_turn x, w;
+	uint32_t in;
+	uint32_t last_x, last_w; /* stages that were multiplied before */
+	gpu_operand x0, w0;      /* in the first stages */
+};
+
+/* This warp no longer reads a stage. */
+GPU_FN void batch_release(gpu_place empty, uint32_t stage)
 {
 	if (gpu_tid() % 32 == 0)
-		gpu_mbar_arrive(j.empty + stage * 8);
+		gpu_mbar_arrive(empty + stage * 8);
 }
 
+/* The chain goes on by a unit; `more`: it has begun. */
 template <class U, int N>
-GPU_FN void batch_pass(const struct gpu_batch_args &a, const struct batch_job &j,
-		       struct batch_turn *t, typename U::acc (&d)[U::planes][N / 2])
+GPU_FN void batch_unit(gpu_operand x, gpu_operand w, uint32_t more,
+		       typename U::acc (&d)[U::planes][N / 2])
 {
-	uint32_t last = 0;
+	GPU_UNROLL
+	for (uint32_t s = 0; s < 4; s++) {
+		GPU_UNROLL
+		for (uint32_t p = 0; p < U::planes; p++)
+			U::step(d[p], gpu_operand_at(x, p * BATCH_PLANE + s * 32),
+				gpu_operand_at(w, s * 256), s ? 1 : more);
+	}
+}
 
-	for (uint32_t slice = 0; slice < j.slices; slice++) {
-		gpu_mbar_wait(j.full + t->stage * 8, t->parity);
-		batch_slice<U, N>(a, j, slice, t->stage, d);
+/* Until the next stage of x, and of weights, is there; then where they are. */
+template <class S>
+GPU_FN void batch_enter(const struct gpu_batch_args &a, const struct batch_job &j,
+			const struct batch_walk &k, gpu_operand *x, gpu_operand *w)
+{
+	if (k.in == 0)
+		gpu_mbar_wait(j.w_full + k.w.stage * 8, k.w.parity);
+	gpu_mbar_wait(j.x_full + k.x.stage * 8, k.x.parity);
+	*x = gpu_operand_at(k.x0, k.x.stage * S::x_bytes);
+	*w = gpu_operand_at(k.w0, k.w.stage * a.w_slice * S::w_bytes + k.in * BATCH_PANEL);
+}
+
+/* To the stage after this one. */
+GPU_FN void batch_leave(const struct gpu_batch_args &a, struct batch_walk *k, uint32_t units)
+{
+	k->last_x = k->x.stage;
+	k->last_w = k->w.stage;
+	batch_next(&k->x, a.x_stages);
+	k->in += units;
+	if (k->in < a.w_slice)
+		return;
+	k->in = 0;
+	batch_next(&k->w, a.w_stages);
+}
+
+/* All of k, into d; a stage behind the multiplication, stages are given back. */
+template <class U, class S, int N, int UNITS>
+GPU_FN void batch_pass(const struct gpu_batch_args &a, const struct batch_job &j,
+		       struct batch_walk *k, typename U::acc (&d)[U::planes][N / 2])
+{
+	gpu_operand x, w;
+	uint32_t u;
+
+	for (u = 0; u + UNITS <= a.units; u += UNITS) {
+		const bool entered = k->in == 0;
+
+		batch_enter<S>(a, j, *k, &x, &w);
+		gpu_wgmma_fence();
+		GPU_UNROLL
+		for (uint32_t i = 0; i < UNITS; i++)
+			batch_unit<U, N>(gpu_operand_at(x, i * U::planes * BATCH_PLANE),
+					 gpu_operand_at(w, i * BATCH_PANEL), i ? 1 : u, d);
+		gpu_wgmma_commit();
 		gpu_wgmma_wait<1>();
-		if (slice)
-			batch_release(j, last);
-		last = t->stage;
-		batch_next(a, t);
+		if (u) {
+			batch_release(j.x_empty, k->last_x);
+			if (entered)
+				batch_release(j.w_empty, k->last_w);
+		}
+		batch_leave(a, k, UNITS);
 	}
 	gpu_wgmma_wait<0>();
-	batch_release(j, last);
+	if (u) {
+		batch_release(j.x_empty, k->last_x);
+		if (k->in == 0)
+			batch_release(j.w_empty, k->last_w);
+	}
+	if (u < a.units) { /* what is left of k: no step that does not exist */
+		batch_enter<S>(a, j, *k, &x, &w);
+		for (uint32_t i = 0; u < a.units; u++, i++) {
+			gpu_wgmma_fence();
+			batch_unit<U, N>(gpu_operand_at(x, i * U::planes * BATCH_PLANE),
+					 gpu_operand_at(w, i * BATCH_PANEL), u, d);
+			gpu_wgmma_commit();
+			gpu_wgmma_wait<0>();
+		}
+		batch_leave(a, k, 1);
+		batch_release(j.x_empty, k->last_x);
+	}
+	if (k->in) { /* the last stage of weights was not full */
+		batch_release(j.w_empty, k->w.stage);
+		k->in = 0;
+		batch_next(&k->w, a.w_stages);
+	}
 }
 
 /* --- the epilogue ------------------------------------------------------------------------ */
 
-/* Columns of sums from `from` on, of this warp's 16 rows, to its part of shared memory. */
-template <class U, int N>
-GPU_FN void batch_put(float *sums, uint32_t from, const typename U::acc (&d)[U::planes][N / 2])
-{
-	const uint32_t g = gpu_tid() % 32 / 4, c = gpu_tid() % 4 * 2;
+/* Two neighbouring values in memory. */
+struct alignas(8) batch_pair {
+	float v[2];
+};
 
-	GPU_UNROLL
-	for (uint32_t i = 0; i < N / 2; i++)
-		if (i / 4 * 8 >= from && i / 4 * 8 < from + GPU_BATCH_PART)
-			sums[(g + i / 2 % 2 * 8) * GPU_BATCH_PITCH + i / 4 * 8 - from + c + i % 2] =
-				U::value(d[0][i], d[U::planes - 1][i]);
+/* A thread's outputs: of rows t and t + 8, columns n and n + 1 of each panel, from n on. */
+struct batch_part {
+	uint32_t t, n;
+	float scale_x[2];
+};
+
+/* Panels of outputs that the epilogue does together, of so many. */
+template <int PANELS> struct batch_together {
+	static const int n = PANELS % 4 == 0 ? 4 : PANELS % 3 == 0 ? 3 : PANELS % 2 == 0 ? 2 : 1;
+};
+
+/* Values n and n + 1 of a row of floats that ends before `cols`. */
+GPU_FN struct batch_pair batch_load(const float *row, uint32_t n, uint32_t cols)
+{
+	struct batch_pair p = { { 0.0f, 0.0f } };
+
+	if (n + 1 < cols)
+		p = *(const struct batch_pair *)(row + n);
+	else if (n < cols)
+		p.v[0] = row[n];
+	return p;
 }
 
-/* Outputs from those columns; the first belongs to item `item`. Neighbours by neighbouring lanes. */
-GPU_FN void batch_outputs(const struct gpu_batch_args &a, const struct batch_job &j,
-			  const float *sums, uint32_t item, uint32_t items)
+/* The residual of G panels of outputs from n on. */
+template <int G>
+GPU_FN void batch_residual(const struct aios_op_matmul &op, const struct batch_part &part,
+			   uint32_t n, struct batch_pair (&r)[2][G])
 {
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 2 * G; i++) {
+		const uint32_t t = part.t + i / G * 8;
+
+		r[i / G][i % G] = batch_pair{ { 0.0f, 0.0f } };
+		if (t < op.x.rows)
+			r[i / G][i % G] = batch_load((const float *)gpu_row(&op.residual, t),
+						     n + i % G * 8, op.out.cols);
+	}
+}
+
+/*
+ * Dots of G panels, every step-th from `first` on: weight rows row, row + 1, and so on by panels,
+ * of outputs n, n + 1, ...; neither counts where there is no output.
+ */
+template <class U, int N, int G>
+GPU_FN void batch_dots(const struct aios_op_matmul &op, const struct batch_part &part,
+		       const typename U::acc (&d)[U::planes][N / 2], int first, int step,
+		       uint32_t row, uint32_t n, struct wgmma_values<G> *out)
+{
+	GPU_UNROLL
+	for (int i = 0; i < 4 * G; i++) {
+		const int at = 4 * (first + i / 4 * step) + i % 4;
+
+		out->v[i / 2 % 2][i / 4][i % 2] = U::value(d[0][at], d[U::planes - 1][at]);
+	}
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 2 * G && (U::scaled || op.bias); i++) {
+		const uint32_t col = i / 2 * 8 + i % 2;
+		const uint32_t at = n + col < op.out.cols ? row + col : 0;
+		float *v[2] = { &out->v[0][i / 2][i % 2], &out->v[1][i / 2][i % 2] };
+
+		if (U::scaled) {
+			const float scale = ((const float *)gpu_ptr(op.w.scale))[at];
+
+			*v[0] = aios_dequant(*v[0], part.scale_x[0], scale);
+			*v[1] = aios_dequant(*v[1], part.scale_x[1], scale);
+		}
+		if (op.bias) {
+			const float bias = gpu_load(gpu_ptr(op.bias), op.bias_dtype, at);
+
+			*v[0] = aios_add(*v[0], bias);
+			*v[1] = aios_add(*v[1], bias);
+		}
+	}
+}
+
+GPU_FN void batch_store(const struct aios_op_matmul &op, uint32_t t, uint32_t n, float a, float b)
+{
+	unsigned char *row = gpu_row(&op.out, t);
+
+	if (t >= op.x.rows || n >= op.out.cols)
+		return;
+	if (op.out.dtype == AIOS_F32 && n + 1 < op.out.cols) {
+		((struct batch_pair *)row)[n / 2] = batch_pair{ { aios_canon(a), aios_canon(b) } };
+	} else if (n + 1 == op.out.cols) {
+		gpu_store(row, op.out.dtype, n, a);
+	} else if (aios_is_nan(a) || aios_is_nan(b)) {
+		gpu_store(row, op.out.dtype, n, a);
+		gpu_store(row, op.out.dtype, n + 1, b);
+	} else if (op.out.dtype == AIOS_F16) {
+		((uint32_t *)row)[n / 2] = gpu_round_pair<true>(a, b);
+	} else {
+		((uint32_t *)row)[n / 2] = gpu_round_pair<false>(a, b);
+	}
+}
+
+/* Outputs of all sums; `next`: the residual of the first panels. */
+template <class U, int N, bool ACT, int G>
+GPU_FN void batch_finish(const struct aios_op_matmul &op, const struct batch_part &part,
+			 const typename U::acc (&d)[U::planes][N / 2],
+			 struct batch_pair (&next)[2][G])
+{
+	GPU_UNROLL
+	for (int p = 0; p < N / (ACT ? 16 : 8); p += G) {
+		const uint32_t n = part.n + (uint32_t)p * 8;
+		struct batch_pair add[2][G];
+		struct wgmma_values<G> v;
+
+		GPU_UNROLL
+		for (int i = 0; i < 2 * G; i++)
+			add[i / G][i % G] = next[i / G][i % G];
+		if (op.residual.data && p + G < N / (ACT ? 16 : 8))   /* before any store: the */
+			batch_residual<G>(op, part, n + G * 8, next); /* same memory maybe */
+		batch_dots<U, N, G>(op, part, d, ACT ? 2 * p : p, ACT ? 2 : 1, n, n, &v);
+		if constexpr (ACT) {
+			struct wgmma_values<G> up;
+
+			batch_dots<U, N, G>(op, part, d, 2 * p + 1, 2, op.out.cols + n, n, &up);
+			wgmma_mid<G>(op, &v);
+			wgmma_mid<G>(op, &up);
+			wgmma_act<G>(op, up, &v);
+		}
+		GPU_UNROLL
+		for (int i = 0; i < 2 * G; i++) {
+			float *o = v.v[i % 2][i / 2];
+
+			if (op.residual.data) {
+				o[0] = aios_add(add[i % 2][i / 2].v[0], o[0]);
+				o[1] = aios_add(add[i % 2][i / 2].v[1], o[1]);
+			}
+			batch_store(op, part.t + (uint32_t)(i % 2) * 8, n + (uint32_t)(i / 2) * 8,
+				    o[0], o[1]);
+		}
+	}
+}
+
+template <class U, int N, int GROUPS, int UNITS, bool ACT>
+GPU_FN void batch_tiles(const struct gpu_batch_args &a, const struct batch_job &j)
+{
+	typedef batch_shape<U, N, GROUPS, UNITS> S;
+	constexpr int outputs = ACT ? N / 2 : N, G = batch_together<outputs / 8>::n;
 	const struct aios_op_matmul &op = a.op;
-	const uint32_t cols = items * GPU_PANEL_ROWS;
-
-	for (uint32_t i = gpu_tid() % 32; i < 16 * cols; i += 32) {
-		uint32_t r = i / cols, c = i % cols, t = gpu_tid() / 32 * 16 + r;
-		uint32_t n = item * GPU_PANEL_ROWS + c, at = c;
-
-		if (op.act)
-			at = c / 8 * 16 + c % 8;
-		if (item + c / 8 < j.end && t < j.rows && n < op.out.cols)
-			matmul_finish(op, j.t0 + t, n, sums[r * GPU_BATCH_PITCH + at],
-				      op.act ? sums[r * GPU_BATCH_PITCH + at + 8] : 0.0f);
-	}
-}
-
-template <class U, int N>
-GPU_FN void batch_finish(const struct gpu_batch_args &a, const struct batch_job &j, uint32_t item,
-			 const typename U::acc (&d)[U::planes][N / 2])
-{
-	float *sums = (float *)(j.ring - GPU_BATCH_SUMS) + gpu_tid() / 32 * 16 * GPU_BATCH_PITCH;
-
-	GPU_UNROLL
-	for (uint32_t from = 0; from < N; from += GPU_BATCH_PART) {
-		const uint32_t cols = N - from < GPU_BATCH_PART ? N - from : GPU_BATCH_PART;
-
-		gpu_wave_sync(); /* the last part has been read */
-		batch_put<U, N>(sums, from, d);
-		gpu_wave_sync();
-		batch_outputs(a, j, sums, item + from / (a.op.act ? 16 : 8),
-			      cols / (a.op.act ? 16 : 8));
-	}
-}
-
-template <class U, int N>
-GPU_FN void batch_multiply(const struct gpu_batch_args &a, const struct batch_job &j)
-{
+	const uint32_t group = gpu_tid() / 128;
 	typename U::acc d[U::planes][N / 2];
-	struct batch_turn t = { 0, 0, 0 };
+	struct batch_pair residual[2][G] = {};
+	struct batch_part part;
+	struct batch_walk k = {};
 
-	gpu_grid_wait();
+	part.t = j.t0 + gpu_tid() % 128 / 32 * 16 + gpu_tid() % 32 / 4;
+	part.scale_x[0] = part.scale_x[1] = 0.0f;
+	for (uint32_t h = 0; h < 2; h++)
+		if (U::scaled && part.t + 8 * h < op.x.rows)
+			part.scale_x[h] = ((const float *)gpu_ptr(op.x.scale))[part.t + 8 * h];
+	k.x0 = gpu_operand_rows(j.x);
+	k.w0 = gpu_operand_panels(j.w + group * N / GPU_PANEL_ROWS * BATCH_PANEL * a.w_slice,
+				  BATCH_PANEL * a.w_slice);
 	for (uint32_t pass = 0; pass < j.passes; pass++) {
-		batch_pass<U, N>(a, j, &t, d);
-		batch_finish<U, N>(a, j, j.first + pass * j.pass, d);
+		const uint32_t tile = pass * gpu_grid_x() + gpu_bx();
+
+		part.n = (tile * GROUPS + group) * outputs + gpu_tid() % 4 * 2;
+		if (op.residual.data)
+			batch_residual<G>(op, part, part.n, residual);
+		batch_pass<U, S, N, UNITS>(a, j, &k, d);
+		batch_finish<U, N, ACT, G>(op, part, d, residual);
 	}
 }
 
-/* Grid: shares of the items, groups of 64 rows of x. */
-template <class U, int N> GPU_FN void batch_kernel(const struct gpu_batch_args &a)
+/* Grid: blocks that walk the tiles; groups of 64 rows of x. */
+template <class U, int N, int GROUPS, int UNITS>
+GPU_FN void batch_kernel(const struct gpu_batch_args &a)
 {
-	const struct batch_job j = batch_job_of<U, N>(a);
+	typedef batch_shape<U, N, GROUPS, UNITS> S;
+	const struct batch_job j = batch_job_of<S>(a);
+	const uint32_t warp = gpu_shfl(gpu_tid() / 32, 0);
 
 	gpu_grid_go();
 	if (gpu_tid() == 0) {
-		for (uint32_t s = 0; s < a.stages; s++) {
-			gpu_mbar_init(j.full + s * 8, 1 + GPU_BATCH_FETCH_X);
-			gpu_mbar_init(j.empty + s * 8, GPU_BATCH_MULTIPLY / 32);
+		for (uint32_t s = 0; s < a.x_stages; s++) {
+			gpu_mbar_init(j.x_full + s * 8, 1);
+			gpu_mbar_init(j.x_empty + s * 8, S::warps);
+		}
+		for (uint32_t s = 0; s < a.w_stages; s++) {
+			gpu_mbar_init(j.w_full + s * 8, 1);
+			gpu_mbar_init(j.w_empty + s * 8, S::warps);
 		}
 		gpu_mbar_fence_init();
 	}
 	gpu_barrier();
-	if (gpu_tid() < GPU_BATCH_MULTIPLY)
-		batch_multiply<U, N>(a, j);
-	else if (gpu_tid() < GPU_BATCH_MULTIPLY + GPU_BATCH_FETCH_X)
-		batch_fetch_x<U>(a, j);
+	if (warp == S::warps + 1) {
+		if (gpu_one_lane())
+			batch_fetch_w<S>(a, j);
+		return;
+	}
+	if (warp == S::warps) {
+		if (gpu_one_lane())
+			batch_fetch_x<U, S, UNITS>(a, j);
+		return;
+	}
+	gpu_grid_wait();
+	static_assert(N % 16 == 0, "gates and ups in pairs");
+	if (a.op.act)
+		batch_tiles<U, N, GROUPS, UNITS, true>(a, j);
 	else
-		batch_fetch_w(a, j);
+		batch_tiles<U, N, GROUPS, UNITS, false>(a, j);
 }
 
-#define BATCH(name, n)                                                                             \
-	GPU_KERNEL_WIDE(GPU_BATCH_THREADS)                                                         \
-	gpu_matmul_batch_##name##_##n(const struct gpu_batch_args a)                               \
+#define BATCH(name, rows, groups, units)                                                           \
+	GPU_KERNEL_WIDE(128 * groups + 64)                                                         \
+	gpu_matmul_batch_##name##_##rows(GPU_MAPPED struct gpu_batch_args a)                       \
 	{                                                                                          \
-		batch_kernel<wgmma_##name, n>(a);                                                  \
+		batch_kernel<wgmma_##name, rows / groups, groups, units>(a);                       \
 	}
 
-/* By the weight rows of a pass. */
-BATCH(bf16, 16)
-BATCH(bf16, 32)
-BATCH(bf16, 48)
-BATCH(bf16, 96)
-BATCH(bf16, 128)
-BATCH(bf16, 192)
-BATCH(f16, 16)
-BATCH(f16, 32)
-BATCH(f16, 48)
-BATCH(f16, 96)
-BATCH(f16, 128)
-BATCH(f16, 192)
-BATCH(i8, 16)
-BATCH(i8, 32)
-BATCH(i8, 48)
-BATCH(i8, 96)
-BATCH(i8, 128)
-BATCH(i8, 192)
-BATCH(i8x2, 16)
-BATCH(i8x2, 32)
-BATCH(i8x2, 48)
-BATCH(i8x2, 96)
+/* By the weight rows of a tile. plan_matmul.c knows the units of a stage of x as well. */
+#define BATCH_ALL(name, units_16, units_32, units_48)                                              \
+	BATCH(name, 16, 1, units_16)                                                               \
+	BATCH(name, 32, 1, units_32)                                                               \
+	BATCH(name, 48, 1, units_48)                                                               \
+	BATCH(name, 64, 1, 1)                                                                      \
+	BATCH(name, 96, 1, 1)                                                                      \
+	BATCH(name, 192, 2, 1)
+
+BATCH_ALL(bf16, 4, 2, 2)
+BATCH_ALL(f16, 4, 2, 2)
+BATCH_ALL(i8, 4, 2, 2)
+BATCH_ALL(i8x2, 2, 1, 1)
 
 #endif /* GPU_MATMUL_BATCH_CUH */

@@ -343,11 +343,6 @@ struct wg_part {
 	float scale_x[2];
 };
 
-/* Values of a thread in four panels: [row][panel][column]. */
-struct wg_values {
-	float v[2][4][2];
-};
-
 GPU_FN float wg_bias(const struct aios_op_matmul &op, uint64_t at)
 {
 	const unsigned char *bias = gpu_ptr(op.bias);
@@ -367,7 +362,7 @@ GPU_FN float wg_bias(const struct aios_op_matmul &op, uint64_t at)
 template <class U, int BN>
 GPU_FN void wg_dots(const struct aios_op_matmul &op, const struct wg_sums<U, BN> &s,
 		    const struct wg_part &part, int first, int step, uint32_t row, uint32_t n,
-		    struct wg_values *out)
+		    struct wgmma_values<4> *out)
 {
 	const float *scale = (const float *)gpu_ptr(op.w.scale);
 
@@ -398,63 +393,13 @@ GPU_FN void wg_dots(const struct aios_op_matmul &op, const struct wg_sums<U, BN>
 	}
 }
 
-/* Rounded to 16 bits and widened; NaN stays some NaN. */
-template <bool F16> GPU_FN void wg_round(struct wg_values *s)
-{
-	GPU_UNROLL
-	for (int i = 0; i < 8; i++) {
-		float *v = s->v[i / 4][i % 4];
-		uint32_t w = gpu_round_pair<F16>(v[0], v[1]);
-
-		v[0] = gpu_half<F16>(w & 0xffffu);
-		v[1] = F16 ? gpu_half<F16>(w >> 16) : aios_float(w & 0xffff0000u);
-	}
-}
-
-GPU_FN void wg_mid(const struct aios_op_matmul &op, struct wg_values *s)
-{
-	if (op.mid_type == AIOS_BF16)
-		wg_round<false>(s);
-	else if (op.mid_type == AIOS_F16)
-		wg_round<true>(s);
-}
-
-GPU_FN float wg_sigmoid(float x)
-{
-	float e = aios_exp(-aios_abs(x)), r = gpu_reciprocal(aios_add(1.0f, e));
-
-	return x < 0.0f ? aios_mul(e, r) : r;
-}
-
-/* aios_silu(), aios_gelu_tanh() of `gate`, times `up`. */
-GPU_FN void wg_act(const struct aios_op_matmul &op, const struct wg_values &up,
-		   struct wg_values *gate)
-{
-	float of[16]; /* what the sigmoid is taken of */
-
-	GPU_UNROLL
-	for (int i = 0; i < 16; i++)
-		of[i] = gate->v[i / 8][i / 2 % 4][i % 2];
-	if (op.act != AIOS_ACT_SILU_MUL) {
-		GPU_UNROLL
-		for (int i = 0; i < 16; i++)
-			of[i] = aios_gelu_tanh_arg(of[i]);
-	}
-	GPU_UNROLL
-	for (int i = 0; i < 16; i++) {
-		float *v = &gate->v[i / 8][i / 2 % 4][i % 2];
-
-		*v = aios_mul(aios_mul(*v, wg_sigmoid(of[i])), up.v[i / 8][i / 2 % 4][i % 2]);
-	}
-}
-
 /* Outputs of group `group` of four panels. */
 template <class U, int BN, bool ACT>
 GPU_FN void wg_evaluate(const struct aios_op_matmul &op, const struct wg_sums<U, BN> &s,
-			const struct wg_part &part, int group, struct wg_values *out)
+			const struct wg_part &part, int group, struct wgmma_values<4> *out)
 {
 	uint32_t n = part.n + (uint32_t)group * 32 + 2 * part.quad;
-	struct wg_values up;
+	struct wgmma_values<4> up;
 
 	if (!ACT) {
 		wg_dots<U, BN>(op, s, part, 4 * group, 1, n, n, out);
@@ -462,9 +407,9 @@ GPU_FN void wg_evaluate(const struct aios_op_matmul &op, const struct wg_sums<U,
 	}
 	wg_dots<U, BN>(op, s, part, 8 * group, 2, n, n, out);
 	wg_dots<U, BN>(op, s, part, 8 * group + 1, 2, op.out.cols + n, n, &up);
-	wg_mid(op, out);
-	wg_mid(op, &up);
-	wg_act(op, up, out);
+	wgmma_mid<4>(op, out);
+	wgmma_mid<4>(op, &up);
+	wgmma_act<4>(op, up, out);
 }
 
 /* --- storing --------------------------------------------------------------------- */
@@ -505,7 +450,7 @@ GPU_FN void wg_load_residual(const struct aios_op_matmul &op, const struct wg_pa
 }
 
 GPU_FN void wg_store_f32(const struct aios_op_matmul &op, const struct wg_part &part, uint32_t n,
-			 const struct wg_values &s, const struct wg_residual &add)
+			 const struct wgmma_values<4> &s, const struct wg_residual &add)
 {
 	bool odd = part.quad & 1;
 
@@ -544,7 +489,7 @@ GPU_FN void wg_store_f32(const struct aios_op_matmul &op, const struct wg_part &
 
 /* With 16-bit outputs: add the residual, where each thread finds its own columns of it. */
 GPU_FN void wg_add_residual(const struct aios_op_matmul &op, const struct wg_part &part, uint32_t n,
-			    struct wg_values *s)
+			    struct wgmma_values<4> *s)
 {
 	GPU_UNROLL
 	for (uint32_t i = 0; i < 16; i++) {
@@ -569,7 +514,7 @@ template <bool F16> GPU_FN uint32_t wg_canon_pair(uint32_t w, float lo, float hi
 /* Words of two columns; the four threads swap, so that each has all eight of one panel. */
 template <bool F16>
 GPU_FN void wg_store_half(const struct aios_op_matmul &op, const struct wg_part &part, uint32_t n,
-			  const struct wg_values &s)
+			  const struct wgmma_values<4> &s)
 {
 	bool odd = part.quad & 1, high = part.quad & 2, nan = false;
 
@@ -645,7 +590,7 @@ GPU_FN void wg_finish(const struct aios_op_matmul &op, const struct wg_tile &til
 	GPU_UNROLL
 	for (int g = 0; g < outputs / 32; g++) {
 		uint32_t n = part.n + (uint32_t)g * 32;
-		struct wg_values v;
+		struct wgmma_values<4> v;
 
 		add = next; /* one group ahead of the stores, which may go to the same memory */
 		if (fetch && g + 1 < outputs / 32)

@@ -246,6 +246,56 @@ GPU_FN void gpu_async_copy(gpu_place shared, const void *global)
 		     : "memory");
 }
 
+/* --- boxes of tensor maps ------------------------------------------------- */
+
+/* A parameter of a kernel that has maps (plan.h) in it. */
+#define GPU_MAPPED const __grid_constant__
+
+/* How long what a copy reads is to stay in the cache. */
+typedef uint64_t gpu_keep;
+
+GPU_FN gpu_keep gpu_keep_short(void)
+{
+	uint64_t policy;
+
+	asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+	return policy;
+}
+
+GPU_FN gpu_keep gpu_keep_long(void)
+{
+	uint64_t policy;
+
+	asm("createpolicy.fractional.L2::evict_last.b64 %0, 1.0;" : "=l"(policy));
+	return policy;
+}
+
+/* One thread: the map is about to be used. */
+GPU_FN void gpu_map_prefetch(const void *map)
+{
+	asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
+}
+
+/* One thread: copy the box of a map of rank 4 at these coordinates; all its bytes count for bar. */
+GPU_FN void gpu_map_copy(gpu_place shared, const void *map, const uint32_t at[4], gpu_place bar,
+			 gpu_keep keep)
+{
+	asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes"
+		     ".L2::cache_hint [%0], [%1, {%2, %3, %4, %5}], [%6], %7;" ::"r"(shared),
+		     "l"(map), "r"(at[0]), "r"(at[1]), "r"(at[2]), "r"(at[3]), "r"(bar), "l"(keep)
+		     : "memory");
+}
+
+/* The same of rank 3. */
+GPU_FN void gpu_map_copy_3(gpu_place shared, const void *map, const uint32_t at[3], gpu_place bar,
+			   gpu_keep keep)
+{
+	asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes"
+		     ".L2::cache_hint [%0], [%1, {%2, %3, %4}], [%5], %6;" ::"r"(shared),
+		     "l"(map), "r"(at[0]), "r"(at[1]), "r"(at[2]), "r"(bar), "l"(keep)
+		     : "memory");
+}
+
 /* Between this thread's ordinary accesses to shared memory and those of bulk copies and wgmma. */
 GPU_FN void gpu_fence_async(void)
 {

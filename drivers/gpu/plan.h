@@ -6,6 +6,8 @@
 #ifndef GPU_PLAN_H
 #define GPU_PLAN_H
 
+#include <stdalign.h>
+
 #include <aios/driver/driver.h>
 
 #include "kernels.h"
@@ -61,7 +63,7 @@ struct gpu_launch {
 	struct gpu_map maps[GPU_MAPS];
 	union {
 		uint64_t align;
-		uint8_t bytes[GPU_ARGS_MAX];
+		alignas(64) uint8_t bytes[GPU_ARGS_MAX]; /* as maps want it */
 	} args;
 };
 

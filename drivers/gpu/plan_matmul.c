@@ -271,58 +271,141 @@ static int plan_stream(struct plan *p, const struct aios_op_matmul *m)
 
 /* --- matmul_batch ------------------------------------------------------------------ */
 
+/* A kernel: weight rows of its tile, units of k in a stage of x. */
+struct batch_kernel {
+	uint32_t kernel, rows, units;
+};
+
 #define BATCH_SIZES 6
 
-/* Weight rows of a pass, and the kernels that do so many. */
-static const uint32_t batch_rows[BATCH_SIZES] = { 16, 32, 48, 96, 128, 192 };
+#define BATCH_KERNELS(kind, units_16, units_32, units_48)                                          \
+	{                                                                                          \
+		{ GPU_K_matmul_batch_##kind##_16, 16, units_16 },                                  \
+			{ GPU_K_matmul_batch_##kind##_32, 32, units_32 },                          \
+			{ GPU_K_matmul_batch_##kind##_48, 48, units_48 },                          \
+			{ GPU_K_matmul_batch_##kind##_64, 64, 1 },                                 \
+			{ GPU_K_matmul_batch_##kind##_96, 96, 1 },                                 \
+			{ GPU_K_matmul_batch_##kind##_192, 192, 1 },                               \
+	}
 
-#define BATCH_SMALL(kind)                                                                          \
-	GPU_K_matmul_batch_##kind##_16, GPU_K_matmul_batch_##kind##_32,                            \
-		GPU_K_matmul_batch_##kind##_48, GPU_K_matmul_batch_##kind##_96
-#define BATCH_ALL(kind)                                                                            \
-	BATCH_SMALL(kind), GPU_K_matmul_batch_##kind##_128, GPU_K_matmul_batch_##kind##_192
+static const struct batch_kernel batch_bf16[BATCH_SIZES] = BATCH_KERNELS(bf16, 4, 2, 2);
+static const struct batch_kernel batch_f16[BATCH_SIZES] = BATCH_KERNELS(f16, 4, 2, 2);
+static const struct batch_kernel batch_i8[BATCH_SIZES] = BATCH_KERNELS(i8, 4, 2, 2);
+static const struct batch_kernel batch_i8x2[BATCH_SIZES] = BATCH_KERNELS(i8x2, 2, 1, 1);
 
-static const uint32_t batch_bf16[BATCH_SIZES] = { BATCH_ALL(bf16) };
-static const uint32_t batch_f16[BATCH_SIZES] = { BATCH_ALL(f16) };
-static const uint32_t batch_i8[BATCH_SIZES] = { BATCH_ALL(i8) };
-static const uint32_t batch_i8x2[BATCH_SIZES] = { BATCH_SMALL(i8x2) };
+/*
+ * Shared memory of a block: little where it has little to read, as for matmul_stream. Of it for x
+ * what covers the way to the cache; the fewer weight rows there are to a row of x, the more.
+ */
+#define BATCH_SMALL (110u << 10)
+#define BATCH_LARGE (226u << 10)
+#define BATCH_SHORT (288u << 10) /* bytes of weights that are little */
+#define BATCH_X (64u << 10)
+#define BATCH_X_MORE (96u << 10)
+#define BATCH_STAGES (GPU_BATCH_BARS / 16)
+
+static uint64_t batch_tiles(const struct aios_op_matmul *m, uint32_t rows)
+{
+	return div_up(m->out.cols, m->act ? rows / 2 : rows);
+}
+
+/*
+ * The tile with which the busiest block has least to fetch; its share of x comes out of the cache,
+ * which is twice as fast.
+ */
+static const struct batch_kernel *batch_kernel(const struct gpu_caps *caps,
+					       const struct aios_op_matmul *m, uint32_t planes)
+{
+	const struct batch_kernel *kernels = m->x.dtype == AIOS_BF16 ? batch_bf16 :
+					     m->x.dtype == AIOS_F16  ? batch_f16 :
+					     m->x.dtype == AIOS_I8   ? batch_i8 :
+								       batch_i8x2;
+	const struct batch_kernel *best = NULL;
+	uint64_t least = 0;
+	uint32_t i;
+
+	for (i = 0; i < BATCH_SIZES; i++) {
+		uint64_t passes = div_up(batch_tiles(m, kernels[i].rows), caps->units);
+		uint64_t cost = passes * (kernels[i].rows + planes * GPU_BATCH_ROWS / 2);
+
+		if (!best || cost < least) {
+			best = &kernels[i];
+			least = cost;
+		}
+	}
+	return best;
+}
+
+static void batch_maps(const struct gpu_batch_args *a, uint32_t rows, struct gpu_launch *l)
+{
+	const struct aios_op_matmul *m = &a->op;
+	const uint32_t elem = aios_dtype_bytes(m->w.dtype), pair = m->act ? 2 : 1;
+	const uint64_t panel = GPU_PANEL_ROWS * m->w.row_bytes;
+
+	l->n_maps = 2;
+	l->maps[0] = (struct gpu_map){
+		.at = offsetof(struct gpu_batch_args, x_map),
+		.elem_bytes = elem,
+		.rank = 3,
+		.swizzle = 128,
+		.base = m->x.data,
+		.dims = { m->x.cols, m->x.rows, m->x.dtype == AIOS_I8X2 ? 2 : 1 },
+		.strides = { m->x.row_bytes,
+			     m->x.dtype == AIOS_I8X2 ? m->x.plane_bytes : m->x.row_bytes },
+		.box = { GPU_BATCH_UNIT / elem, GPU_BATCH_ROWS, 1 },
+	};
+	l->maps[1] = (struct gpu_map){
+		.at = offsetof(struct gpu_batch_args, w_map),
+		.elem_bytes = elem,
+		.rank = 4,
+		.base = m->w.data,
+		.dims = { GPU_PANEL_UNIT_BYTES / elem, m->w.row_bytes / GPU_PANEL_UNIT, pair,
+			  div_up(m->out.cols, GPU_PANEL_ROWS) },
+		.strides = { GPU_PANEL_UNIT_BYTES, m->out.cols / GPU_PANEL_ROWS * panel, panel },
+		.box = { GPU_PANEL_UNIT_BYTES / elem, GPU_BATCH_UNIT / GPU_PANEL_UNIT * a->w_slice,
+			 pair, rows / GPU_PANEL_ROWS / pair },
+	};
+	if (!m->act)
+		l->maps[1].strides[1] = panel; /* of one: it only has to be a stride */
+}
 
 bool gpu_batch_shape(const struct gpu_caps *caps, const struct aios_op_matmul *m,
 		     const struct gpu_stream_tune *tune, struct gpu_batch_args *a,
 		     struct gpu_launch *l)
 {
-	uint32_t planes = m->x.dtype == AIOS_I8X2 ? 2 : 1, sizes = planes == 2 ? 4 : BATCH_SIZES;
-	uint32_t grid = tune->grid ? tune->grid : caps->units, share, passes, i = 0, stage;
-	uint32_t budget = tune->budget && tune->budget < caps->shared_max ? tune->budget :
-									    caps->shared_max;
-	const uint32_t *kernels = m->x.dtype == AIOS_BF16 ? batch_bf16 :
-				  m->x.dtype == AIOS_F16  ? batch_f16 :
-				  m->x.dtype == AIOS_I8   ? batch_i8 :
-							    batch_i8x2;
+	const uint32_t planes = m->x.dtype == AIOS_I8X2 ? 2 : 1;
+	const struct batch_kernel *k = batch_kernel(caps, m, planes);
+	const uint32_t stage = planes * k->units * GPU_BATCH_ROWS * GPU_BATCH_UNIT;
+	uint32_t grid = tune->grid ? tune->grid : caps->units, slice, passes, budget, most;
+	bool small;
 
 	memset(a, 0, sizeof(*a));
 	a->op = *m;
-	a->items = (uint32_t)div_up(m->out.cols, GPU_PANEL_ROWS);
-	grid = grid < a->items ? grid : a->items;
-	share = (uint32_t)div_up(a->items, grid) * GPU_PANEL_ROWS * (m->act ? 2 : 1);
-	passes = (uint32_t)div_up(share, batch_rows[sizes - 1]);
-	while (i + 1 < sizes && batch_rows[i] * passes < share)
-		i++;
-	a->slice = tune->slice ? tune->slice : 256;
-	for (;; a->slice /= 2) {
-		stage = a->slice * (batch_rows[i] + planes * GPU_BATCH_ROWS);
-		a->stages = (budget - GPU_BATCH_BARS - GPU_BATCH_SUMS - 1024) / stage;
-		if (a->slice == 128 || (a->stages >= 5 && a->slice <= m->w.row_bytes))
-			break;
-	}
-	if (a->stages > GPU_BATCH_STAGES)
-		a->stages = GPU_BATCH_STAGES;
-	l->kernel = kernels[i];
+	a->tiles = (uint32_t)batch_tiles(m, k->rows);
+	a->units = (uint32_t)(m->w.row_bytes / GPU_BATCH_UNIT);
+	grid = grid < a->tiles ? grid : a->tiles;
+	passes = (uint32_t)div_up(a->tiles, grid);
+	small = k->rows > 16 && k->rows <= 48 && passes * k->rows * m->w.row_bytes <= BATCH_SHORT;
+	budget = tune->budget ? tune->budget : small ? BATCH_SMALL : BATCH_LARGE;
+	if (budget > caps->shared_max)
+		budget = caps->shared_max;
+	a->x_stages = (small || k->rows > 48 ? BATCH_X : BATCH_X_MORE) / stage;
+	a->w_slice = k->rows <= 32 && k->units == 1 ? 2 : k->units;
+	slice = a->w_slice * k->rows * GPU_BATCH_UNIT;
+	if (budget < GPU_BATCH_BARS + 1024 + a->x_stages * stage + 2 * slice)
+		return false; /* a stage is given back when the next one is there */
+	budget -= GPU_BATCH_BARS + 1024 + a->x_stages * stage;
+	a->w_stages = budget / slice;
+	most = passes * (uint32_t)div_up(a->units, a->w_slice);
+	most = most < BATCH_STAGES - a->x_stages ? most : BATCH_STAGES - a->x_stages;
+	a->w_stages = a->w_stages < most ? a->w_stages : most;
+	l->kernel = k->kernel;
 	l->grid[0] = grid;
 	l->grid[1] = (uint32_t)div_up(m->x.rows, GPU_BATCH_ROWS);
-	l->block[0] = GPU_BATCH_THREADS;
-	l->shared = GPU_BATCH_BARS + GPU_BATCH_SUMS + 1024 + a->stages * stage;
-	return a->stages >= 2;
+	l->block[0] = gpu_kernel_threads(k->kernel);
+	l->shared = GPU_BATCH_BARS + 1024 + a->x_stages * stage + a->w_stages * slice;
+	batch_maps(a, k->rows, l);
+	return true;
 }
 
 /* 1: planned, 0: not one for it, or -errno. */
@@ -330,13 +413,18 @@ static int plan_batch(struct plan *p, const struct aios_op_matmul *m)
 {
 	struct gpu_stream_tune tune = { 0 };
 	struct gpu_batch_args a;
-	struct gpu_launch l;
+	struct gpu_launch l, *out;
 	int ret;
 
-	if (!stream_takes(m) || !gpu_batch_shape(p->caps, m, &tune, &a, &l))
+	if (!p->caps->maps || !stream_takes(m) || !gpu_batch_shape(p->caps, m, &tune, &a, &l))
 		return 0;
 	ret = gpu_emit(p, l.kernel, &a, l.grid[0], l.grid[1], 1, l.shared);
-	return ret ? ret : 1;
+	if (ret)
+		return ret;
+	out = &p->launches[p->n - 1];
+	out->n_maps = l.n_maps;
+	memcpy(out->maps, l.maps, sizeof(out->maps));
+	return 1;
 }
 
 int gpu_plan_norm_matmul(struct plan *p, const struct aios_op_rmsnorm *norm,
@@ -375,8 +463,11 @@ int gpu_plan_matmul(struct plan *p, const struct aios_op_matmul *m)
 		return plan_mfma(p, m);
 	if (m->x.rows <= STREAM_ROWS_MAX || (tree && m->x.rows <= GPU_BATCH_ROWS))
 		ret = plan_stream(p, m);
-	else if (m->x.rows <= GPU_BATCH_ROWS)
+	else if (m->x.rows <= GPU_BATCH_ROWS) {
 		ret = plan_batch(p, m);
+		if (!ret)
+			ret = plan_stream(p, m);
+	}
 	if (ret)
 		return ret < 0 ? ret : 0;
 	if (gpu_wgmma_takes(p->caps, m))

@@ -18,6 +18,8 @@
 #include <deque>
 #include <string>
 
+#include <cudaTypedefs.h>
+
 #include "matmul_any.cuh"
 #include "matmul_batch.cuh"
 #include "matmul_stream.cuh"
@@ -31,16 +33,17 @@ static int failures;
 
 static const struct kernel kernels[] = {
 	KERNEL(matmul_batch_bf16_16),    KERNEL(matmul_batch_bf16_32),
-	KERNEL(matmul_batch_bf16_48),    KERNEL(matmul_batch_bf16_96),
-	KERNEL(matmul_batch_bf16_128),   KERNEL(matmul_batch_bf16_192),
+	KERNEL(matmul_batch_bf16_48),    KERNEL(matmul_batch_bf16_64),
+	KERNEL(matmul_batch_bf16_96),    KERNEL(matmul_batch_bf16_192),
 	KERNEL(matmul_batch_f16_16),     KERNEL(matmul_batch_f16_32),
-	KERNEL(matmul_batch_f16_48),     KERNEL(matmul_batch_f16_96),
-	KERNEL(matmul_batch_f16_128),    KERNEL(matmul_batch_f16_192),
+	KERNEL(matmul_batch_f16_48),     KERNEL(matmul_batch_f16_64),
+	KERNEL(matmul_batch_f16_96),     KERNEL(matmul_batch_f16_192),
 	KERNEL(matmul_batch_i8_16),      KERNEL(matmul_batch_i8_32),
-	KERNEL(matmul_batch_i8_48),      KERNEL(matmul_batch_i8_96),
-	KERNEL(matmul_batch_i8_128),     KERNEL(matmul_batch_i8_192),
+	KERNEL(matmul_batch_i8_48),      KERNEL(matmul_batch_i8_64),
+	KERNEL(matmul_batch_i8_96),      KERNEL(matmul_batch_i8_192),
 	KERNEL(matmul_batch_i8x2_16),    KERNEL(matmul_batch_i8x2_32),
-	KERNEL(matmul_batch_i8x2_48),    KERNEL(matmul_batch_i8x2_96),
+	KERNEL(matmul_batch_i8x2_48),    KERNEL(matmul_batch_i8x2_64),
+	KERNEL(matmul_batch_i8x2_96),    KERNEL(matmul_batch_i8x2_192),
 	KERNEL(matmul_stream_bf16_8_1),  KERNEL(matmul_stream_bf16_8_2),
 	KERNEL(matmul_stream_bf16_16_1), KERNEL(matmul_stream_bf16_16_2),
 	KERNEL(matmul_stream_f16_8_1),   KERNEL(matmul_stream_f16_8_2),
@@ -53,6 +56,46 @@ static const struct kernel kernels[] = {
 	KERNEL(matmul_stream_i8x2_16_2), KERNEL(matmul_stream_seg_bf16),
 	KERNEL(matmul_stream_seg_f16),
 };
+
+/* --- tensor maps ------------------------------------------------------------------ */
+
+/* The driver's own function, without its library. */
+static PFN_cuTensorMapEncodeTiled_v12000 map_encode(void)
+{
+	cudaDriverEntryPointQueryResult result;
+	static void *fn;
+
+	if (!fn)
+		cuda(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &fn, 12000,
+						      cudaEnableDefault, &result),
+		     "cuTensorMapEncodeTiled");
+	return (PFN_cuTensorMapEncodeTiled_v12000)fn;
+}
+
+/* The plan's maps into the arguments, as drivers/cuda does it. */
+static void encode(const struct gpu_launch &l, void *args)
+{
+	static const cuuint32_t steps[4] = { 1, 1, 1, 1 };
+
+	for (uint32_t i = 0; i < l.n_maps; i++) {
+		const struct gpu_map &m = l.maps[i];
+		CUtensorMap map;
+		CUresult r = map_encode()(
+			&map,
+			m.elem_bytes == 1 ? CU_TENSOR_MAP_DATA_TYPE_UINT8 :
+					    CU_TENSOR_MAP_DATA_TYPE_UINT16,
+			m.rank, (void *)m.base, (const cuuint64_t *)m.dims,
+			(const cuuint64_t *)m.strides, m.box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+			m.swizzle ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_NONE,
+			CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+
+		if (r != CUDA_SUCCESS) {
+			fprintf(stderr, "%s: map %u: error %d\n", gpu_kernel_name(l.kernel), i, r);
+			exit(2);
+		}
+		memcpy((unsigned char *)args + m.at, &map, sizeof(map));
+	}
+}
 
 /* --- data ------------------------------------------------------------------------- */
 
@@ -250,12 +293,22 @@ static int check_bits(const struct bed &b, uint32_t samples)
 
 #define REPEAT 5
 
-/* The arguments of either kernel; the op comes first. */
+/* The arguments of either kernel. */
 union any_args {
-	struct aios_op_matmul op;
 	struct gpu_stream_args stream;
 	struct gpu_batch_args batch;
 };
+
+/* Make them use the weights at w. */
+static void set_weights(struct gpu_launch l, union any_args *a, aios_addr w)
+{
+	if (l.n_maps == 0) {
+		a->stream.op.w.data = w;
+		return;
+	}
+	a->batch.op.w.data = l.maps[1].base = w;
+	encode(l, a);
+}
 
 static void run(const struct gpu_launch &l, const void *args, cudaStream_t stream)
 {
@@ -269,7 +322,7 @@ static double time_launch(const struct bed &b, union any_args a, const struct gp
 	float best = 1e9f;
 	graph_clock clock([&](cudaStream_t stream) {
 		for (uint32_t i = 0; i < loops * n; i++) {
-			a.op.w.data = b.w[i % n];
+			set_weights(l, &a, b.w[i % n]);
 			run(l, &a, stream);
 		}
 	});
@@ -291,7 +344,7 @@ static const struct kind {
 };
 
 static const struct gpu_caps caps = {
-	.wave = 32, .units = 132, .shared_max = MAX_SHARED, .arch = 90
+	.wave = 32, .units = 132, .shared_max = MAX_SHARED, .arch = 90, .maps = true
 };
 
 static uint32_t copies_of(const struct shape &s, int elem)
@@ -326,11 +379,13 @@ static void report(const struct kind &k, const struct shape &s, const struct bed
 		return;
 	}
 	if (batch)
-		snprintf(how, sizeof(how), "%s slice %u stages %u", gpu_kernel_name(l.kernel) + 17,
-			 a.batch.slice, a.batch.stages);
+		snprintf(how, sizeof(how), "%s x %u w %u x %u, %u KiB",
+			 gpu_kernel_name(l.kernel) + 17, a.batch.x_stages, a.batch.w_slice,
+			 a.batch.w_stages, l.shared >> 10);
 	else
 		snprintf(how, sizeof(how), "warps %u x %u slice %u stages %u x %u", a.stream.warps,
 			 a.stream.panels, a.stream.slice, a.stream.stages, a.stream.whole);
+	set_weights(l, &a, b.w[0]);
 	us = time_launch(b, a, l);
 	tbs = (double)(s.act ? 2 : 1) * s.n * b.op.w.row_bytes / us * 1e-6;
 	if (samples) {

@@ -69,6 +69,9 @@ struct shim_flight {
 	uint32_t bytes;
 	uint64_t *bar;
 	struct shim_fiber *fiber; /* no copy: the arrival after this one's copies */
+	bool boxed;               /* a box of a map, at these coordinates */
+	struct gpu_map map;
+	uint32_t at[4];
 };
 
 /* A block in execution. */

@@ -29,6 +29,7 @@ void shim_mbar_init(uint64_t *bar, uint32_t count);
 void shim_mbar_arrive(uint64_t *bar, uint32_t expect);
 void shim_mbar_wait(uint64_t *bar, uint32_t parity);
 void shim_bulk_copy(void *dst, const void *src, uint32_t bytes, uint64_t *bar);
+void shim_map_copy(void *dst, const void *map, const uint32_t *at, uint32_t rank, uint64_t *bar);
 void shim_async_copy_zero(void *dst, const void *src, uint32_t valid);
 void shim_async_arrive(uint64_t *bar);
 
@@ -113,6 +114,39 @@ template <typename T> GPU_FN void gpu_async_arrive(T *bar)
 
 GPU_FN void gpu_fence_async(void)
 {
+}
+
+#define GPU_MAPPED const
+
+typedef uint32_t gpu_keep;
+
+GPU_FN gpu_keep gpu_keep_short(void)
+{
+	return 0;
+}
+
+GPU_FN gpu_keep gpu_keep_long(void)
+{
+	return 1;
+}
+
+GPU_FN void gpu_map_prefetch(const void *map)
+{
+	(void)map;
+}
+
+GPU_FN void gpu_map_copy(gpu_place shared, const void *map, const uint32_t at[4], gpu_place bar,
+			 gpu_keep keep)
+{
+	(void)keep;
+	shim_map_copy(shared, map, at, 4, (uint64_t *)bar);
+}
+
+GPU_FN void gpu_map_copy_3(gpu_place shared, const void *map, const uint32_t at[3], gpu_place bar,
+			   gpu_keep keep)
+{
+	(void)keep;
+	shim_map_copy(shared, map, at, 3, (uint64_t *)bar);
 }
 
 #endif /* SHIM_MATRIX_H */

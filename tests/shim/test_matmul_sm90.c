@@ -74,24 +74,31 @@ static const struct mm_case mm_cases[] = {
 	{ "batch_bf16_32", 64, 60, 320, 1, TC, AIOS_BF16, 0, AIOS_F32, 0, SPECIAL, 2,
 	  SHIM_REVERSE },
 	{ "batch_bf16_48", 50, 24, 128, 1, TC, AIOS_BF16, GELU, 0, 0, NORMAL, 1, SHIM_FORWARD },
-	{ "batch_bf16_96", 64, 61, 256, 1, TC, AIOS_F32, 0, AIOS_F16, 1, NORMAL, 1, SHIM_RANDOM },
+	{ "batch_bf16_64", 64, 61, 256, 1, TC, AIOS_F32, 0, AIOS_F16, 1, NORMAL, 1, SHIM_RANDOM },
 	{ "batch_bf16_96", 33, 40, 128, 1, TC, AIOS_F16, SILU, AIOS_F32, 0, SPECIAL, 1,
 	  SHIM_RANDOM },
-	{ "batch_bf16_128", 40, 121, 128, 1, TC, AIOS_F32, 0, 0, 0, NORMAL, 1, SHIM_FORWARD },
+	{ "batch_bf16_64", 40, 121, 128, 1, TC, AIOS_F32, 0, 0, 0, NORMAL, 1, SHIM_FORWARD },
 	{ "batch_bf16_192", 34, 380, 64, 1, TC, AIOS_F32, 0, 0, 0, NORMAL, 1, SHIM_RANDOM },
 	{ "stream_f16_32_2", 30, 24, 128, 1, TCH, AIOS_F32, 0, 0, 0, NORMAL, 2, SHIM_RANDOM },
 	{ "batch_f16_32", 33, 32, 128, 1, TCH, AIOS_F32, SILU, 0, 0, SPECIAL, 2, SHIM_FORWARD },
-	{ "batch_f16_128", 37, 200, 64, 1, TCH, AIOS_F32, 0, 0, 1, NORMAL, 1, SHIM_REVERSE },
+	{ "batch_f16_64", 37, 200, 64, 1, TCH, AIOS_F32, 0, 0, 1, NORMAL, 1, SHIM_REVERSE },
 	{ "stream_i8_32_2", 32, 41, 256, 1, I8, AIOS_F32, 0, 0, 1, NORMAL, 4, SHIM_RANDOM },
 	{ "batch_i8_48", 63, 41, 384, 8, I8, AIOS_BF16, 0, AIOS_F32, 1, NORMAL, 1, SHIM_REVERSE },
 	{ "batch_i8_96", 35, 48, 128, 1, I8, AIOS_F32, GELU, 0, 0, NORMAL, 1, SHIM_RANDOM },
 	{ "stream_i8x2_32_2", 29, 24, 256, 1, I8X2, AIOS_F32, 0, 0, 1, NORMAL, 4, SHIM_RANDOM },
 	{ "batch_bf16_16", 33, 20, 128, 1, TC, AIOS_F32, 0, 0, 1, NORMAL, 2, SHIM_RANDOM },
+	{ "batch_bf16_16", 64, 30, 448, 1, TC, AIOS_BF16, 0, AIOS_BF16, 1, SPECIAL, 2,
+	  SHIM_REVERSE },
+	{ "batch_bf16_16", 39, 24, 1088, 1, TC, AIOS_F16, SILU, 0, 0, NORMAL, 6, SHIM_RANDOM },
+	{ "batch_bf16_32", 48, 96, 1216, 1, TC, AIOS_F32, 0, 0, 1, NORMAL, 3, SHIM_RANDOM },
+	{ "batch_bf16_96", 57, 90, 128, 1, TC, AIOS_F32, 0, 0, 1, NORMAL, 1, SHIM_FORWARD },
+	{ "batch_f16_192", 64, 96, 128, 1, TCH, AIOS_BF16, GELU, 0, 0, SPECIAL, 1, SHIM_RANDOM },
+	{ "batch_i8x2_64", 50, 64, 640, 1, I8X2, AIOS_F16, 0, AIOS_F16, 1, NORMAL, 1, SHIM_RANDOM },
 	{ "batch_i8x2_16", 41, 31, 128, 1, I8X2, AIOS_F32, 0, 0, 1, NORMAL, 3, SHIM_RANDOM },
 	{ "batch_i8_16", 36, 31, 128, 1, I8, AIOS_F32, 0, 0, 1, NORMAL, 3, SHIM_FORWARD },
 	{ "batch_i8x2_32", 47, 32, 128, 1, I8X2, AIOS_F32, SILU, AIOS_BF16, 0, NORMAL, 2,
 	  SHIM_FORWARD },
-	{ "batch_i8x2_96", 64, 180, 384, 1, I8X2, AIOS_F32, 0, 0, 0, NORMAL, 1, SHIM_RANDOM },
+	{ "batch_i8x2_192", 64, 180, 384, 1, I8X2, AIOS_F32, 0, 0, 0, NORMAL, 1, SHIM_RANDOM },
 	{ "stream_seg_bf16", 40, 24, 256, 4, TC, AIOS_F32, 0, 0, 0, NORMAL, 2, SHIM_RANDOM },
 };
 
@@ -187,13 +194,16 @@ static void mm_run(const struct gpu_caps *caps, const struct aios_op *op, uint32
 	struct shim_config config = { .wave = 32, .order = order, .seed = 7 };
 	struct gpu_launch l[GPU_MAX_LAUNCHES];
 	struct aios_status st = { 0 };
-	unsigned int n, i;
+	unsigned int n, i, m;
 
 	ck_assert_msg(gpu_plan(caps, op, l, GPU_MAX_LAUNCHES, &n, &st) == 0, "%s", st.message);
 	for (i = 0; i < n; i++) {
 		if (kernel)
 			ck_assert_str_eq(gpu_kernel_name(l[i].kernel) + strlen("gpu_matmul_"),
 					 kernel);
+		for (m = 0; m < l[i].n_maps; m++) /* as the shim reads them */
+			memcpy(l[i].args.bytes + l[i].maps[m].at, &l[i].maps[m],
+			       sizeof(l[i].maps[m]));
 		ck_assert_int_eq(shim_run(&l[i], &config), 0);
 	}
 }
@@ -294,9 +304,11 @@ static void mm_check(const struct mm_case *c)
 	uint32_t rows = c->act ? 2 * c->n : c->n;
 	bool scaled = aios_dtype_scaled(c->dtype);
 	uint32_t wide = scaled ? AIOS_F32 : c->dtype, w_type = scaled ? AIOS_I8 : c->dtype;
-	struct mm_bed b = {
-		.caps = { .wave = 32, .units = c->units, .shared_max = 232448, .arch = 90 }
-	};
+	struct mm_bed b = { .caps = { .wave = 32,
+				      .units = c->units,
+				      .shared_max = 232448,
+				      .arch = 90,
+				      .maps = true } };
 	uint64_t state = c->t * 1000003u + c->n * 1009u + c->k;
 
 	b.op.op = (struct aios_op)AIOS_OP_INIT(struct aios_op_matmul, AIOS_OP_MATMUL);
