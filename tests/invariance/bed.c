@@ -175,9 +175,12 @@ void bed_close(struct bed *b)
 uint64_t bed_submit(struct bed *b, struct aios_request *req, struct result *out,
 		    struct aios_status *st)
 {
+	uint32_t answers = 1;
 	uint64_t id = 0;
 
-	memset(out, 0, (req->n ? req->n : 1) * sizeof(*out));
+	answers = req->n > answers ? req->n : answers;
+	answers = req->beams > answers ? req->beams : answers;
+	memset(out, 0, answers * sizeof(*out));
 	req->user = out;
 	return aios_submit(b->e, req, &id, st) == 0 ? id : 0;
 }
@@ -215,7 +218,10 @@ void bed_events(struct bed *b)
 		const struct aios_event *ev = &q->event;
 		struct result *out = (struct result *)ev->user + ev->choice;
 
-		ck_assert_uint_eq(out->ends, 0);
+		ck_assert_msg(out->ends == 0,
+			      "request %llu.%u: an event of type %u (%s) after its end (%s)",
+			      (unsigned long long)ev->request, ev->choice, ev->type,
+			      aios_end_reason_name(ev->reason), aios_end_reason_name(out->reason));
 		if (ev->type == AIOS_EVENT_PROMPT) {
 			note_score(out, ev);
 			continue;

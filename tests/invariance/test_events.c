@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * test_events.c - random events (submit, cancel, preempt, exhaust, fail) with the invariant
- * checker after every step; what cannot run; threads; faults at device calls.
+ * checker after every step; what cannot run; threads; faults at device calls. AIOS_TEST_SEED=N makes
+ * other events.
  */
 #include <check.h>
 #include <pthread.h>
@@ -171,14 +172,23 @@ static const char *const worlds[][7] = {
 	  "engine.swap_memory=0", "engine.page_size=32" },
 	{ "engine.kv_memory=640K", "engine.cache=radix", "engine.page_size=8", "engine.speculate=4",
 	  "engine.draft_model=shape:tiny,vocab=4096", "engine.draft_kv_memory=96K" },
+	/* The device fails now and then, in the middle of everything. */
+	{ "engine.kv_memory=512K", "aios.hook=fault:wait%61=EIO", "engine.graphs=on",
+	  "engine.page_size=8" },
+	{ "engine.kv_memory=512K", "aios.hook=fault:launch%7001=EIO,copy%331=EIO",
+	  "engine.preempt=swap" },
 };
+
+#define WORLDS (int)(sizeof(worlds) / sizeof(worlds[0]))
 
 START_TEST(test_random_events)
 {
 	uint32_t events = bed_full() ? 20000 : 160;
+	const char *seed = getenv("AIOS_TEST_SEED");
 	struct crowd c;
 
-	crowd_open(&c, worlds[_i], 100 + (uint64_t)_i);
+	crowd_open(&c, worlds[_i],
+		   100 + (uint64_t)_i + (seed ? 1000 * strtoull(seed, NULL, 10) : 0));
 	for (uint32_t i = 0; i < events; i++) {
 		struct aios_status st;
 
@@ -191,6 +201,8 @@ START_TEST(test_random_events)
 		c.n = 0;
 	}
 	bed_run(&c.bed);
+	if (strstr(worlds[_i][1], "fault") && bed_full())
+		ck_assert_uint_gt(c.bed.e->stats.failed, 0);
 	crowd_close(&c);
 }
 END_TEST
@@ -451,7 +463,7 @@ Suite *test_events_suite(void)
 	TCase *tc = tcase_create("events");
 
 	tcase_set_timeout(tc, 600);
-	bed_add(tc, test_random_events, 6);
+	bed_add(tc, test_random_events, WORLDS);
 	bed_add(tc, test_faults, 9);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("calls");
