@@ -119,10 +119,10 @@ struct gpu_stream_args {
 	uint32_t slice;  /* bytes of a row in a stage, a power of two, 128 or more */
 	uint32_t shift;  /* log2(slice / 16) */
 	uint32_t stages;
-	uint32_t rows;     /* of x that a block takes */
-	uint32_t whole;    /* bytes for x in shared memory when all of it lies there, else 0 */
-	uint32_t blocks16; /* with segments: blocks of 16 elements in one */
-	uint32_t reserved;
+	uint32_t rows;        /* of x that a block takes */
+	uint32_t whole;       /* bytes for x in shared memory when all of it lies there, else 0 */
+	uint32_t blocks16;    /* with segments: blocks of 16 elements in one */
+	uint32_t rehearse;    /* the ring holds all that a block reads, so there is time for it */
 	struct gpu_norm norm; /* matmul_stream_norm: then x is written, by the first block */
 };
 
@@ -149,6 +149,7 @@ struct gpu_attention_args {
 	uint32_t q_pitch, p_pitch;
 	uint32_t at_q, at_p, at_rows, at_own, at_k, at_v;
 	uint32_t page_shift; /* attention_tc: log2 of the page size; 32: it is no power of two */
+	uint32_t rehearse;   /* rope_attention: there is a block for each multiprocessor at most */
 };
 
 /* attention_decode: a block's threads and heads; blocks of keys, widest head when it rotates. */
@@ -240,6 +241,17 @@ struct gpu_row_shared {
 	float lanes[256];
 	uint32_t bad; /* an element is not finite */
 	uint32_t reserved[3];
+};
+
+/* rmsnorm and quantise of few rows: threads of a block, the most columns of each. */
+#define GPU_WIDE_THREADS 1024
+#define GPU_WIDE_NORM_COLS 8192
+#define GPU_WIDE_QUANTISE_COLS 12288
+
+struct gpu_wide_shared {
+	float lanes[256];
+	uint32_t most[32];
+	float x[GPU_WIDE_NORM_COLS]; /* of a norm, as many as it has columns */
 };
 
 struct gpu_rope_shared {

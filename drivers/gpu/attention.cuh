@@ -655,6 +655,7 @@ template <bool F16, int D> struct fma_unit {
 		const unsigned char *k1 = k0 + 32 * a.pitch;
 		const float *q0 = q_at(a, q), *q1 = q_at(a, q + 1);
 
+		GPU_UNROLL_4
 		for (uint32_t d = 0; d < decode_dim<D>(a); d += 8) {
 			float x0[8], x1[8];
 
@@ -839,7 +840,8 @@ template <bool F16, int D> struct fma_unit {
 	}
 
 	GPU_FN void store(const struct fma_unit &u, const struct gpu_attention_args &a,
-			  const struct decode_job &job, const struct gpu_decode_shared *sh)
+			  const struct decode_job &job, uint32_t real,
+			  const struct gpu_decode_shared *sh)
 	{
 		GPU_UNROLL
 		for (uint32_t i = 0; i < PAIRS; i++) {
@@ -852,7 +854,7 @@ template <bool F16, int D> struct fma_unit {
 			inv = aios_attn_final(sh->total_l[q]);
 			at = (uint64_t)(job.head0 + q) * decode_dim<D>(a) + d;
 			GPU_UNROLL
-			for (uint32_t e = 0; e < 2; e++)
+			for (uint32_t e = 0; real && e < 2; e++)
 				gpu_store(attn_out(a, job.row), a.op.out.dtype, at + e,
 					  aios_mul(u.total[i][e], inv));
 		}

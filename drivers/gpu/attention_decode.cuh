@@ -287,11 +287,11 @@ GPU_FN void decode_total(struct gpu_decode_shared *sh, bool first)
 /*
  * All spans of the job. Before: decode_rows() of the first span are kept, its keys and values
  * (two groups) are being fetched, the queries are there; all of this by threads that have not
- * passed a barrier since.
+ * passed a barrier since. A rehearsal does the first span.
  */
 template <class UNIT>
 GPU_FN void decode_walk(const struct gpu_attention_args &a, const struct decode_job &job,
-			struct decode_span s, bool own, UNIT *unit)
+			uint32_t real, struct decode_span s, bool own, UNIT *unit)
 {
 	struct gpu_decode_shared *sh = (struct gpu_decode_shared *)gpu_shared();
 	bool first = true, more = true;
@@ -303,7 +303,7 @@ GPU_FN void decode_walk(const struct gpu_attention_args &a, const struct decode_
 			sh->m[gpu_tid()] = -aios_inf();
 			sh->l[gpu_tid()] = 0.0f;
 		}
-		more = s.end <= job.last;
+		more = real && s.end <= job.last;
 		next = s;
 		if (more)
 			next = decode_span_at(a, job, s.end);
@@ -408,9 +408,7 @@ GPU_FN bool decode_enter(const struct gpu_attention_args &a, struct decode_job *
 {
 	int32_t position;
 
-	gpu_grid_go();
 	decode_place(a, job);
-	gpu_grid_wait();
 	position = keys_position(a.op.batch, job->row);
 	job->seq = keys_sequence(a.op.batch, job->row);
 	job->position = (uint32_t)position;
@@ -421,14 +419,16 @@ GPU_FN bool decode_enter(const struct gpu_attention_args &a, struct decode_job *
 /* The result: a state in the scratch, or the outputs. */
 template <class UNIT>
 GPU_FN void decode_end(const struct gpu_attention_args &a, const struct decode_job &job,
-		       const UNIT &unit)
+		       uint32_t real, const UNIT &unit)
 {
 	struct gpu_decode_shared *sh = (struct gpu_decode_shared *)gpu_shared();
 
 	if (!job.chunk_only) {
-		UNIT::store(unit, a, job, sh);
+		UNIT::store(unit, a, job, real, sh);
 		return;
 	}
+	if (!real)
+		return;
 	if (gpu_tid() < job.n_q) {
 		float *part = attn_part(a, job.row, job.head0 + gpu_tid(), gpu_bz());
 
@@ -447,6 +447,7 @@ template <class UNIT> GPU_FN void decode_block(const struct gpu_attention_args &
 	bool padding;
 	UNIT unit;
 
+	gpu_grid_enter();
 	if (!decode_enter(a, &job, &padding)) {
 		if (padding && !job.chunk_only)
 			decode_zero(a, job);
@@ -458,8 +459,8 @@ template <class UNIT> GPU_FN void decode_block(const struct gpu_attention_args &
 	decode_keep(a, job, s, pages);
 	decode_start<UNIT::DIM>(a, job, s, false);
 	UNIT::begin(unit, a);
-	decode_walk<UNIT>(a, job, s, false, &unit);
-	decode_end<UNIT>(a, job, unit);
+	decode_walk<UNIT>(a, job, 1, s, false, &unit);
+	decode_end<UNIT>(a, job, 1, unit);
 }
 
 /* --- with the rotation, of one row a sequence -------------------------------------- */
@@ -476,6 +477,18 @@ GPU_FN uint32_t decode_task(const struct gpu_attention_args &a, const struct dec
 	return t == job.n_q ? head : head + a.op.kv.n_kv_heads;
 }
 
+/* What turns the head of task t; it may be fetched ahead. */
+template <int N>
+GPU_FN void decode_load_turn(const struct gpu_rope_attention_args &a, const struct decode_job &job,
+			     uint32_t t, struct rope_head<N> *h)
+{
+	enum rope_kind kind;
+
+	decode_task(a.attention, job, t, &kind);
+	rope_load_norm<N>(a.rope, kind, 32 * N, h->w);
+	rope_load_angles<N>(a.rope, job.position, h);
+}
+
 template <int N>
 GPU_FN void decode_load_head(const struct gpu_rope_attention_args &a, const struct decode_job &job,
 			     uint32_t t, struct rope_head<N> *h)
@@ -484,8 +497,6 @@ GPU_FN void decode_load_head(const struct gpu_rope_attention_args &a, const stru
 	uint32_t head = decode_task(a.attention, job, t, &kind);
 
 	rope_load<N>(a.rope, job.row, head, 32 * N, h->x);
-	rope_load_norm<N>(a.rope, kind, 32 * N, h->w);
-	rope_load_angles<N>(a.rope, job.position, h);
 }
 
 /* Where a rotated head goes: in shared memory; in memory, null if that is another's part. */
@@ -534,7 +545,7 @@ GPU_FN void decode_put(const struct gpu_rope_attention_args &r, const struct dec
  */
 template <class UNIT>
 GPU_FN void decode_rotate(const struct gpu_rope_attention_args &a, const struct decode_job &job,
-			  bool writes, struct rope_head<UNIT::DIM / 32> *h)
+			  uint32_t real, bool writes, struct rope_head<UNIT::DIM / 32> *h)
 {
 	const int n = UNIT::DIM / 32;
 
@@ -542,13 +553,15 @@ GPU_FN void decode_rotate(const struct gpu_rope_attention_args &a, const struct 
 		uint32_t t = first + gpu_tid() / 32;
 		enum rope_kind kind;
 
-		if (first > 0)
+		if (first > 0 && real) {
+			decode_load_turn<n>(a, job, t, h);
 			decode_load_head<n>(a, job, t, h);
+		}
 		decode_task(a.attention, job, t, &kind);
 		rope_norm<n>(a.rope, kind, UNIT::DIM, h);
 		rope_turn_whole<n>(kind, h);
 		if (t < job.n_q + 2)
-			decode_put<UNIT>(a, job, t, writes, h->x);
+			decode_put<UNIT>(a, job, t, real && writes, h->x);
 	}
 }
 
@@ -564,7 +577,11 @@ GPU_FN void decode_zero_both(const struct gpu_attention_args &a, const struct de
 		q[(uint64_t)job.head0 * a.op.kv.head_dim + i] = 0;
 }
 
-/* rope_kv and attention of a step in which no sequence has two rows. Grid as above. */
+/*
+ * rope_kv and attention of a step in which no sequence has two rows. Grid as above. All keys and
+ * values but the row's own were there before the launch ahead began (order.c sees to it), so they
+ * are on their way while it ends.
+ */
 template <class UNIT> GPU_FN void decode_block_rope(const struct gpu_rope_attention_args &r)
 {
 	const struct gpu_attention_args &a = r.attention;
@@ -575,7 +592,9 @@ template <class UNIT> GPU_FN void decode_block_rope(const struct gpu_rope_attent
 	bool padding, own;
 	UNIT unit;
 
+	gpu_grid_go();
 	if (!decode_enter(a, &job, &padding)) {
+		gpu_grid_wait();
 		if (padding)
 			decode_zero_both(a, job);
 		return;
@@ -583,19 +602,30 @@ template <class UNIT> GPU_FN void decode_block_rope(const struct gpu_rope_attent
 	own = job.last == job.position;
 	s = decode_first(a, job);
 	decode_find(a, job, s, &pages);
-	decode_load_head<UNIT::DIM / 32>(r, job, gpu_tid() / 32, &h);
+	decode_load_turn<UNIT::DIM / 32>(r, job, gpu_tid() / 32, &h);
 	decode_zero_q<UNIT>(a, job);
 	decode_keep(a, job, s, pages);
 	decode_start<UNIT::DIM>(a, job, s, own);
-	decode_rotate<UNIT>(r, job, own, &h);
-	gpu_barrier();
-	if (own) {
-		decode_put_own<UNIT::DIM>(a, job, s, decode_k(a), decode_own_at(a)->k);
-		decode_put_own<UNIT::DIM>(a, job, s, decode_v(a), decode_own_at(a)->v);
+	GPU_UNROLL
+	for (uint32_t e = 0; e < UNIT::DIM / 32; e++)
+		h.x[e] = 0.0f;
+	GPU_NO_UNROLL
+	for (uint32_t real = a.rehearse ? gpu_rehearsal() : 1; real < 2; real++) {
+		if (real) {
+			gpu_grid_wait();
+			decode_load_head<UNIT::DIM / 32>(r, job, gpu_tid() / 32, &h);
+		}
+		decode_rotate<UNIT>(r, job, real, own, &h);
+		gpu_barrier();
+		if (own) {
+			decode_put_own<UNIT::DIM>(a, job, s, decode_k(a), decode_own_at(a)->k);
+			decode_put_own<UNIT::DIM>(a, job, s, decode_v(a), decode_own_at(a)->v);
+		}
+		UNIT::begin(unit, a);
+		decode_walk<UNIT>(a, job, real, s, own, &unit);
+		decode_end<UNIT>(a, job, real, unit);
+		gpu_barrier(); /* what the rehearsal left has been read */
 	}
-	UNIT::begin(unit, a);
-	decode_walk<UNIT>(a, job, s, own, &unit);
-	decode_end<UNIT>(a, job, unit);
 }
 
 #endif /* GPU_ATTENTION_DECODE_CUH */

@@ -297,7 +297,8 @@ template <bool F16, int D> struct tc_unit {
 	}
 
 	GPU_FN void store(const struct tc_unit &u, const struct gpu_attention_args &a,
-			  const struct decode_job &job, const struct gpu_decode_shared *sh)
+			  const struct decode_job &job, uint32_t real,
+			  const struct gpu_decode_shared *sh)
 	{
 		uint32_t c = 2 * (gpu_tid() % 4), q, d;
 		float inv[2];
@@ -308,7 +309,7 @@ template <bool F16, int D> struct tc_unit {
 		for (uint32_t t = 0; t < TILES; t++) {
 			GPU_UNROLL
 			for (uint32_t i = 0; i < 4; i++)
-				if (output(a, job, t, i, &q, &d))
+				if (output(a, job, t, i, &q, &d) && real)
 					gpu_store(attn_out(a, job.row), a.op.out.dtype,
 						  (uint64_t)(job.head0 + q) * decode_dim<D>(a) + d,
 						  aios_mul(u.total[t][i], inv[i % 2]));

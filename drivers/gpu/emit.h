@@ -36,6 +36,7 @@ bool gpu_check_launch(const struct gpu_caps *caps, const struct aios_op *op,
 /* Plan one op; the descriptor has passed gpu_check(). */
 int gpu_plan_matmul(struct plan *p, const struct aios_op_matmul *m);
 int gpu_plan_attention(struct plan *p, const struct aios_op_attention *op);
+int gpu_plan_quantise(struct plan *p, const struct aios_op_quantise *op); /* to plain rows */
 
 /*
  * rope_kv and then attention in one kernel: the same memory after as from both. 1: planned; 0: they

@@ -23,6 +23,10 @@ struct alignas(16) gpu_vec {
 
 #include <aios/numerics.h>
 
+#ifndef GPU_REHEARSAL_FIRST
+#define GPU_REHEARSAL_FIRST 0
+#endif
+
 #if !defined(GPU_SHIM)
 
 /* An entry point whose blocks have at most n threads; a function called from kernels. */
@@ -37,6 +41,9 @@ struct alignas(16) gpu_vec {
 #endif
 #define GPU_FN static __device__ __forceinline__
 #define GPU_UNROLL _Pragma("unroll")
+#define GPU_UNROLL_4 _Pragma("unroll 4")
+/* The loop that follows stays one. */
+#define GPU_NO_UNROLL _Pragma("unroll 1")
 
 extern __shared__ __align__(16) unsigned char gpu_dynamic[];
 
@@ -395,6 +402,27 @@ GPU_FN void gpu_mma_i8(int32_t d[4], const uint32_t *a, const uint32_t *b)
 }
 #endif
 
+/*
+ * 0, of which the compiler does not know that it is 0. Code that is run through once costs what it
+ * takes to fetch it, which is more than to execute it; so a kernel that has nothing to do until the
+ * launch ahead has ended runs through it twice,
+ *
+ *	for (real = gpu_rehearsal(); real < 2; real++)
+ *
+ * where real == 0 reads what it likes, waits for nobody else and leaves nothing. 1: not here.
+ */
+GPU_FN uint32_t gpu_rehearsal(void)
+{
+#if !defined(GPU_SHIM) && !defined(__HIP__) && __CUDA_ARCH__ >= 900
+	uint32_t none = GPU_REHEARSAL_FIRST;
+
+	asm volatile("" : "+r"(none));
+	return none;
+#else
+	return 1;
+#endif
+}
+
 /* What a kernel begins with that fetches nothing ahead. */
 GPU_FN void gpu_grid_enter(void)
 {
@@ -418,6 +446,36 @@ GPU_FN uint64_t gpu_shfl_xor_u64(uint64_t v, uint32_t mask)
 GPU_FN struct gpu_vec gpu_load16(const void *p)
 {
 	return *(const struct gpu_vec *)p;
+}
+
+/*
+ * What does not change while a launch runs but may have been written by the one ahead of it, read
+ * by a rehearsal too (see gpu_rehearsal()): not by way of a cache of the multiprocessor, which
+ * would keep what the rehearsal saw.
+ */
+GPU_FN uint32_t gpu_load_late(const uint32_t *p)
+{
+#if !defined(GPU_SHIM) && !defined(__HIP__)
+	return __ldcg(p);
+#else
+	return *p;
+#endif
+}
+
+GPU_FN float gpu_load_late(const float *p)
+{
+	return aios_float(gpu_load_late((const uint32_t *)p));
+}
+
+GPU_FN struct gpu_vec gpu_load16_late(const void *p)
+{
+#if !defined(GPU_SHIM) && !defined(__HIP__)
+	const uint4 v = __ldcg((const uint4 *)p);
+
+	return gpu_vec{ { v.x, v.y, v.z, v.w } };
+#else
+	return gpu_load16(p);
+#endif
 }
 
 /* A device address as a pointer. */

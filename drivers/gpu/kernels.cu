@@ -11,6 +11,7 @@
 #include "gather_rows.cuh"
 #include "cast.cuh"
 #include "quantise.cuh"
+#include "wide.cuh"
 #include "copy_pages.cuh"
 #include "logits.cuh"
 #include "argmax.cuh"

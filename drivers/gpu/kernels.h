@@ -12,7 +12,6 @@
 #define GPU_KERNELS(X)                                                                             \
 	X(embed, gpu_embed_args, 256)                                                              \
 	X(rmsnorm, gpu_rmsnorm_args, 256)                                                          \
-	X(rmsnorm_many, gpu_rmsnorm_args, 256)                                                     \
 	X(matmul_rows_bf16, gpu_matmul_args, 128)                                                  \
 	X(matmul_rows_f16, gpu_matmul_args, 128)                                                   \
 	X(matmul_tile_bf16, gpu_matmul_args, 256)                                                  \
@@ -45,6 +44,8 @@
 	X(cast_panels, gpu_cast_args, 256)                                                         \
 	X(quantise, gpu_quantise_args, 256)                                                        \
 	X(quantise_panels, gpu_quantise_args, 256)                                                 \
+	X(quantise_wide, gpu_quantise_args, GPU_WIDE_THREADS)                                      \
+	X(rmsnorm_wide, gpu_rmsnorm_args, GPU_WIDE_THREADS)                                        \
 	X(copy_pages, gpu_copy_pages_args, 256)                                                    \
 	X(logits_cap, gpu_logits_args, 256)                                                        \
 	X(logits_tokens, gpu_logits_args, 128)                                                     \

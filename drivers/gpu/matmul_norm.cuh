@@ -29,23 +29,59 @@ GPU_FN struct norm_parts norm_parts_of(const struct gpu_stream_args &a, const st
 	return p;
 }
 
-/* Fetch the norm's weights before the launch ahead has ended, its input after. One warp. */
+/* Fetch the norm's weights; the launch ahead need not have ended. One warp. */
 GPU_FN void norm_fetch(const struct gpu_stream_args &a, const struct stream_job &j)
 {
 	const struct norm_parts p = norm_parts_of(a, j);
 	const uint32_t weight_bytes = a.op.x.cols * gpu_dtype_bytes(a.norm.weight_dtype);
-	const uint32_t lane = gpu_tid() % 32, row_bytes = a.op.x.cols * 4;
 
-	if (lane == 0) {
-		gpu_mbar_expect(j.x_full, weight_bytes + j.rows * row_bytes);
+	if (gpu_tid() % 32 == 0) {
+		gpu_mbar_expect(j.x_full, weight_bytes);
 		gpu_bulk_copy(gpu_place_of(p.weight), gpu_ptr(a.norm.weight), weight_bytes,
 			      j.x_full);
 	}
-	gpu_grid_wait();
-	if (lane < j.rows)
-		gpu_bulk_copy(gpu_place_of(p.in + lane * a.op.x.cols),
-			      gpu_ptr(a.norm.x + (j.t0 + lane) * a.norm.x_row_bytes), row_bytes,
-			      j.x_full);
+}
+
+#define NORM_AHEAD 16 /* loads of a thread in flight */
+
+/*
+ * Lanes i, i + threads, ... of a row's sum of squares, lane l from columns l, l + 256, ...; what is
+ * read stays in shared memory. Loads of up to four columns of up to four lanes go out together:
+ * plain ones, whose answers come sooner than a bulk copy's.
+ */
+GPU_FN void norm_lanes(const float *x, float *in, float *lanes, uint32_t cols, uint32_t tid,
+		       uint32_t threads)
+{
+	for (uint32_t first = tid; first < AIOS_LANES; first += NORM_AHEAD / 4 * threads) {
+		float sum[NORM_AHEAD / 4] = { 0.0f, 0.0f, 0.0f, 0.0f };
+
+		for (uint32_t c0 = 0; c0 < cols; c0 += 4 * AIOS_LANES) {
+			float v[NORM_AHEAD];
+
+			GPU_UNROLL
+			for (uint32_t i = 0; i < NORM_AHEAD; i++) {
+				uint32_t lane = first + i / 4 * threads;
+				uint32_t c = c0 + i % 4 * AIOS_LANES + lane;
+
+				if (lane < AIOS_LANES && c < cols)
+					v[i] = gpu_load_late(x + c);
+			}
+			GPU_UNROLL
+			for (uint32_t i = 0; i < NORM_AHEAD; i++) {
+				uint32_t lane = first + i / 4 * threads;
+				uint32_t c = c0 + i % 4 * AIOS_LANES + lane;
+
+				if (lane < AIOS_LANES && c < cols) {
+					in[c] = v[i];
+					sum[i / 4] = aios_sumsq_step(sum[i / 4], v[i]);
+				}
+			}
+		}
+		GPU_UNROLL
+		for (uint32_t i = 0; i < NORM_AHEAD / 4; i++)
+			if (first + i * threads < AIOS_LANES)
+				lanes[first + i * threads] = sum[i];
+	}
 }
 
 /* The tree over a row's partial sums, by each warp for itself. */
@@ -100,24 +136,19 @@ GPU_FN struct gpu_vec norm_unit(const struct gpu_stream_args &a, const float *in
 	return out;
 }
 
-/* By the warps that multiply, when what norm_fetch() fetches is there. */
+/* By the warps that multiply, when the launch ahead has ended. */
 template <bool F16>
-GPU_FN void norm_rows(const struct gpu_stream_args &a, const struct stream_job &j)
+GPU_FN void norm_rows(const struct gpu_stream_args &a, const struct stream_job &j, uint32_t real)
 {
 	const uint32_t tid = gpu_tid() - GPU_STREAM_FETCH, threads = a.warps * 32;
 	const uint32_t cols = a.op.x.cols;
 	const struct norm_parts p = norm_parts_of(a, j);
 
-	gpu_mbar_wait(j.x_full, 0);
-	for (uint32_t i = tid; i < j.rows * AIOS_LANES; i += threads) {
-		const float *in = p.in + i / AIOS_LANES * cols;
-		float sum = 0.0f;
-
-		GPU_UNROLL_4
-		for (uint32_t c = i % AIOS_LANES; c < cols; c += AIOS_LANES)
-			sum = aios_sumsq_step(sum, in[c]);
-		p.lanes[i] = sum;
-	}
+	for (uint32_t r = 0; r < j.rows; r++)
+		norm_lanes((const float *)gpu_ptr(a.norm.x + (j.t0 + r) * a.norm.x_row_bytes),
+			   p.in + r * cols, p.lanes + r * AIOS_LANES, cols, tid, threads);
+	if (real)
+		gpu_mbar_wait(j.x_full, 0); /* the weights */
 	gpu_barrier_some(1, threads);
 	for (uint32_t r = 0; r < j.rows; r++) {
 		const float factor =
@@ -128,7 +159,7 @@ GPU_FN void norm_rows(const struct gpu_stream_args &a, const struct stream_job &
 				norm_unit<F16>(a, p.in + r * cols, p.weight, u * 8, factor);
 
 			*(struct gpu_vec *)(p.x + r * j.x_pitch + u * 16) = v;
-			if (gpu_bx() == 0)
+			if (real && gpu_bx() == 0)
 				*(struct gpu_vec *)(gpu_row(&a.op.x, j.t0 + r) + u * 16) = v;
 		}
 	}

@@ -123,6 +123,7 @@ GPU_FN void stream_fetch_x(const struct gpu_stream_args &a, const struct stream_
 	struct stream_turn t = { 0, 0, 0 };
 	uint32_t filled = 0;
 
+	gpu_grid_wait();
 	for (uint32_t pass = 0; pass < j.passes; pass++)
 		for (uint32_t slice = 0; slice < j.slices; slice++) {
 			const unsigned char *src = x + slice * a.slice;
@@ -148,6 +149,7 @@ GPU_FN void stream_fetch_whole(const struct gpu_stream_args &a, const struct str
 	const uint32_t lane = gpu_tid() % 32;
 	const uint32_t planes = a.op.x.dtype == AIOS_I8X2 ? 2 : 1;
 
+	gpu_grid_wait();
 	if (lane == 0)
 		gpu_mbar_expect(j.x_full, planes * j.rows * j.row_bytes);
 	gpu_wave_sync();
@@ -264,37 +266,39 @@ GPU_FN void stream_join(const struct gpu_stream_args &a, struct stream_tree<SEG,
 
 /* Set the walk to the beginning of a slice; its stage is filled then. */
 template <int MT>
-GPU_FN void stream_enter(const struct gpu_stream_args &a, const struct stream_job &j,
+GPU_FN void stream_enter(const struct gpu_stream_args &a, const struct stream_job &j, uint32_t real,
 			 uint32_t slice, struct stream_walk<MT> *walk)
 {
-	gpu_mbar_wait(j.full + walk->turn.stage * 8, walk->turn.parity);
+	if (real)
+		gpu_mbar_wait(j.full + walk->turn.stage * 8, walk->turn.parity);
 	walk->w = walk->w0 + walk->turn.at;
 	walk->x = j.x + (a.whole ? slice * a.slice : walk->turn.at);
 }
 
 /* All of the stage is in registers: it may be filled again. */
 template <int MT>
-GPU_FN void stream_leave(const struct gpu_stream_args &a, const struct stream_job &j,
+GPU_FN void stream_leave(const struct gpu_stream_args &a, const struct stream_job &j, uint32_t real,
 			 struct stream_walk<MT> *walk)
 {
 	gpu_wave_sync();
-	if (gpu_tid() % 32 == 0)
+	if (real && gpu_tid() % 32 == 0)
 		gpu_mbar_arrive(j.empty + walk->turn.stage * 8);
 	stream_next(a, j, &walk->turn);
 }
 
 /* The dots of a pass: all of k, with the next fragments on their way while these are used. */
 template <int KIND, int MT, bool HALF, int P, bool SEG>
-GPU_FN void stream_pass(const struct gpu_stream_args &a, const struct stream_job &j,
+GPU_FN void stream_pass(const struct gpu_stream_args &a, const struct stream_job &j, uint32_t real,
 			struct stream_walk<MT> *walk, typename stream_type<KIND>::acc acc[P][MT][4])
 {
 	struct stream_step<MT, HALF, P> even, odd;
 	struct stream_tree<SEG, MT, P> tree;
 	uint32_t slice = 0, pairs = matmul_slice(j.row_bytes, a.slice, 0) / 128;
+	const uint32_t slices = real ? j.slices : 1;
 
 	tree.left = a.blocks16;
 	tree.done = 0;
-	stream_enter<MT>(a, j, 0, walk);
+	stream_enter<MT>(a, j, real, 0, walk);
 	stream_load<MT, HALF, P>(j, *walk, 0, &even);
 	for (;;) {
 		stream_load<MT, HALF, P>(j, *walk, 1, &odd);
@@ -305,10 +309,10 @@ GPU_FN void stream_pass(const struct gpu_stream_args &a, const struct stream_job
 		walk->w += 1024;
 		walk->x += 128;
 		if (--pairs == 0) {
-			stream_leave<MT>(a, j, walk);
-			if (++slice == j.slices)
+			stream_leave<MT>(a, j, real, walk);
+			if (++slice == slices)
 				break;
-			stream_enter<MT>(a, j, slice, walk);
+			stream_enter<MT>(a, j, real, slice, walk);
 			pairs = matmul_slice(j.row_bytes, a.slice, slice) / 128;
 		}
 		stream_load<MT, HALF, P>(j, *walk, 0, &even);
@@ -380,8 +384,8 @@ GPU_FN void stream_prepare(const struct gpu_stream_args &a, const struct stream_
 				uint32_t t = stream_row<KIND, HALF>(j, 0, e);
 
 				if (op.residual.data && t != UINT32_MAX && n < op.out.cols)
-					x->residual[p][e] =
-						((const float *)gpu_row(&op.residual, t))[n];
+					x->residual[p][e] = gpu_load_late(
+						(const float *)gpu_row(&op.residual, t) + n);
 			}
 		}
 	}
@@ -402,7 +406,8 @@ GPU_FN float stream_dot(const struct aios_op_matmul &op, const struct stream_ext
 	else
 		v = (float)acc[e];
 	if (KIND == STREAM_I8 || KIND == STREAM_I8X2)
-		v = aios_dequant(v, ((const float *)gpu_ptr(op.x.scale))[t], x.scale[p][e % 2]);
+		v = aios_dequant(v, gpu_load_late((const float *)gpu_ptr(op.x.scale) + t),
+				 x.scale[p][e % 2]);
 	if (op.bias)
 		v = aios_add(v, x.bias[p][e % 2]);
 	return v;
@@ -410,7 +415,7 @@ GPU_FN float stream_dot(const struct aios_op_matmul &op, const struct stream_ext
 
 template <int KIND, int MT, bool HALF, int P>
 GPU_FN void stream_finish(const struct gpu_stream_args &a, const struct stream_job &j,
-			  uint32_t item, const struct stream_extra<MT, P> &x,
+			  uint32_t real, uint32_t item, const struct stream_extra<MT, P> &x,
 			  const typename stream_type<KIND>::acc acc[P][MT][4])
 {
 	const struct aios_op_matmul &op = a.op;
@@ -435,36 +440,41 @@ GPU_FN void stream_finish(const struct gpu_stream_args &a, const struct stream_j
 								       acc[(p + 1) % P][i]));
 			if (op.residual.data)
 				v = aios_add(MT == 1 ? x.residual[MT == 1 ? p : 0][e] :
-						       ((const float *)gpu_row(&op.residual, t))[n],
+						       gpu_load_late((const float *)gpu_row(
+									     &op.residual, t) +
+								     n),
 					     v);
-			gpu_store(gpu_row(&op.out, t), op.out.dtype, n, v);
+			if (real)
+				gpu_store(gpu_row(&op.out, t), op.out.dtype, n, v);
 		}
 	}
 }
 
 /* --- blocks ------------------------------------------------------------------------------- */
 
+/* All of a block's passes; when it is a rehearsal, one slice of one. */
 template <int KIND, int MT, bool HALF, int P, bool SEG, bool NORM>
-GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream_job &j)
+GPU_FN void stream_perform(const struct gpu_stream_args &a, const struct stream_job &j,
+			   uint32_t real)
 {
 	const uint32_t warp = gpu_tid() / 32 - GPU_STREAM_FETCH / 32, lane = gpu_tid() % 32;
-	const uint32_t items = a.op.act ? P / 2 : P;
+	const uint32_t items = a.op.act ? P / 2 : P, passes = real ? j.passes : 1;
 	typename stream_type<KIND>::acc acc[P][MT][4];
 	struct stream_walk<MT> walk;
 	struct stream_extra<MT, P> extra;
 
-	gpu_grid_wait();
 	if (NORM)
-		norm_rows<KIND == STREAM_F16>(a, j);
+		norm_rows<KIND == STREAM_F16>(a, j, real);
 	walk.turn = { 0, 0, 0 };
 	walk.w0 = j.ring + warp * P * j.panel_bytes + lane * 16;
 	GPU_UNROLL
 	for (uint32_t i = 0; i < MT; i++)
 		walk.x0[i] = stream_lane_row<KIND, HALF>(j, i) * j.x_pitch +
 			     (HALF ? lane / 8 : lane / 16) * 16;
-	if (a.whole && !NORM)
+	if (a.whole && !NORM && real)
 		gpu_mbar_wait(j.x_full, 0);
-	for (uint32_t pass = 0; pass < j.passes; pass++) {
+	GPU_NO_UNROLL
+	for (uint32_t pass = 0; pass < passes; pass++) {
 		uint32_t item = j.first + pass * j.pass + warp * items;
 
 		stream_prepare<KIND, MT, HALF, P>(a, j, item, &extra);
@@ -474,8 +484,24 @@ GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream
 			for (int i = 0; i < MT; i++)
 				acc[p][i][0] = acc[p][i][1] = acc[p][i][2] = acc[p][i][3] = 0;
 		}
-		stream_pass<KIND, MT, HALF, P, SEG>(a, j, &walk, acc);
-		stream_finish<KIND, MT, HALF, P>(a, j, item, extra, acc);
+		stream_pass<KIND, MT, HALF, P, SEG>(a, j, real, &walk, acc);
+		stream_finish<KIND, MT, HALF, P>(a, j, real, item, extra, acc);
+	}
+}
+
+/*
+ * Before the launch ahead has ended comes a rehearsal, on whatever lies in shared memory: it waits
+ * for nothing, stores nothing, and brings the code to where it is fetched from quickly. Not where
+ * weights keep coming: there the launch begins late, and the ring would be full and wait.
+ */
+template <int KIND, int MT, bool HALF, int P, bool SEG, bool NORM>
+GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream_job &j)
+{
+	GPU_NO_UNROLL
+	for (uint32_t real = a.rehearse ? gpu_rehearsal() : 1; real < 2; real++) {
+		if (real)
+			gpu_grid_wait();
+		stream_perform<KIND, MT, HALF, P, SEG, NORM>(a, j, real);
 	}
 }
 
@@ -500,7 +526,6 @@ GPU_FN void stream_kernel(const struct gpu_stream_args &a)
 	} else if (gpu_tid() < GPU_STREAM_FETCH && NORM) {
 		norm_fetch(a, j);
 	} else if (gpu_tid() < GPU_STREAM_FETCH) {
-		gpu_grid_wait();
 		if (a.whole)
 			stream_fetch_whole(a, j);
 		else

@@ -13,8 +13,6 @@
 #include "shim_matrix.h" /* include-ok: tests/shim, only when the kernels run on the host */
 #else
 
-#define GPU_UNROLL_4 _Pragma("unroll 4")
-
 /* An address as the instructions for shared memory take it. */
 GPU_FN uint32_t gpu_shared_at(const void *shared)
 {

@@ -133,6 +133,14 @@ static void ahead_rope_kv(struct list *l, const struct aios_op_rope_kv *op)
 	add_vector(l, op->sin, table, AIOS_F32);
 	add_vector(l, op->q_norm, op->kv.head_dim, op->norm_dtype);
 	add_vector(l, op->k_norm, op->kv.head_dim, op->norm_dtype);
+	if (op->batch.max_q != 1)
+		return;
+	/* With attention after it: the keys of steps before, and where they lie. */
+	add_cache(l, &op->kv);
+	add_vector(l, op->batch.positions, op->batch.n_tokens, AIOS_I32);
+	add_vector(l, op->batch.seq_ids, op->batch.n_tokens, AIOS_I32);
+	add_vector(l, op->batch.block_table, (uint64_t)op->batch.n_seqs * op->batch.max_blocks,
+		   AIOS_I32);
 }
 
 uint32_t gpu_op_ahead(const struct aios_op *op, struct gpu_span out[GPU_OP_SPANS])

@@ -10,7 +10,7 @@
 
 #include <aios/op.h>
 
-#define GPU_OP_SPANS 8      /* the most that gpu_op_writes() and gpu_op_ahead() tell */
+#define GPU_OP_SPANS 12     /* the most that gpu_op_writes() and gpu_op_ahead() tell */
 #define GPU_ORDER_SPANS 192 /* a queue remembers; with more it orders once and begins anew */
 
 /* Addresses [from, end) of a device. */
@@ -23,7 +23,8 @@ uint32_t gpu_op_writes(const struct aios_op *op, struct gpu_span out[GPU_OP_SPAN
 
 /*
  * What they may read before gpu_grid_wait(): a matmul's weights, scales and bias, norm weights,
- * the tables of rotary embedding. A kernel that fetches anything else ahead must be told here.
+ * the tables of rotary embedding; where rope_kv may be part of attention, the cache and the batch's
+ * arrays. A kernel that fetches anything else ahead must be told here.
  */
 uint32_t gpu_op_ahead(const struct aios_op *op, struct gpu_span out[GPU_OP_SPANS]);
 

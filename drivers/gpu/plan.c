@@ -3,6 +3,7 @@
  * plan.c - see plan.h. The shape of a launch never shows in values; it follows from the
  * descriptor and the device alone, so that a captured graph can be replayed.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include <aios/numerics.h>
@@ -148,6 +149,26 @@ static int plan_copy_pages(struct plan *p, const struct aios_op_copy_pages *op)
 	return gpu_emit(p, GPU_K_copy_pages, op, op->n_pairs, parts < 64 ? parts : 64, 2, 0);
 }
 
+static int plan_rmsnorm(struct plan *p, const struct aios_op_rmsnorm *op)
+{
+	const uint32_t rows = op->x.rows, cols = op->x.cols;
+
+	if (rows > p->caps->units || cols % 4 || cols > GPU_WIDE_NORM_COLS)
+		return gpu_emit(p, GPU_K_rmsnorm, op, rows, 1, 1, sizeof(struct gpu_row_shared));
+	return gpu_emit(p, GPU_K_rmsnorm_wide, op, rows, 1, 1,
+			offsetof(struct gpu_wide_shared, x) + (size_t)cols * sizeof(float));
+}
+
+int gpu_plan_quantise(struct plan *p, const struct aios_op_quantise *op)
+{
+	const uint32_t rows = op->in.rows, cols = op->in.cols;
+
+	if (rows > p->caps->units || cols % 4 || cols > GPU_WIDE_QUANTISE_COLS)
+		return gpu_emit(p, GPU_K_quantise, op, rows, 1, 1, sizeof(struct gpu_row_shared));
+	return gpu_emit(p, GPU_K_quantise_wide, op, rows, 1, 1,
+			offsetof(struct gpu_wide_shared, x));
+}
+
 /* An op of one launch over rows. */
 static int plan_simple(struct plan *p, const struct aios_op *op)
 {
@@ -159,10 +180,7 @@ static int plan_simple(struct plan *p, const struct aios_op *op)
 		return gpu_emit(p, GPU_K_embed, op, any->embed.n_tokens,
 				row_parts(p, any->embed.n_tokens, any->embed.out.cols), 1, 0);
 	case AIOS_OP_RMSNORM:
-		return gpu_emit(p,
-				any->rmsnorm.x.rows > p->caps->units ? GPU_K_rmsnorm_many :
-								       GPU_K_rmsnorm,
-				op, any->rmsnorm.x.rows, 1, 1, row);
+		return plan_rmsnorm(p, &any->rmsnorm);
 	case AIOS_OP_GLU:
 		return gpu_emit(p, GPU_K_glu, op, any->glu.out.rows, out_parts(p, &any->glu.out), 1,
 				row);
@@ -182,7 +200,7 @@ static int plan_simple(struct plan *p, const struct aios_op *op)
 		if (any->quantise.out.layout == GPU_LAYOUT_PANELS)
 			return gpu_emit(p, GPU_K_quantise_panels, op,
 					GPU_PANEL_PAD_ROWS(any->quantise.out.rows), 1, 1, row);
-		return gpu_emit(p, GPU_K_quantise, op, any->quantise.in.rows, 1, 1, row);
+		return gpu_plan_quantise(p, &any->quantise);
 	case AIOS_OP_SAMPLE:
 		return gpu_emit(p, GPU_K_sample, op, any->sample.logits.rows, 1, 1,
 				sizeof(struct gpu_sample_shared));

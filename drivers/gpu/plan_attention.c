@@ -252,8 +252,7 @@ static int attention_finish(struct plan *p, const struct gpu_attention_args *a,
 		return ret;
 	quantise.op.in = a->op.out;
 	quantise.op.out = op->out;
-	return gpu_emit(p, GPU_K_quantise, &quantise, op->out.rows, 1, 1,
-			sizeof(struct gpu_row_shared));
+	return gpu_plan_quantise(p, &quantise.op);
 }
 
 /* attention_tc: no more tiles than rows and sequences can give. */
@@ -355,6 +354,10 @@ int gpu_plan_rope_attention(struct plan *p, const struct aios_op_rope_kv *r,
 	if (attention_shape(p->caps, &a.attention, &shared) != BY_ROW)
 		return 0;
 	attention_redirect(&a.attention);
+	a.attention.rehearse = (uint64_t)op->batch.n_tokens * op->kv.n_kv_heads *
+				       a.attention.groups *
+				       (a.attention.n_chunks ? a.attention.n_chunks : 1) <=
+			       p->caps->units;
 	ret = gpu_emit(p, rope_kernel(op), &a, op->batch.n_tokens,
 		       (uint64_t)op->kv.n_kv_heads * a.attention.groups,
 		       a.attention.n_chunks ? a.attention.n_chunks : 1, shared);

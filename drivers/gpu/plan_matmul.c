@@ -180,6 +180,16 @@ static uint64_t stream_norm_bytes(const struct aios_op_matmul *m,
 	       (uint64_t)m->x.cols * aios_dtype_bytes(norm->weight_dtype);
 }
 
+/* How many stages a block fills in all. */
+static uint32_t stream_fills(const struct aios_op_matmul *m, const struct gpu_stream_args *a,
+			     uint32_t grid)
+{
+	uint64_t pass = (uint64_t)a->warps * a->panels / (m->act ? 2 : 1);
+	uint64_t fills = div_up(div_up(a->items, grid), pass) * div_up(m->w.row_bytes, a->slice);
+
+	return fills < GPU_STREAM_STAGES ? (uint32_t)fills : GPU_STREAM_STAGES;
+}
+
 /* The slice and the stages: large copies, but enough of them on their way. */
 static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul *m,
 			const struct gpu_stream_tune *tune, uint32_t grid,
@@ -191,6 +201,7 @@ static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul
 	uint64_t norm = tune->norm ? stream_norm_bytes(m, tune->norm, a->rows) : 0;
 	bool small = all <= STREAM_SHORT, x_whole = tune->norm;
 	uint64_t budget = small ? STREAM_SMALL : STREAM_LARGE;
+	uint32_t need;
 
 	if (tune->budget)
 		budget = tune->budget;
@@ -211,6 +222,10 @@ static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul
 	a->stages = (uint32_t)(budget / stream_stage(m, a));
 	if (a->stages > GPU_STREAM_STAGES)
 		a->stages = GPU_STREAM_STAGES;
+	need = stream_fills(m, a, grid);
+	a->rehearse = a->stages >= need;
+	if (a->rehearse)
+		a->stages = need > 2 ? need : 2; /* the rest is room for other launches' blocks */
 	return a->stages >= 2;
 }
 

@@ -4,6 +4,9 @@
  * padding becomes zeros. One row a block; a thread has eight neighbouring elements, then the eight
  * 2048 further on, and so on, in registers where the row is not too long.
  */
+#ifndef GPU_QUANTISE_CUH
+#define GPU_QUANTISE_CUH
+
 #include "panels.h"
 #include "rows.cuh"
 
@@ -197,3 +200,5 @@ GPU_KERNEL(256) gpu_quantise_panels(const struct gpu_quantise_args a)
 	if (row < a.op.in.rows)
 		quantise_row(a.op, row);
 }
+
+#endif /* GPU_QUANTISE_CUH */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rmsnorm.cuh - x += add, then out = x / rms(x) * weight. One row a block; thread j has lane j,
- * columns j, j + 256, ..., in registers where the row is not too long.
+ * columns j, j + 256, ..., in registers where the row is not too long. Few rows: wide.cuh.
  */
 #include "rows.cuh"
 
@@ -71,28 +71,10 @@ GPU_FN float rmsnorm_factor(const struct aios_op_rmsnorm &op, struct gpu_row_sha
 	return aios_rms_factor(rows_tree(shared->lanes, sum), op.x.cols, op.eps);
 }
 
-/* A row of at most N * 256 columns. The weights are in registers before the row is there. */
+/* A row of at most N * 256 columns, in few registers: many rows are on their way together. */
 template <int N>
 GPU_FN void rmsnorm_short(const struct aios_op_rmsnorm &op, uint32_t row,
 			  struct gpu_row_shared *shared)
-{
-	uint32_t cols = op.x.cols, tid = gpu_tid();
-	float v[N], w[N], r;
-
-	rows_load<N>(gpu_ptr(op.weight), op.weight_dtype, tid, cols, w);
-	gpu_grid_wait();
-	rmsnorm_take<N>(op, row, tid, v);
-	r = rmsnorm_factor<N>(op, shared, v);
-	GPU_UNROLL
-	for (uint32_t k = 0; k < N; k++)
-		v[k] = aios_rms_apply(v[k], r, w[k], op.weight_offset);
-	rmsnorm_store<N>(&op.out, row, shared, v);
-}
-
-/* The same in few registers, so that many rows are on their way on a multiprocessor. */
-template <int N>
-GPU_FN void rmsnorm_many(const struct aios_op_rmsnorm &op, uint32_t row,
-			 struct gpu_row_shared *shared)
 {
 	const void *weight = gpu_ptr(op.weight);
 	uint32_t cols = op.x.cols, tid = gpu_tid();
@@ -138,7 +120,7 @@ GPU_FN void rmsnorm_long(const struct aios_op_rmsnorm &op, uint32_t row,
 	});
 }
 
-GPU_KERNEL(256) gpu_rmsnorm(const struct gpu_rmsnorm_args a)
+GPU_KERNEL_MIN(256, 5) gpu_rmsnorm(const struct gpu_rmsnorm_args a)
 {
 	struct gpu_row_shared *shared = (struct gpu_row_shared *)gpu_shared();
 	uint32_t row = gpu_bx(), cols = a.op.x.cols;
@@ -148,23 +130,6 @@ GPU_KERNEL(256) gpu_rmsnorm(const struct gpu_rmsnorm_args a)
 		rmsnorm_short<4>(a.op, row, shared);
 	else if (cols <= 16 * AIOS_LANES)
 		rmsnorm_short<16>(a.op, row, shared);
-	else if (cols <= 32 * AIOS_LANES)
-		rmsnorm_short<32>(a.op, row, shared);
-	else
-		rmsnorm_long(a.op, row, shared);
-}
-
-/* As gpu_rmsnorm, for more rows than there are multiprocessors. */
-GPU_KERNEL_MIN(256, 5) gpu_rmsnorm_many(const struct gpu_rmsnorm_args a)
-{
-	struct gpu_row_shared *shared = (struct gpu_row_shared *)gpu_shared();
-	uint32_t row = gpu_bx(), cols = a.op.x.cols;
-
-	gpu_grid_go();
-	if (cols <= 4 * AIOS_LANES)
-		rmsnorm_many<4>(a.op, row, shared);
-	else if (cols <= 16 * AIOS_LANES)
-		rmsnorm_many<16>(a.op, row, shared);
 	else
 		rmsnorm_long(a.op, row, shared);
 }

@@ -284,9 +284,6 @@ GPU_FN bool gpu_one_lane(void)
 	return r;
 }
 
-/* The loop that follows stays one. */
-#define GPU_NO_UNROLL _Pragma("unroll 1")
-
 /* --- arithmetic of epilogues -------------------------------------------------------- */
 
 /* 1 / x rounded, for x from 1 to 2, or NaN. */

@@ -15,7 +15,7 @@
 #include "cdna.cu"
 #include "sm90.cu"
 
-#define SHIM_MAX_THREADS 512
+#define SHIM_MAX_THREADS 1024
 #define SHIM_SITES 64
 #define SHIM_MAX_COPIES 128
 #define SHIM_MAX_FLIGHTS 4096

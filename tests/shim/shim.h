@@ -13,6 +13,8 @@
 #define GPU_KERNEL_MIN(n, m) extern "C" void
 #define GPU_FN static inline
 #define GPU_UNROLL
+#define GPU_UNROLL_4
+#define GPU_NO_UNROLL
 
 /* Where the current fiber is; shim.cpp keeps it right. */
 struct shim_place {

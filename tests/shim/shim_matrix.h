@@ -8,7 +8,6 @@
 
 #include "shim.h"
 
-#define GPU_UNROLL_4
 
 enum shim_matrix_op {
 	SHIM_MMA_BF16,

@@ -112,7 +112,6 @@ GPU_FN bool gpu_one_lane(void)
 	return shim_here.tid % 32 == 0;
 }
 
-#define GPU_NO_UNROLL
 
 GPU_FN float gpu_reciprocal(float x)
 {
