@@ -35,6 +35,7 @@ enum fake_what {
 struct fake_event {
 	uint64_t recorded, done; /* ready when equal */
 	uint64_t when;           /* a clock that ticks with each record made */
+	int refs;                /* the user's, and one of each task */
 };
 
 struct fake_task {
@@ -147,6 +148,8 @@ static void list_add(struct fake_list *list, const struct fake_task *task)
 
 	*copy = *task;
 	copy->next = NULL;
+	if (task->event)
+		task->event->refs++;
 	if (task->launch) {
 		copy->launch = malloc(sizeof(*copy->launch));
 		*copy->launch = *task->launch;
@@ -155,8 +158,16 @@ static void list_add(struct fake_list *list, const struct fake_task *task)
 	list->tail = &copy->next;
 }
 
+static void event_put(struct fake_event *event)
+{
+	if (--event->refs == 0)
+		free(event);
+}
+
 static void task_free(struct fake_task *task)
 {
+	if (task->event)
+		event_put(task->event);
 	free(task->launch);
 	free(task);
 }
@@ -366,16 +377,29 @@ int fake_host_call(void *stream, void (*call)(void *), void *arg)
 	return stream_add(stream, &t);
 }
 
+bool fake_stream_captures(void *stream)
+{
+	bool captures;
+
+	pthread_mutex_lock(&fake_lock);
+	captures = ((struct fake_stream *)stream)->capture != NULL;
+	pthread_mutex_unlock(&fake_lock);
+	return captures;
+}
+
 /* --- events ------------------------------------------------------------------ */
 
 int fake_event_create(void **event, unsigned int flags)
 {
+	struct fake_event *e;
 	int result = fake_begin();
 
 	(void)flags;
 	if (result == GPU_OK) {
-		*event = own(FAKE_EVENT, calloc(1, sizeof(struct fake_event)));
+		e = own(FAKE_EVENT, calloc(1, sizeof(*e)));
+		e->refs = 1;
 		fake_gpu.events++;
+		*event = e;
 	}
 	return fake_end(result);
 }
@@ -384,7 +408,7 @@ int fake_event_destroy(void *event)
 {
 	fake_begin_sure();
 	disown(event);
-	free(event);
+	event_put(event);
 	fake_gpu.events--;
 	return fake_end(GPU_OK);
 }
@@ -653,7 +677,7 @@ static void owned_free(struct fake_owned *o)
 		break;
 	default:
 		fake_gpu.events--;
-		free(o->p);
+		event_put(o->p);
 	}
 	free(o);
 }

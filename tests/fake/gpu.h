@@ -47,6 +47,7 @@ int fake_device(void) FAKE_API;
  * until it says true. It is called with the lock held, by whoever looks at any stream.
  */
 int fake_stream_poll(void *stream, bool (*poll)(void *), void *arg) FAKE_API;
+bool fake_stream_captures(void *stream) FAKE_API;
 
 /*
  * The vendor's: what an image has beside its list. Is the kernel there; is there one of this name

@@ -4,7 +4,7 @@
  * fake libamdhip64 RCCL. Ranks are threads or processes of one machine and meet in shared memory,
  * which is named by the id and unlinked by the last to come, or by the first to abort.
  *
- * A gather is work of a stream. It writes the rank's bytes into the room when all have read what
+ * A gather is work of a stream, or of a graph. It writes the rank's bytes into the room when all have read what
  * was there, and reads the others' when all have written. Whoever looks at a stream moves it on.
  */
 #include <dlfcn.h>
@@ -44,14 +44,17 @@ struct rank {
 	char name[64];
 	unsigned int rank, n_ranks;
 	int device;
-	unsigned long long gathers;
+	unsigned long long gathers; /* begun */
+	bool connected;
 	int connecting;
+	struct task *graphs; /* tasks that graphs run again; the rank's own */
 };
 
 struct task {
+	struct task *next;
 	struct rank *rank;
-	unsigned long long number; /* from 1 */
-	bool wrote;
+	unsigned long long number; /* from 1; 0: not begun */
+	bool captured, wrote;
 	void *dst;
 	const void *src;
 	size_t bytes;
@@ -61,10 +64,13 @@ struct task {
 
 static void *gpu_symbol(const char *name)
 {
-	static void *lib;
+	static void *_Atomic opened;
+	void *lib = atomic_load(&opened);
 
-	if (!lib)
+	if (!lib) { /* by two threads perhaps: it is the same */
 		lib = dlopen(FAKE_LIBRARY, RTLD_NOW | RTLD_NOLOAD);
+		atomic_store(&opened, lib);
+	}
 	return lib ? dlsym(lib, name) : NULL;
 }
 
@@ -84,12 +90,26 @@ static int stream_poll(void *stream, bool (*poll)(void *), void *arg)
 	return add ? add(stream, poll, arg) : GPU_NOT_INITIALIZED;
 }
 
+static bool stream_captures(void *stream)
+{
+	bool (*captures)(void *);
+
+	*(void **)&captures = gpu_symbol("fake_stream_captures");
+	return captures && captures(stream);
+}
+
 /* --- ranks ----------------------------------------------------------------------- */
 
 static void rank_put(struct rank *r)
 {
+	struct task *t;
+
 	if (atomic_fetch_sub(&r->refs, 1) > 1)
 		return;
+	while ((t = r->graphs) != NULL) {
+		r->graphs = t->next;
+		free(t);
+	}
 	munmap(r->room, sizeof(*r->room));
 	free(r);
 	atomic_fetch_sub(&fake_nccl.comms, 1);
@@ -214,6 +234,11 @@ static bool all_have(const struct rank *r, atomic_ullong *counts, unsigned long 
 
 static bool task_end(struct task *t)
 {
+	if (t->captured) {
+		t->number = 0;
+		t->wrote = false;
+		return true;
+	}
 	rank_put(t->rank);
 	free(t);
 	atomic_fetch_sub(&fake_nccl.tasks, 1);
@@ -232,6 +257,8 @@ static bool task_poll(void *arg)
 		return task_end(t);
 	if (atomic_load(&fake_nccl.hang))
 		return false;
+	if (!t->number)
+		t->number = ++r->gathers;
 	if (!t->wrote && all_have(r, room->read, t->number - 1)) {
 		memcpy(room->bytes[r->rank], t->src, t->bytes);
 		atomic_store(&room->written[r->rank], t->number);
@@ -259,16 +286,23 @@ int nccl_all_gather(const void *src, void *dst, size_t n, int type, void *comm, 
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return COMM_SYSTEM_ERROR;
-	*t = (struct task){ .rank = r, .number = ++r->gathers, .dst = dst, .src = src, .bytes = n };
-	atomic_fetch_add(&r->refs, 1);
-	atomic_fetch_add(&fake_nccl.tasks, 1);
+	*t = (struct task){ .rank = r, .dst = dst, .src = src, .bytes = n };
 	atomic_fetch_add(&fake_nccl.gathers, 1);
+	if (stream_captures(stream)) {
+		t->captured = true;
+		t->next = r->graphs;
+		r->graphs = t;
+	} else {
+		atomic_fetch_add(&r->refs, 1);
+		atomic_fetch_add(&fake_nccl.tasks, 1);
+	}
 	if (stream_poll(stream, task_poll, t) != GPU_OK) {
 		task_end(t);
 		return COMM_GPU_ERROR;
 	}
-	if (r->gathers > 1)
+	if (r->connected)
 		return COMM_OK;
+	r->connected = true;
 	r->connecting = CONNECTS;
 	return COMM_IN_PROGRESS;
 }

@@ -19,10 +19,11 @@ struct gpu_comm {
 	struct comm_api api;
 	unsigned int generation; /* of the device */
 	uint32_t rank, n_ranks;
-	void *comm;  /* the library's; NULL once it was aborted */
-	void *event; /* recorded behind the last work */
-	int broken;  /* 0, or the errno of what broke it */
-	int vendor;  /* the library's result, or 0 */
+	void *comm;     /* the library's; NULL once it was aborted */
+	void *event;    /* recorded behind the last work, but what graphs do */
+	bool connected; /* a gather was made: the ranks have found each other */
+	int broken;     /* 0, or the errno of what broke it */
+	int vendor;     /* the library's result, or 0 */
 	char why[256];
 };
 
@@ -274,9 +275,10 @@ int gpu_slot_comm_check(void *arg, void *comm, struct aios_status *st)
 static int gather_refuse(const struct gpu_queue *queue, const struct gpu_comm *c, aios_addr dst,
 			 aios_addr src, uint64_t bytes, struct aios_status *st)
 {
-	if (queue->capture)
+	if (queue->capture && !c->connected)
 		return aios_fail(st, -EINVAL,
-				 "comm_gather: the queue is capturing a graph; end it first");
+				 "comm_gather: the queue is capturing a graph, and the ranks are "
+				 "not connected; gather once before");
 	if (!dst || !src)
 		return aios_fail(st, -EINVAL, "comm_gather: %llu bytes with a null %s",
 				 (unsigned long long)bytes, dst ? "source" : "destination");
@@ -308,7 +310,8 @@ int gpu_slot_comm_gather(void *arg, void *q, void *comm, aios_addr dst, aios_add
 	result = c->api.all_gather((const void *)(uintptr_t)src, (void *)(uintptr_t)dst, bytes,
 				   COMM_TYPE_BYTES, c->comm, queue->stream);
 	ret = comm_finish(dev, c, result, "ncclAllGather", deadline_ns, st);
-	if (ret == 0)
+	c->connected = ret == 0;
+	if (ret == 0 && !queue->capture)
 		ret = gpu_result(dev, dev->api->event_record(c->event, queue->stream),
 				 dev->api->name.event_record, st);
 	gpu_leave(dev);

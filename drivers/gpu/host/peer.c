@@ -51,6 +51,16 @@ static bool peer_of(struct gpu_device *dev, uint64_t addr, struct gpu_peer *out)
 	return true;
 }
 
+static bool has_peers(struct gpu_device *dev)
+{
+	bool has;
+
+	pthread_mutex_lock(&dev->lock);
+	has = dev->n_peers > 0;
+	pthread_mutex_unlock(&dev->lock);
+	return has;
+}
+
 void gpu_peers_drop(struct gpu_device *dev)
 {
 	pthread_mutex_lock(&dev->lock);
@@ -109,7 +119,7 @@ int gpu_peer_copy(struct gpu_device *dev, struct gpu_queue *queue, uint64_t dst,
 {
 	struct gpu_peer peer;
 
-	if (dev->n_peers == 0 || !peer_of(dev, src, &peer))
+	if (!has_peers(dev) || !peer_of(dev, src, &peer))
 		return gpu_result(dev, dev->api->copy(dst, src, bytes, queue->stream),
 				  dev->api->name.copy, st);
 	if (!peer.access)

@@ -241,7 +241,8 @@ struct aios_driver_ops {
 	 * Enqueue: rank r's `bytes` at src are at dst + r * bytes on every rank, bits kept.
 	 * All ranks call it with the same number of bytes, in the same order. src is not part
 	 * of dst, unless it is dst + rank * bytes. A sum is this and then ALL_REDUCE, whose
-	 * order is the contract's. The deadline ends a wait for others to connect. After a
+	 * order is the contract's. The deadline ends a wait for others to connect; the first
+	 * gather, in which they do, is not captured in a graph. After a
 	 * failure the communicator is broken for good: each later call tells the same error,
 	 * and what it still had enqueued is abandoned, so that the queue goes on.
 	 */
@@ -252,7 +253,8 @@ struct aios_driver_ops {
 	int (*comm_check)(void *dev, void *comm, struct aios_status *st);
 
 	/*
-	 * On every rank, before the device closes or resets. Ends it in order when its work has
+	 * On every rank, before the device closes or resets, and when the graphs that it was
+	 * captured in are destroyed. Ends it in order when its work has
 	 * completed, and may then wait for the others to do so; aborts what has not. Takes NULL.
 	 */
 	void (*comm_close)(void *dev, void *comm);
