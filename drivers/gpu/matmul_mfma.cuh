@@ -73,10 +73,11 @@ GPU_FN void mfma_slice(const struct gpu_mfma_tile_shared *s, uint32_t n, float a
 	}
 }
 
-/* The chains of one segment, elements [from, end). */
+/* The chains of one segment, elements [from, end); a wave without rows of x only fetches. */
 template <bool F16>
-GPU_FN void mfma_segment(const struct matmul_row &x, const struct matmul_row &w, uint32_t from,
-			 uint32_t end, struct gpu_mfma_tile_shared *s, float acc[4][4])
+GPU_FN void mfma_segment(const struct matmul_row &x, const struct matmul_row &w, bool rows,
+			 uint32_t from, uint32_t end, struct gpu_mfma_tile_shared *s,
+			 float acc[4][4])
 {
 	struct mfma_part part;
 
@@ -89,7 +90,8 @@ GPU_FN void mfma_segment(const struct matmul_row &x, const struct matmul_row &w,
 		mfma_put(s, part);
 		gpu_barrier();
 		mfma_take(x, w, k + GPU_MFMA_TILE_K, end, &part);
-		mfma_slice<F16>(s, end - k, acc);
+		if (rows)
+			mfma_slice<F16>(s, end - k, acc);
 	}
 	GPU_UNROLL
 	for (int j = 0; j < 4; j++) {
@@ -130,6 +132,7 @@ template <bool F16> GPU_FN void mfma_kernel(const struct aios_op_matmul &op)
 	const uint32_t r = gpu_tid() / 4, n = mfma_output(op, r), t = gpu_by() * GPU_MFMA_TILE + r;
 	const uint32_t len = op.segments > 1 ? op.x.cols / op.segments : op.x.cols;
 	const bool up = op.act && r >= GPU_MFMA_TILE / 2;
+	const bool rows = gpu_by() * GPU_MFMA_TILE + gpu_tid() / 64 * 16 < op.x.rows;
 	float acc[4][4], part[4][4][4];
 	struct matmul_row w, x = { nullptr, GPU_PANEL_UNIT };
 
@@ -138,7 +141,7 @@ template <bool F16> GPU_FN void mfma_kernel(const struct aios_op_matmul &op)
 	if (t < op.x.rows)
 		x.data = gpu_row(&op.x, t);
 	for (uint32_t g = 0; g < op.segments; g++) {
-		mfma_segment<F16>(x, w, g * len, g * len + len, s, acc);
+		mfma_segment<F16>(x, w, rows, g * len, g * len + len, s, acc);
 		GPU_UNROLL
 		for (int j = 0; j < 4; j++) {
 			GPU_UNROLL

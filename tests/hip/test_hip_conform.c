@@ -125,6 +125,9 @@ END_TEST
 /* The contract's own tests, through the driver. */
 START_TEST(test_contract)
 {
+	static const char *const machines[] = { "SHIM_WAVE=32", "SHIM_WAVE=64 SHIM_CDNA=1",
+						"SHIM_WAVE=64 SHIM_CDNA=2",
+						"SHIM_WAVE=64 SHIM_CDNA=3" };
 	char env[1200], command[1200], last[COMMAND_LAST];
 	int ret;
 
@@ -134,8 +137,7 @@ START_TEST(test_contract)
 	}
 	if (skip_fibers())
 		return;
-	snprintf(env, sizeof(env), "SHIM_WAVE=%s AIOS_TEST_DRIVER='%s'", _i ? "64" : "32",
-		 driver_file());
+	snprintf(env, sizeof(env), "%s AIOS_TEST_DRIVER='%s'", machines[_i], driver_file());
 	snprintf(command, sizeof(command), "'%s/tests/run-tests' conformance", env_build());
 	ret = run(env, command, last);
 	ck_assert_msg(ret == 0 && strncmp(last, "100%", 4) == 0, "%d, %s", ret, last);
@@ -207,7 +209,7 @@ Suite *test_hip_conform_suite(void)
 	tcase_set_timeout(tc, full_grid() ? 3600 : 120);
 	tcase_add_loop_test(tc, test_same_bits, 0, full_grid() ? N_ALL : N_SOME);
 	tcase_add_test(tc, test_two_devices);
-	tcase_add_loop_test(tc, test_contract, 0, 2);
+	tcase_add_loop_test(tc, test_contract, 0, 4);
 	tcase_add_test(tc, test_wrong_lane_is_noticed);
 	tcase_add_test(tc, test_wrong_matrix_units_are_noticed);
 	tcase_add_loop_test(tc, test_missing_barrier_is_noticed, 0, 2);
