@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "bed.h"
+#include "core/aios.h"
 #include "digest.h"
 
 void bed_add(TCase *tc, const TTest *test, int n)
@@ -120,6 +121,29 @@ static void note_logits(void *ctx, const struct flight *f)
 	}
 }
 
+/*
+ * Opening a GPU costs more than most tests. What can be kept between tests is the driver's own state for
+ * the process, and it is kept while a device is open: this one is, for nothing else, to the process's end.
+ */
+static void keep_driver(void)
+{
+	static struct aios_config *config;
+	static struct aios *aios;
+	static struct device *device;
+	const char *driver = getenv("AIOS_TEST_DRIVER");
+	struct aios_status st;
+	char text[4200];
+
+	if (device || !driver)
+		return;
+	config = aios_config_create();
+	ck_assert_ptr_nonnull(config);
+	snprintf(text, sizeof(text), "aios.driver=%s", driver);
+	ck_assert_msg(aios_config_set_text(config, text, &st) == 0, "%s", st.message);
+	ck_assert_msg(aios_create(config, NULL, NULL, &aios, &st) == 0, "%s", st.message);
+	ck_assert_msg(context_open_device(aios, &device, &st) == 0, "%s", st.message);
+}
+
 /* What the tests may run on: AIOS_TEST_DRIVER, the path of a driver's .so, in AIOS_TEST_NUMERICS. */
 static void set_driver(struct bed *b)
 {
@@ -144,6 +168,7 @@ void bed_open(struct bed *b, const char *model, const char *const *settings)
 	b->config = aios_config_create();
 	ck_assert_ptr_nonnull(b->config);
 	set_driver(b);
+	keep_driver();
 	set(b, "engine.kv_memory=8M");
 	set(b, "engine.context_length=512");
 	set(b, "engine.run_ahead=on");

@@ -593,6 +593,7 @@ static void ask_another_process(const char *path, int i)
 		setenv("CK_FORK", "no", 1);
 		setenv("CK_VERBOSITY", "silent", 1);
 		unsetenv("AIOS_TEST_SHARD");
+		unsetenv("CK_LOG_FILE_NAME");
 		execl("/proc/self/exe", "run-tests", "invariance", (char *)NULL);
 		_exit(127);
 	}

@@ -39,7 +39,7 @@ static struct aios_request subject(const int32_t *ids, float temperature)
 }
 
 /* Without guesses, on cpu-ref. */
-static const char *const plain[] = { "aios.driver=cpu-ref", NULL };
+static const char *const plain[] = { "aios.driver=cpu-ref", "aios.threads=1", NULL };
 
 /* A request and a few others; what it got, and how often guesses were right. */
 static void run(int model, const char *const *settings, struct aios_request *req, uint32_t others,
