@@ -131,6 +131,29 @@ static union aios_op_any held;
 static bool holds, overlap = true, fuse = true, fuse_norm = true;
 static unsigned int n_launched;
 
+/* The plan's maps into the arguments, as drivers/cuda does it. */
+static void encode(struct gpu_launch *l)
+{
+	static const cuuint32_t steps[4] = { 1, 1, 1, 1 };
+
+	for (uint32_t i = 0; i < l->n_maps; i++) {
+		const struct gpu_map &m = l->maps[i];
+		CUtensorMap map;
+
+		cu(cuTensorMapEncodeTiled(
+			   &map,
+			   m.elem_bytes == 1 ? CU_TENSOR_MAP_DATA_TYPE_UINT8 :
+					       CU_TENSOR_MAP_DATA_TYPE_UINT16,
+			   m.rank, (void *)m.base, (const cuuint64_t *)m.dims,
+			   (const cuuint64_t *)m.strides, m.box, steps,
+			   CU_TENSOR_MAP_INTERLEAVE_NONE,
+			   m.swizzle ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_NONE,
+			   CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+		   "cuTensorMapEncodeTiled");
+		memcpy(l->args.bytes + m.at, &map, sizeof(map));
+	}
+}
+
 static void launch_all(const struct aios_op *a, const struct aios_op *b, struct gpu_launch *l,
 		       unsigned int n)
 {
@@ -142,7 +165,7 @@ static void launch_all(const struct aios_op *a, const struct aios_op *b, struct 
 		void *params[] = { l[i].args.bytes };
 
 		l[i].overlaps = overlap && (i > 0 || overlaps);
-
+		encode(&l[i]);
 		at.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
 		at.value.programmaticStreamSerializationAllowed = 1;
 		c.gridDimX = l[i].grid[0];
@@ -575,6 +598,7 @@ static void open_device(char *cubins)
 	}
 	caps.wave = 32;
 	caps.arch = 90;
+	caps.maps = true;
 	cuDeviceGetAttribute(&v, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device);
 	caps.units = (uint32_t)v;
 	cuDeviceGetAttribute(&v, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, device);
