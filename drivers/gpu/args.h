@@ -122,7 +122,7 @@ struct gpu_stream_args {
 	uint32_t rows;        /* of x that a block takes */
 	uint32_t whole;       /* bytes for x in shared memory when all of it lies there, else 0 */
 	uint32_t blocks16;    /* with segments: blocks of 16 elements in one */
-	uint32_t rehearse;    /* the ring holds all that a block reads, so there is time for it */
+	uint32_t rehearse;    /* all blocks run at once, so they have time for it */
 	struct gpu_norm norm; /* matmul_stream_norm: then x is written, by the first block */
 };
 
@@ -149,7 +149,7 @@ struct gpu_attention_args {
 	uint32_t q_pitch, p_pitch;
 	uint32_t at_q, at_p, at_rows, at_own, at_k, at_v;
 	uint32_t page_shift; /* attention_tc: log2 of the page size; 32: it is no power of two */
-	uint32_t rehearse;   /* rope_attention: there is a block for each multiprocessor at most */
+	uint32_t rehearse;   /* rope_attention: blocks begin early enough to have time for it */
 };
 
 /* attention_decode: a block's threads and heads; blocks of keys, widest head when it rotates. */

@@ -491,8 +491,7 @@ GPU_FN void stream_perform(const struct gpu_stream_args &a, const struct stream_
 
 /*
  * Before the launch ahead has ended comes a rehearsal, on whatever lies in shared memory: it waits
- * for nothing, stores nothing, and brings the code to where it is fetched from quickly. Not where
- * weights keep coming: there the launch begins late, and the ring would be full and wait.
+ * for nothing, stores nothing, and brings the code to where it is fetched from quickly.
  */
 template <int KIND, int MT, bool HALF, int P, bool SEG, bool NORM>
 GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream_job &j)

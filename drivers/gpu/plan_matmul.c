@@ -223,8 +223,7 @@ static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul
 	if (a->stages > GPU_STREAM_STAGES)
 		a->stages = GPU_STREAM_STAGES;
 	need = stream_fills(m, a, grid);
-	a->rehearse = a->stages >= need;
-	if (a->rehearse)
+	if (a->stages > need)
 		a->stages = need > 2 ? need : 2; /* the rest is room for other launches' blocks */
 	return a->stages >= 2;
 }
@@ -248,6 +247,7 @@ bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *
 	l->grid[0] = grid;
 	l->grid[1] = (uint32_t)div_up(m->x.rows, a->rows);
 	l->block[0] = GPU_STREAM_FETCH + 32 * a->warps;
+	a->rehearse = l->grid[1] == 1;
 	l->shared = (uint32_t)(GPU_STREAM_BARS + a->whole + a->stages * stream_stage(m, a));
 	return true;
 }
