@@ -54,7 +54,7 @@ struct gpu_matmul_args {
 	uint32_t reserved;
 };
 
-/* 33 to 64 rows of x, weights in panels (matmul_batch.cuh). */
+/* 17 to 64 rows of x, weights in panels (matmul_batch.cuh). */
 #define GPU_BATCH_ROWS 64
 #define GPU_BATCH_UNIT 128 /* bytes of k */
 #define GPU_BATCH_BARS 512 /* bytes of barriers, 16 for each stage */
@@ -64,6 +64,7 @@ struct gpu_batch_args {
 	unsigned char w_map[128]; /* bytes of a unit of a panel, units, gate and up, panels */
 	struct aios_op_matmul op;
 	uint32_t tiles;              /* of the output */
+	uint32_t rows;               /* of x that a box has, 64 at most */
 	uint32_t units;              /* of a row */
 	uint32_t w_slice;            /* units of weights in a stage */
 	uint32_t x_stages, w_stages; /* 32 together */

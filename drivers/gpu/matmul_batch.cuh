@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * matmul_batch.cuh - 33 to 64 rows of x, weights in panels: one or two warpgroups multiply from
+ * matmul_batch.cuh - 17 to 64 rows of x, weights in panels: one or two warpgroups multiply from
  * shared memory. 64 rows of x are the M side of wgmma, weight rows the N side; a block does a tile
  * of outputs after the other, each over all of k.
  *
@@ -95,6 +95,7 @@ GPU_FN void batch_fetch_w(const struct gpu_batch_args &a, const struct batch_job
 	}
 }
 
+/* Rows that do not exist are not fetched: zeros would take longer, and no one stores what they give. */
 template <class U, class S, int UNITS>
 GPU_FN void batch_fetch_x(const struct gpu_batch_args &a, const struct batch_job &j)
 {
@@ -110,7 +111,7 @@ GPU_FN void batch_fetch_x(const struct gpu_batch_args &a, const struct batch_job
 			const uint32_t units = a.units - u < UNITS ? a.units - u : UNITS;
 
 			gpu_mbar_wait(j.x_empty + t.stage * 8, t.parity);
-			gpu_mbar_expect(full, units * U::planes * BATCH_PLANE);
+			gpu_mbar_expect(full, units * U::planes * a.rows * GPU_BATCH_UNIT);
 			GPU_UNROLL
 			for (uint32_t i = 0; i < UNITS * U::planes; i++) {
 				const uint32_t at[3] = { (u + i / U::planes) * S::elems, j.t0,

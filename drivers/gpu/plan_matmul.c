@@ -265,7 +265,7 @@ static bool stream_takes(const struct aios_op_matmul *m)
 }
 
 /* Rows of x up to which it is the best there is; from there on, batch. */
-#define STREAM_ROWS_MAX 32
+#define STREAM_ROWS_MAX 16
 
 /* 1: planned, 0: not one for it, or -errno. */
 static int plan_stream(struct plan *p, const struct aios_op_matmul *m)
@@ -309,12 +309,13 @@ static const struct batch_kernel batch_i8[BATCH_SIZES] = BATCH_KERNELS(i8, 4, 2,
 static const struct batch_kernel batch_i8x2[BATCH_SIZES] = BATCH_KERNELS(i8x2, 2, 1, 1);
 
 /*
- * Shared memory of a block: little where it has little to read, as for matmul_stream. Of it for x
- * what covers the way to the cache; the fewer weight rows there are to a row of x, the more.
+ * Shared memory of a block: little where it has little to read and two planes of x, so that the
+ * next launch's blocks fit beside it; otherwise whole decode steps are faster with all of it. Of it
+ * for x what covers the way to the cache; the fewer weight rows there are to a row of x, the more.
  */
 #define BATCH_SMALL (110u << 10)
 #define BATCH_LARGE (226u << 10)
-#define BATCH_SHORT (288u << 10) /* bytes of weights that are little */
+#define BATCH_SHORT (96u << 10) /* bytes of weights that are little */
 #define BATCH_X (64u << 10)
 #define BATCH_X_MORE (96u << 10)
 #define BATCH_STAGES (GPU_BATCH_BARS / 16)
@@ -367,7 +368,7 @@ static void batch_maps(const struct gpu_batch_args *a, uint32_t rows, struct gpu
 		.dims = { m->x.cols, m->x.rows, m->x.dtype == AIOS_I8X2 ? 2 : 1 },
 		.strides = { m->x.row_bytes,
 			     m->x.dtype == AIOS_I8X2 ? m->x.plane_bytes : m->x.row_bytes },
-		.box = { GPU_BATCH_UNIT / elem, GPU_BATCH_ROWS, 1 },
+		.box = { GPU_BATCH_UNIT / elem, a->rows, 1 },
 	};
 	l->maps[1] = (struct gpu_map){
 		.at = offsetof(struct gpu_batch_args, w_map),
@@ -397,10 +398,12 @@ bool gpu_batch_shape(const struct gpu_caps *caps, const struct aios_op_matmul *m
 	memset(a, 0, sizeof(*a));
 	a->op = *m;
 	a->tiles = (uint32_t)batch_tiles(m, k->rows);
+	a->rows = m->x.rows < GPU_BATCH_ROWS ? m->x.rows : GPU_BATCH_ROWS;
 	a->units = (uint32_t)(m->w.row_bytes / GPU_BATCH_UNIT);
 	grid = grid < a->tiles ? grid : a->tiles;
 	passes = (uint32_t)div_up(a->tiles, grid);
-	small = k->rows > 16 && k->rows <= 48 && passes * k->rows * m->w.row_bytes <= BATCH_SHORT;
+	small = planes == 2 && k->rows > 16 && k->rows <= 48 &&
+		passes * k->rows * m->w.row_bytes <= BATCH_SHORT;
 	budget = tune->budget ? tune->budget : small ? BATCH_SMALL : BATCH_LARGE;
 	if (budget > caps->shared_max)
 		budget = caps->shared_max;
