@@ -655,7 +655,6 @@ template <bool F16, int D> struct fma_unit {
 		const unsigned char *k1 = k0 + 32 * a.pitch;
 		const float *q0 = q_at(a, q), *q1 = q_at(a, q + 1);
 
-		GPU_UNROLL_4
 		for (uint32_t d = 0; d < decode_dim<D>(a); d += 8) {
 			float x0[8], x1[8];
 
@@ -889,6 +888,12 @@ template <bool F16, int D> struct fma_unit {
 		decode_block_rope<struct fma_unit<f16, dim>>(a);                                   \
 	}
 
+#define ATTN_EARLY(name, f16, dim)                                                                 \
+	GPU_KERNEL_WIDE(GPU_DECODE_THREADS) name(const struct gpu_rope_attention_args a)           \
+	{                                                                                          \
+		decode_block_early<struct fma_unit<f16, dim>>(a);                                  \
+	}
+
 ATTN_DECODE(gpu_attention_decode_bf16_64, false, 64)
 ATTN_DECODE(gpu_attention_decode_bf16_128, false, 128)
 ATTN_DECODE(gpu_attention_decode_bf16_any, false, 0)
@@ -899,3 +904,7 @@ ATTN_ROPE(gpu_rope_attention_bf16_64, false, 64)
 ATTN_ROPE(gpu_rope_attention_bf16_128, false, 128)
 ATTN_ROPE(gpu_rope_attention_f16_64, true, 64)
 ATTN_ROPE(gpu_rope_attention_f16_128, true, 128)
+ATTN_EARLY(gpu_rope_attention_early_bf16_64, false, 64)
+ATTN_EARLY(gpu_rope_attention_early_bf16_128, false, 128)
+ATTN_EARLY(gpu_rope_attention_early_f16_64, true, 64)
+ATTN_EARLY(gpu_rope_attention_early_f16_128, true, 128)

@@ -577,12 +577,59 @@ GPU_FN void decode_zero_both(const struct gpu_attention_args &a, const struct de
 		q[(uint64_t)job.head0 * a.op.kv.head_dim + i] = 0;
 }
 
-/*
- * rope_kv and attention of a step in which no sequence has two rows. Grid as above. All keys and
- * values but the row's own were there before the launch ahead began (order.c sees to it), so they
- * are on their way while it ends.
- */
+/* Rotation and walk of a job whose first span, pages and all, is on its way. */
+template <class UNIT>
+GPU_FN void decode_perform(const struct gpu_rope_attention_args &r, const struct decode_job &job,
+			   uint32_t real, const struct decode_span &s, bool own,
+			   struct rope_head<UNIT::DIM / 32> *h, UNIT *unit)
+{
+	const struct gpu_attention_args &a = r.attention;
+
+	decode_rotate<UNIT>(r, job, real, own, h);
+	gpu_barrier();
+	if (own) {
+		decode_put_own<UNIT::DIM>(a, job, s, decode_k(a), decode_own_at(a)->k);
+		decode_put_own<UNIT::DIM>(a, job, s, decode_v(a), decode_own_at(a)->v);
+	}
+	UNIT::begin(*unit, a);
+	decode_walk<UNIT>(a, job, real, s, own, unit);
+	decode_end<UNIT>(a, job, real, *unit);
+}
+
+/* rope_kv and attention of a step in which no sequence has two rows. Grid as above. */
 template <class UNIT> GPU_FN void decode_block_rope(const struct gpu_rope_attention_args &r)
+{
+	const struct gpu_attention_args &a = r.attention;
+	struct rope_head<UNIT::DIM / 32> h;
+	struct decode_pages pages;
+	struct decode_job job;
+	struct decode_span s;
+	bool padding, own;
+	UNIT unit;
+
+	gpu_grid_enter();
+	if (!decode_enter(a, &job, &padding)) {
+		if (padding)
+			decode_zero_both(a, job);
+		return;
+	}
+	own = job.last == job.position;
+	s = decode_first(a, job);
+	decode_find(a, job, s, &pages);
+	decode_load_head<UNIT::DIM / 32>(r, job, gpu_tid() / 32, &h);
+	decode_load_turn<UNIT::DIM / 32>(r, job, gpu_tid() / 32, &h);
+	decode_zero_q<UNIT>(a, job);
+	decode_keep(a, job, s, pages);
+	decode_start<UNIT::DIM>(a, job, s, own);
+	decode_perform<UNIT>(r, job, 1, s, own, &h, &unit);
+}
+
+/*
+ * The same for few blocks. All keys and values but the row's own were there before the launch ahead
+ * began (order.c sees to it), so they are on their way while it ends. That takes registers, so that
+ * no two blocks fit a multiprocessor.
+ */
+template <class UNIT> GPU_FN void decode_block_early(const struct gpu_rope_attention_args &r)
 {
 	const struct gpu_attention_args &a = r.attention;
 	struct rope_head<UNIT::DIM / 32> h;
@@ -615,15 +662,7 @@ template <class UNIT> GPU_FN void decode_block_rope(const struct gpu_rope_attent
 			gpu_grid_wait();
 			decode_load_head<UNIT::DIM / 32>(r, job, gpu_tid() / 32, &h);
 		}
-		decode_rotate<UNIT>(r, job, real, own, &h);
-		gpu_barrier();
-		if (own) {
-			decode_put_own<UNIT::DIM>(a, job, s, decode_k(a), decode_own_at(a)->k);
-			decode_put_own<UNIT::DIM>(a, job, s, decode_v(a), decode_own_at(a)->v);
-		}
-		UNIT::begin(unit, a);
-		decode_walk<UNIT>(a, job, real, s, own, &unit);
-		decode_end<UNIT>(a, job, real, unit);
+		decode_perform<UNIT>(r, job, real, s, own, &h, &unit);
 		gpu_barrier(); /* what the rehearsal left has been read */
 	}
 }

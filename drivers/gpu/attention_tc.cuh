@@ -344,6 +344,12 @@ template <bool F16, int D> struct tc_unit {
 		decode_block_rope<struct tc_unit<f16, dim>>(a);                                    \
 	}
 
+#define TC_EARLY(name, f16, dim)                                                                   \
+	GPU_KERNEL_WIDE(GPU_DECODE_THREADS) name(const struct gpu_rope_attention_args a)           \
+	{                                                                                          \
+		decode_block_early<struct tc_unit<f16, dim>>(a);                                   \
+	}
+
 TC_DECODE(gpu_attention_tc_decode_bf16_64, false, 64)
 TC_DECODE(gpu_attention_tc_decode_bf16_128, false, 128)
 TC_DECODE(gpu_attention_tc_decode_bf16_any, false, 0)
@@ -354,6 +360,10 @@ TC_ROPE(gpu_rope_attention_tc_bf16_64, false, 64)
 TC_ROPE(gpu_rope_attention_tc_bf16_128, false, 128)
 TC_ROPE(gpu_rope_attention_tc_f16_64, true, 64)
 TC_ROPE(gpu_rope_attention_tc_f16_128, true, 128)
+TC_EARLY(gpu_rope_attention_tc_early_bf16_64, false, 64)
+TC_EARLY(gpu_rope_attention_tc_early_bf16_128, false, 128)
+TC_EARLY(gpu_rope_attention_tc_early_f16_64, true, 64)
+TC_EARLY(gpu_rope_attention_tc_early_f16_128, true, 128)
 
 /* --- prompts ---------------------------------------------------------------------------- */
 

@@ -37,6 +37,10 @@
 	X(rope_attention_bf16_128, gpu_rope_attention_args, 256)                                   \
 	X(rope_attention_f16_64, gpu_rope_attention_args, 256)                                     \
 	X(rope_attention_f16_128, gpu_rope_attention_args, 256)                                    \
+	X(rope_attention_early_bf16_64, gpu_rope_attention_args, 256)                              \
+	X(rope_attention_early_bf16_128, gpu_rope_attention_args, 256)                             \
+	X(rope_attention_early_f16_64, gpu_rope_attention_args, 256)                               \
+	X(rope_attention_early_f16_128, gpu_rope_attention_args, 256)                              \
 	X(glu, gpu_glu_args, 256)                                                                  \
 	X(add, gpu_add_args, 256)                                                                  \
 	X(gather_rows, gpu_gather_rows_args, 128)                                                  \
@@ -88,6 +92,10 @@
 	X(rope_attention_tc_bf16_128, gpu_rope_attention_args, 256)                                \
 	X(rope_attention_tc_f16_64, gpu_rope_attention_args, 256)                                  \
 	X(rope_attention_tc_f16_128, gpu_rope_attention_args, 256)                                 \
+	X(rope_attention_tc_early_bf16_64, gpu_rope_attention_args, 256)                           \
+	X(rope_attention_tc_early_bf16_128, gpu_rope_attention_args, 256)                          \
+	X(rope_attention_tc_early_f16_64, gpu_rope_attention_args, 256)                            \
+	X(rope_attention_tc_early_f16_128, gpu_rope_attention_args, 256)                           \
 	X(matmul_any_bf16, gpu_matmul_args, 128)                                                   \
 	X(matmul_any_f16, gpu_matmul_args, 128)                                                    \
 	X(matmul_batch_bf16_16, gpu_batch_args, 192)                                               \

@@ -198,14 +198,16 @@ static uint32_t tc_kernel(const struct aios_op_attention *op)
 		      op->kv.head_dim);
 }
 
-static uint32_t rope_kernel(const struct aios_op_attention *op)
+static uint32_t rope_kernel(const struct aios_op_attention *op, bool early)
 {
-	bool f16 = op->kv.dtype == AIOS_F16;
-	uint32_t first = f16 ? GPU_K_rope_attention_f16_64 : GPU_K_rope_attention_bf16_64;
+	static const uint32_t first[2][2][2] = {
+		{ { GPU_K_rope_attention_bf16_64, GPU_K_rope_attention_f16_64 },
+		  { GPU_K_rope_attention_early_bf16_64, GPU_K_rope_attention_early_f16_64 } },
+		{ { GPU_K_rope_attention_tc_bf16_64, GPU_K_rope_attention_tc_f16_64 },
+		  { GPU_K_rope_attention_tc_early_bf16_64, GPU_K_rope_attention_tc_early_f16_64 } },
+	};
 
-	if (is_tc(op))
-		first = f16 ? GPU_K_rope_attention_tc_f16_64 : GPU_K_rope_attention_tc_bf16_64;
-	return by_dim(first, op->kv.head_dim);
+	return by_dim(first[is_tc(op)][early][op->kv.dtype == AIOS_F16], op->kv.head_dim);
 }
 
 static uint32_t rows_kernel(const struct aios_op_attention *op)
@@ -344,18 +346,17 @@ static struct gpu_rope rope_part(const struct aios_op_rope_kv *r)
 
 /*
  * A rehearsal takes as long as the attention itself, so its blocks must begin well before the
- * matmul ahead of them ends: they are few, and that matmul's blocks leave room for them. Qwen3-0.6B
- * (4,096 columns of qkv) gains 26 us a step, Qwen3-8B (6,144) would lose 150.
+ * matmul ahead of them ends: that matmul's blocks leave room for them. Qwen3-0.6B (4,096 columns of
+ * qkv) gains 26 us a step, Qwen3-8B (6,144) would lose 150.
  */
 #define REHEARSED_COLS 4096
 
-static bool rehearses(const struct gpu_caps *caps, const struct aios_op_rope_kv *r,
-		      const struct gpu_attention_args *a)
+/* No more blocks than multiprocessors: they may as well have one each, and fetch ahead. */
+static bool is_early(const struct gpu_caps *caps, const struct gpu_attention_args *a)
 {
-	uint64_t blocks = (uint64_t)r->batch.n_tokens * r->kv.n_kv_heads * a->groups;
+	uint64_t blocks = (uint64_t)a->op.batch.n_tokens * a->op.kv.n_kv_heads * a->groups;
 
-	return r->qkv.cols <= REHEARSED_COLS &&
-	       blocks * (a->n_chunks ? a->n_chunks : 1) <= caps->units;
+	return blocks * (a->n_chunks ? a->n_chunks : 1) <= caps->units;
 }
 
 int gpu_plan_rope_attention(struct plan *p, const struct aios_op_rope_kv *r,
@@ -363,6 +364,7 @@ int gpu_plan_rope_attention(struct plan *p, const struct aios_op_rope_kv *r,
 {
 	struct gpu_rope_attention_args a = { .attention.op = *op, .rope = rope_part(r) };
 	uint32_t shared;
+	bool early;
 	int ret;
 
 	if (!one_after_the_other(r, op))
@@ -370,8 +372,9 @@ int gpu_plan_rope_attention(struct plan *p, const struct aios_op_rope_kv *r,
 	if (attention_shape(p->caps, &a.attention, &shared) != BY_ROW)
 		return 0;
 	attention_redirect(&a.attention);
-	a.attention.rehearse = rehearses(p->caps, r, &a.attention);
-	ret = gpu_emit(p, rope_kernel(op), &a, op->batch.n_tokens,
+	early = is_early(p->caps, &a.attention);
+	a.attention.rehearse = early && r->qkv.cols <= REHEARSED_COLS;
+	ret = gpu_emit(p, rope_kernel(op, early), &a, op->batch.n_tokens,
 		       (uint64_t)op->kv.n_kv_heads * a.attention.groups,
 		       a.attention.n_chunks ? a.attention.n_chunks : 1, shared);
 	if (!ret)

@@ -258,10 +258,15 @@ static void ra_run_fused(struct ra_bed *b, const struct ra_case *c)
 	struct gpu_launch l[GPU_MAX_LAUNCHES];
 	struct aios_status st = { 0 };
 	struct plan p = { .caps = &b->caps, .launches = l, .cap = GPU_MAX_LAUNCHES, .st = &st };
+	const char *name;
+	uint32_t blocks;
 
 	ck_assert_msg(gpu_plan_rope_attention(&p, &b->rope, &b->attention) == 1, "%s", st.message);
-	ck_assert_msg(strncmp(gpu_kernel_name(l[0].kernel), "gpu_rope_attention", 18) == 0, "%s",
-		      gpu_kernel_name(l[0].kernel));
+	blocks = l[0].grid[0] * l[0].grid[1] * l[0].grid[2];
+	name = gpu_kernel_name(l[0].kernel);
+	ck_assert_msg(strncmp(name, "gpu_rope_attention", 18) == 0, "%s", name);
+	ck_assert_msg(!strstr(name, "early") == (blocks > b->caps.units), "%s: %u blocks", name,
+		      blocks);
 	ra_run(c, l, p.n);
 }
 
@@ -283,14 +288,17 @@ static void ra_free(struct ra_bed *b)
 	free(b->scratch);
 }
 
+/* Every case on the device that it names, and on one where there are many blocks for it. */
 START_TEST(test_same_memory)
 {
-	const struct ra_case *c = &ra_cases[_i];
+	const struct ra_case *c = &ra_cases[_i / 2];
 	struct ra_bed b;
 
 	if (skip_fibers())
 		return;
 	ra_make(&b, c);
+	if (_i % 2)
+		b.caps.units = 1;
 	ra_aim(&b, c, 0);
 	ra_run_both(&b, c);
 	ra_aim(&b, c, 1);
@@ -341,7 +349,8 @@ Suite *test_rope_attention_suite(void)
 	TCase *tc = tcase_create("rope_attention");
 
 	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, test_same_memory, 0, (int)(sizeof(ra_cases) / sizeof(ra_cases[0])));
+	tcase_add_loop_test(tc, test_same_memory, 0,
+			    2 * (int)(sizeof(ra_cases) / sizeof(ra_cases[0])));
 	tcase_add_test(tc, test_no_pair);
 	suite_add_tcase(s, tc);
 	return s;
