@@ -95,7 +95,7 @@ GPU_FN void batch_fetch_w(const struct gpu_batch_args &a, const struct batch_job
 	}
 }
 
-/* Rows that do not exist are not fetched: zeros would take longer, and no one stores what they give. */
+/* Rows that do not exist are not fetched: zeros take longer, and no one stores what they give. */
 template <class U, class S, int UNITS>
 GPU_FN void batch_fetch_x(const struct gpu_batch_args &a, const struct batch_job &j)
 {

@@ -367,7 +367,7 @@ static void report(const struct kind &k, const struct shape &s, const struct bed
 {
 	union any_args a = {};
 	struct gpu_launch l = {};
-	bool batch = b.op.x.rows > 32, ok;
+	bool batch = b.op.x.rows > 16, ok;
 	double us, tbs;
 	char line[256], how[128];
 	int bad = 0;
