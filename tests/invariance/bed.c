@@ -31,6 +31,13 @@ void bed_add_host(TCase *tc, const TTest *test, int n)
 		bed_add(tc, test, n);
 }
 
+bool bed_frozen(void)
+{
+	const char *numerics = getenv("AIOS_TEST_NUMERICS");
+
+	return !numerics || strcmp(numerics, "fma32") == 0;
+}
+
 bool bed_full(void)
 {
 	const char *mode = getenv("AIOS_INVARIANCE");

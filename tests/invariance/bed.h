@@ -52,6 +52,9 @@ void bed_add_host(TCase *tc, const TTest *test, int n);
 /* Is the whole grid wanted (make check-invariance)? */
 bool bed_full(void);
 
+/* Are these the numerics of frozen answers, fma32? In another profile a text may go another way. */
+bool bed_frozen(void);
+
 /* Settings "section.key=value", NULL-terminated; cpu-ref, a small batch and a small cache unless they say otherwise. */
 void bed_open(struct bed *b, const char *model, const char *const *settings);
 void bed_close(struct bed *b);

@@ -375,6 +375,11 @@ START_TEST(test_against_transformers)
 	struct aios_status st;
 	struct bed b;
 
+	if (!bed_frozen()) {
+		fclose(f);
+		printf("skipped: transformers' searches are those of fma32\n");
+		return;
+	}
 	bed_open(&b, bed_demo(), NULL);
 	for (; read_case(f, &req, ids, eos, &n_eos); cases++) {
 		memcpy(b.e->source.eos, eos, n_eos * sizeof(*eos));
