@@ -604,7 +604,7 @@ static const struct {
 START_TEST(test_refused)
 {
 	struct aios_request req = refusals[_i].req;
-	static struct result out[BEAMS_MAX];
+	static struct result out[BEAMS_MAX + 1];
 	struct aios_status st;
 	struct bed b;
 
