@@ -18,7 +18,7 @@ enum {
 	MOST_ENV = 200
 };
 
-static char program[PATH_MAX], demo[PATH_MAX], folder[] = "/tmp/aios-cli-XXXXXX";
+static char program[PATH_MAX], demo[PATH_MAX], folder[] = "/tmp/aios-cli-XXXXXX", home[64];
 
 const char *cli_program(void)
 {
@@ -45,6 +45,7 @@ void cli_setup(void)
 	snprintf(demo, sizeof(demo), "%s/share/demo", src);
 	strcpy(folder, "/tmp/aios-cli-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(home, sizeof(home), "HOME=%s/home", folder);
 }
 
 void cli_teardown(void)
@@ -104,7 +105,7 @@ static void clean_env(const char *extra, const char *env[MOST_ENV + 3])
 	for (char **at = environ; *at && n < MOST_ENV; at++)
 		if (keep(*at))
 			env[n++] = *at;
-	env[n++] = "HOME=/nonexistent";
+	env[n++] = home;
 	if (extra)
 		env[n++] = extra;
 	env[n] = NULL;

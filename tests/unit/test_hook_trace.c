@@ -117,7 +117,7 @@ START_TEST(limits)
 		return;
 	bed_folder_begin();
 	ck_assert_int_eq(bed_hook(&b, "trace", ""), -EINVAL);
-	ck_assert_int_eq(bed_hook(&b, "trace", "/nonexistent/t.json"), -ENOENT);
+	ck_assert_int_eq(bed_hook(&b, "trace", bed_file("none/t.json")), -ENOENT);
 	snprintf(args, sizeof(args), "%s,loud", bed_file("t.json"));
 	ck_assert_int_eq(bed_hook(&b, "trace", args), -EINVAL);
 	snprintf(args, sizeof(args), "%s,max=2k,sync", bed_file("t.json"));
