@@ -143,6 +143,8 @@ GPU_FN void norm_rows(const struct gpu_stream_args &a, const struct stream_job &
 	const uint32_t tid = gpu_tid() - GPU_STREAM_FETCH, threads = a.warps * 32;
 	const uint32_t cols = a.op.x.cols;
 	const struct norm_parts p = norm_parts_of(a, j);
+	/* A rehearsal reads nothing that is being copied there. */
+	const unsigned char *weight = real ? p.weight : (const unsigned char *)p.in;
 
 	for (uint32_t r = 0; r < j.rows; r++)
 		norm_lanes((const float *)gpu_ptr(a.norm.x + (j.t0 + r) * a.norm.x_row_bytes),
@@ -156,7 +158,7 @@ GPU_FN void norm_rows(const struct gpu_stream_args &a, const struct stream_job &
 
 		for (uint32_t u = tid; u < cols / 8; u += threads) {
 			struct gpu_vec v =
-				norm_unit<F16>(a, p.in + r * cols, p.weight, u * 8, factor);
+				norm_unit<F16>(a, p.in + r * cols, weight, u * 8, factor);
 
 			*(struct gpu_vec *)(p.x + r * j.x_pitch + u * 16) = v;
 			if (real && gpu_bx() == 0)

@@ -459,6 +459,7 @@ GPU_FN void stream_perform(const struct gpu_stream_args &a, const struct stream_
 {
 	const uint32_t warp = gpu_tid() / 32 - GPU_STREAM_FETCH / 32, lane = gpu_tid() % 32;
 	const uint32_t items = a.op.act ? P / 2 : P, passes = real ? j.passes : 1;
+	const gpu_place still = j.ring + a.stages * j.stage_bytes;
 	typename stream_type<KIND>::acc acc[P][MT][4];
 	struct stream_walk<MT> walk;
 	struct stream_extra<MT, P> extra;
@@ -466,11 +467,12 @@ GPU_FN void stream_perform(const struct gpu_stream_args &a, const struct stream_
 	if (NORM)
 		norm_rows<KIND == STREAM_F16>(a, j, real);
 	walk.turn = { 0, 0, 0 };
-	walk.w0 = j.ring + warp * P * j.panel_bytes + lane * 16;
+	walk.w0 = (real ? j.ring + warp * P * j.panel_bytes : still) + lane * 16;
 	GPU_UNROLL
 	for (uint32_t i = 0; i < MT; i++)
-		walk.x0[i] = stream_lane_row<KIND, HALF>(j, i) * j.x_pitch +
-			     (HALF ? lane / 8 : lane / 16) * 16;
+		walk.x0[i] = (HALF ? lane / 8 : lane / 16) * 16 +
+			     (real ? stream_lane_row<KIND, HALF>(j, i) * j.x_pitch :
+				     (uint32_t)(still - j.x));
 	if (a.whole && !NORM && real)
 		gpu_mbar_wait(j.x_full, 0);
 	GPU_NO_UNROLL
@@ -490,8 +492,9 @@ GPU_FN void stream_perform(const struct gpu_stream_args &a, const struct stream_
 }
 
 /*
- * Before the launch ahead has ended comes a rehearsal, on whatever lies in shared memory: it waits
- * for nothing, stores nothing, and brings the code to where it is fetched from quickly.
+ * Before the launch ahead has ended comes a rehearsal, on whatever lies behind the ring, where no
+ * copy ever goes: it waits for nothing, stores nothing, and brings the code to where it is fetched
+ * from quickly.
  */
 template <int KIND, int MT, bool HALF, int P, bool SEG, bool NORM>
 GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream_job &j)

@@ -172,6 +172,12 @@ static uint64_t stream_stage(const struct aios_op_matmul *m, const struct gpu_st
 	return a->whole ? w : w + stream_x_bytes(m, a->rows, a->slice);
 }
 
+/* What a rehearsal reads behind the ring, in all warps: a slice of a warp's panels, or of x. */
+static uint32_t stream_still(const struct gpu_stream_args *a)
+{
+	return a->rehearse ? a->panels * GPU_PANEL_ROWS * a->slice : 0;
+}
+
 /* What the norm before it needs beside x: its input, partial sums, its weights. */
 static uint64_t stream_norm_bytes(const struct aios_op_matmul *m,
 				  const struct aios_op_rmsnorm *norm, uint32_t rows)
@@ -205,8 +211,9 @@ static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul
 
 	if (tune->budget)
 		budget = tune->budget;
-	if (budget > caps->shared_max)
-		budget = caps->shared_max;
+	a->slice = tune->slice ? tune->slice : 512;
+	if (budget > caps->shared_max - stream_still(a))
+		budget = caps->shared_max - stream_still(a);
 	if (tune->whole ? tune->whole == 1 : all <= STREAM_SMALL && a->warps * a->panels > 1)
 		x_whole = true;
 	if (x_whole && whole + norm <= budget / 2)
@@ -214,7 +221,7 @@ static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul
 	else if (tune->norm)
 		return false;
 	budget -= GPU_STREAM_BARS + a->whole;
-	for (a->slice = tune->slice ? tune->slice : 512; a->slice > 128; a->slice /= 2)
+	for (; a->slice > 128; a->slice /= 2)
 		if (a->slice <= m->w.row_bytes && stream_stage(m, a) * 5 <= budget)
 			break;
 	for (a->shift = 0; 16u << a->shift < a->slice;)
@@ -241,14 +248,15 @@ bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *
 	a->rows = m->x.rows < k->rows ? m->x.rows : k->rows;
 	a->blocks16 = m->x.cols / m->segments / 16;
 	grid = grid < a->items ? grid : a->items;
+	a->rehearse = m->x.rows <= a->rows;
 	if (!stream_split(m, k, tune, grid, a) || !stream_ring(caps, m, tune, grid, a))
 		return false;
 	l->kernel = a->panels == 1 ? k->one : k->two;
 	l->grid[0] = grid;
 	l->grid[1] = (uint32_t)div_up(m->x.rows, a->rows);
 	l->block[0] = GPU_STREAM_FETCH + 32 * a->warps;
-	a->rehearse = l->grid[1] == 1;
-	l->shared = (uint32_t)(GPU_STREAM_BARS + a->whole + a->stages * stream_stage(m, a));
+	l->shared = (uint32_t)(GPU_STREAM_BARS + a->whole + a->stages * stream_stage(m, a) +
+			       stream_still(a));
 	return true;
 }
 

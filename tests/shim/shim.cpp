@@ -400,6 +400,7 @@ static void shim_grid(const struct gpu_launch *l, unsigned char *shared)
 	shim_here.wave = shim->config->wave;
 	shim_here.cdna = shim->config->wave == 64 ? shim->config->cdna : 0;
 	shim_here.mma_words = shim_here.cdna ? shim_here.cdna / 3 + 1 : 0;
+	shim_here.rehearses = shim->config->wave == 32 && !(shim->config->seed & 2);
 	shim_here.keeps = shim->config->mutant == SHIM_KEEPS;
 	shim_here.shared = shared;
 	memcpy(shim_here.grid, l->grid, sizeof(shim_here.grid));

@@ -21,6 +21,7 @@ struct shim_place {
 	uint32_t tid, threads, wave;
 	uint32_t cdna; /* the generation of the matrix units, which waves of 64 may have; 0: none */
 	uint32_t mma_words; /* of gpu_mma_i8() */
+	bool rehearses;     /* as some devices do; others must not miss it */
 	bool keeps;         /* mutant: subnormals, where the matrix unit has none */
 	uint32_t block[3], grid[3];
 	unsigned char *shared;

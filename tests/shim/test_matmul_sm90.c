@@ -193,7 +193,7 @@ static void mm_free(struct aios_tensor *t)
 static void mm_run(const struct gpu_caps *caps, const struct aios_op *op, uint32_t order,
 		   const char *kernel)
 {
-	struct shim_config config = { .wave = 32, .order = order, .seed = 7 };
+	struct shim_config config = { .wave = 32, .order = order, .seed = 4 + order };
 	struct gpu_launch l[GPU_MAX_LAUNCHES];
 	struct aios_status st = { 0 };
 	unsigned int n, i, m;
@@ -373,7 +373,7 @@ static const struct norm_case norm_cases[] = {
 static void norm_run(const struct norm_case *c, const struct gpu_caps *caps,
 		     const struct aios_op_rmsnorm *norm, const struct aios_op_matmul *m, bool fused)
 {
-	struct shim_config config = { .wave = 32, .order = c->order, .seed = 3 };
+	struct shim_config config = { .wave = 32, .order = c->order, .seed = 4 + c->order };
 	struct gpu_launch l[GPU_MAX_LAUNCHES];
 	struct aios_status st = { 0 };
 	struct plan p = { .caps = caps, .launches = l, .cap = GPU_MAX_LAUNCHES, .st = &st };

@@ -232,7 +232,7 @@ static void ra_aim(struct ra_bed *b, const struct ra_case *c, int i)
 
 static void ra_run(const struct ra_case *c, const struct gpu_launch *l, unsigned int n)
 {
-	struct shim_config config = { .wave = c->wave, .order = c->order, .seed = 5 };
+	struct shim_config config = { .wave = c->wave, .order = c->order, .seed = 4 + c->order };
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
