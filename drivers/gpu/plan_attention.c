@@ -44,18 +44,18 @@ static uint32_t decode_carve(struct gpu_attention_args *a, uint32_t span)
 
 /*
  * The longest span that is of use and leaves room on the multiprocessor: where there are many
- * blocks for a second one, else for one of the launch before or after it. Bytes of shared memory;
- * 0: not even one block of keys fits.
+ * blocks for a second one, else for one of the launch before or after it, which takes `room`. Bytes
+ * of shared memory; 0: not even one block of keys fits.
  */
 static uint32_t decode_span(const struct gpu_caps *caps, struct gpu_attention_args *a,
-			    uint64_t blocks)
+			    uint64_t blocks, uint32_t room)
 {
 	const struct aios_op_attention *op = &a->op;
 	uint32_t most = caps->shared_max, span = GPU_DECODE_BLOCKS * AIOS_ATTN_BLOCK;
 	uint64_t keys = op->batch.max_kv < op->chunk ? op->batch.max_kv : op->chunk;
 
 	if (most > 2 * GPU_SHARED_MIN)
-		most = blocks > caps->units ? most / 2 - 1024 : most - 2 * GPU_SHARED_MIN;
+		most = blocks > caps->units ? most / 2 - 1024 : most - room;
 	while (span > AIOS_ATTN_BLOCK &&
 	       (span >= keys + AIOS_ATTN_BLOCK || decode_carve(a, span) > most))
 		span -= AIOS_ATTN_BLOCK;
@@ -93,7 +93,8 @@ static uint32_t decode_shape(const struct gpu_caps *caps, struct gpu_attention_a
 	a->rows = 1;
 	blocks *= a->groups;
 	share_chunks(caps, a, blocks);
-	return decode_span(caps, a, a->n_chunks ? blocks * a->n_chunks : blocks);
+	return decode_span(caps, a, a->n_chunks ? blocks * a->n_chunks : blocks,
+			   2 * GPU_SHARED_MIN);
 }
 
 /* Prompts in tc-sm90: as many queries as a block takes; bytes of shared memory, 0: not so. */
@@ -345,18 +346,18 @@ static struct gpu_rope rope_part(const struct aios_op_rope_kv *r)
 }
 
 /*
- * A rehearsal takes as long as the attention itself, so its blocks must begin well before the
- * matmul ahead of them ends: that matmul's blocks leave room for them. Qwen3-0.6B (4,096 columns of
- * qkv) gains 26 us a step, Qwen3-8B (6,144) would lose 150.
+ * After a short qkv matmul, whose blocks leave room for them, few blocks begin well before it ends.
+ * Then there is time for a rehearsal, which takes as long as the attention itself (Qwen3-0.6B, with
+ * 4,096 columns of qkv, gains 26 us a step, Qwen3-8B with 6,144 would lose 150), and room for longer
+ * spans (another 40 us).
  */
-#define REHEARSED_COLS 4096
+#define SHORT_COLS 4096
+#define SHORT_ROOM (80u << 10) /* of a block of such a matmul */
 
-/* No more blocks than multiprocessors: they may as well have one each, and fetch ahead. */
-static bool is_early(const struct gpu_caps *caps, const struct gpu_attention_args *a)
+static uint64_t rope_blocks(const struct gpu_attention_args *a)
 {
-	uint64_t blocks = (uint64_t)a->op.batch.n_tokens * a->op.kv.n_kv_heads * a->groups;
-
-	return blocks * (a->n_chunks ? a->n_chunks : 1) <= caps->units;
+	return (uint64_t)a->op.batch.n_tokens * a->op.kv.n_kv_heads * a->groups *
+	       (a->n_chunks ? a->n_chunks : 1);
 }
 
 int gpu_plan_rope_attention(struct plan *p, const struct aios_op_rope_kv *r,
@@ -372,8 +373,11 @@ int gpu_plan_rope_attention(struct plan *p, const struct aios_op_rope_kv *r,
 	if (attention_shape(p->caps, &a.attention, &shared) != BY_ROW)
 		return 0;
 	attention_redirect(&a.attention);
-	early = is_early(p->caps, &a.attention);
-	a.attention.rehearse = early && r->qkv.cols <= REHEARSED_COLS;
+	/* No more blocks than multiprocessors: they may as well have one each, and fetch ahead. */
+	early = rope_blocks(&a.attention) <= p->caps->units;
+	a.attention.rehearse = early && r->qkv.cols <= SHORT_COLS;
+	if (a.attention.rehearse)
+		shared = decode_span(p->caps, &a.attention, rope_blocks(&a.attention), SHORT_ROOM);
 	ret = gpu_emit(p, rope_kernel(op, early), &a, op->batch.n_tokens,
 		       (uint64_t)op->kv.n_kv_heads * a.attention.groups,
 		       a.attention.n_chunks ? a.attention.n_chunks : 1, shared);
