@@ -281,6 +281,180 @@ destroy:
 }
 END_TEST
 
+/* ---- each device call fails once ---------------------------------------------------------- */
+
+enum {
+	SWEPT = 3,        /* requests */
+	SWEPT_RESULTS = 4 /* the last one has two choices */
+};
+
+struct sweep {
+	struct bed bed;
+	struct result got[SWEPT_RESULTS];
+	uint64_t ids[SWEPT];
+};
+
+/* With `hook`; false: not even opened, which has to be said. */
+static bool sweep_open(struct sweep *s, const char *hook)
+{
+	const char *const settings[] = { hook,
+					 "aios.driver=cpu-ref",
+					 "engine.context_length=128",
+					 "engine.kv_memory=512K",
+					 "engine.page_size=8",
+					 "engine.cache=radix",
+					 "engine.swap_memory=256K",
+					 NULL };
+	struct aios_status st;
+
+	memset(s, 0, sizeof(*s));
+	s->bed.config = aios_config_create();
+	for (int i = 0; settings[i]; i++)
+		ck_assert_int_eq(aios_config_set_text(s->bed.config, settings[i], &st), 0);
+	ck_assert_int_eq(aios_create(s->bed.config, NULL, NULL, &s->bed.aios, &st), 0);
+	if (aios_engine_open(s->bed.aios, bed_demo(), NULL, NULL, &s->bed.e, &st) == 0)
+		return true;
+	ck_assert_ptr_null(s->bed.e);
+	ck_assert_uint_gt(strlen(st.message), 5);
+	return false;
+}
+
+static void sweep_close(struct sweep *s)
+{
+	aios_engine_close(s->bed.e);
+	aios_destroy(s->bed.aios);
+	aios_config_destroy(s->bed.config);
+}
+
+static void sweep_submit(struct sweep *s, uint32_t i)
+{
+	static const uint32_t prompts[SWEPT] = { 20, 20, 9 };
+	int32_t ids[20];
+	struct aios_request req = AIOS_REQUEST_INIT;
+	struct aios_status st;
+
+	for (int32_t k = 0; k < 20; k++) /* two of them begin alike */
+		ids[k] = 5 + k * 31 + (k > 17 ? (int32_t)i : 0) + (i == 2 ? 400 : 0);
+	req.ids = ids;
+	req.n_ids = prompts[i];
+	req.max_tokens = 4;
+	req.ignore_eos = true;
+	req.sampling.temperature = i == 1 ? 0.8f : 0.0f;
+	req.sampling.seed = 11;
+	req.n = i == 2 ? 2 : 1;
+	s->ids[i] = bed_submit(&s->bed, &req, &s->got[i], &st);
+	ck_assert_msg(s->ids[i] != 0, "%s", st.message);
+}
+
+/* One request, then the others; on the way the first is swapped out. Then the first again. */
+static void sweep_play(struct sweep *s, struct result *again)
+{
+	uint32_t at = 0;
+	struct request *r;
+
+	sweep_submit(s, 0);
+	bed_step(&s->bed);
+	sweep_submit(s, 1);
+	sweep_submit(s, 2);
+	bed_step(&s->bed);
+	r = engine_next(s->bed.e, &at);
+	if (r)
+		sched_preempt(s->bed.e, r, AIOS_SCHED_SWAP, true);
+	bed_run(&s->bed);
+	*again = s->got[0];
+	sweep_submit(s, 0);
+	bed_run(&s->bed);
+}
+
+/* An answer is whole, or ended by an error that says something. How many were not whole. */
+static uint32_t sweep_judge(const struct result *got, const struct result *want)
+{
+	ck_assert_uint_eq(got->ends, 1);
+	if (got->reason == AIOS_END_ERROR) {
+		ck_assert_uint_gt(strlen(got->status.message), 5);
+		ck_assert_uint_le(got->n, want->n);
+		ck_assert_mem_eq(got->ids, want->ids, got->n * sizeof(*got->ids));
+		return 1;
+	}
+	ck_assert_uint_eq(got->reason, AIOS_END_LENGTH);
+	ck_assert_uint_eq(got->n, want->n);
+	ck_assert_mem_eq(got->ids, want->ids, want->n * sizeof(*want->ids));
+	return 0;
+}
+
+/* Call number `at` of the slot fails; how many answers that cost. */
+static uint32_t sweep_run(const char *slot, uint32_t at, const struct result *want)
+{
+	struct aios_stats stats = { .size = sizeof(stats) };
+	static struct sweep s;
+	static struct result first;
+	uint32_t lost;
+	char hook[64];
+
+	snprintf(hook, sizeof(hook), "aios.hook=fault:%s@%u=EIO", slot, at);
+	ck_assert(sweep_open(&s, hook));
+	sweep_play(&s, &first);
+	lost = sweep_judge(&first, &want[0]);
+	for (uint32_t i = 0; i < SWEPT_RESULTS; i++)
+		lost += sweep_judge(&s.got[i], &want[i]);
+	ck_assert_int_eq(aios_engine_stats(s.bed.e, &stats), 0);
+	ck_assert_uint_eq(stats.kv_pages_used + stats.swap_pages_used, 0);
+	ck_assert_uint_eq(stats.finished + stats.failed, SWEPT_RESULTS + 1);
+	sweep_close(&s);
+	return lost;
+}
+
+/* The first call of the slot that is made when the engine is open. */
+static uint32_t sweep_first(const char *slot)
+{
+	static struct sweep s;
+	uint32_t low = 0, high = 1 << 14; /* fails to open; opens */
+	char hook[64];
+
+	while (high - low > 1) {
+		uint32_t at = low + (high - low) / 2;
+
+		snprintf(hook, sizeof(hook), "aios.hook=fault:%s@%u=EIO", slot, at);
+		*(sweep_open(&s, hook) ? &high : &low) = at;
+		sweep_close(&s);
+	}
+	return high;
+}
+
+/*
+ * Every device call that an open engine makes fails once, in a run of its own (make check: some of
+ * them). Who was in that step ends with the error, the others are as ever, and so is who comes after.
+ */
+START_TEST(test_every_call)
+{
+	static const struct {
+		const char *slot;
+		uint32_t stride; /* of make check */
+	} slots[] = { { "launch", 97 }, { "copy", 2 }, { "wait", 2 }, { "signal", 2 } };
+	const char *slot = slots[_i].slot;
+	uint32_t at = sweep_first(slot), whole = 0, runs = 0, hit = 0;
+	static struct result want[SWEPT_RESULTS];
+	static struct result first;
+	static struct sweep s;
+
+	ck_assert(sweep_open(&s, "aios.hook=fault:launch@1000000=EIO"));
+	sweep_play(&s, &first);
+	memcpy(want, s.got, sizeof(want));
+	sweep_close(&s);
+	/* Some calls can be done without; behind the last one nothing ever fails. */
+	for (; whole < 6; runs++) {
+		uint32_t lost = sweep_run(slot, at, want);
+
+		at += bed_full() ? 1 : slots[_i].stride;
+		whole = lost ? 0 : whole + 1;
+		hit += lost > 0;
+	}
+	ck_assert_msg(hit > 1, "%u of %u failing calls of %s were noticed", hit, runs, slot);
+	if (bed_full())
+		printf("%s: %u calls failed, one in each run\n", slot, hit);
+}
+END_TEST
+
 /* ---- what cannot run ends at once, each in its own way ------------------------------ */
 
 START_TEST(test_refusals)
@@ -466,6 +640,10 @@ Suite *test_events_suite(void)
 	tcase_set_timeout(tc, 600);
 	bed_add(tc, test_random_events, WORLDS);
 	bed_add(tc, test_faults, 9);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("every call");
+	tcase_set_timeout(tc, 600);
+	bed_add_host(tc, test_every_call, 4);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("calls");
 	tcase_set_timeout(tc, 60);
