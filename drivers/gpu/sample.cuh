@@ -4,10 +4,11 @@
  *
  * Weights are integers and keys are distinct, so "the first k" and "the shortest prefix that
  * reaches p" are "all keys from a cutoff on", and sums are the same in any order. Candidates are
- * counted in bins by their distance from the best, 1/32 each, which keep their order; then those of
- * the one bin where the cutoff lies are compared with each other. Should too many be in it (equal
- * logits, say), the cutoff is found eight bits at a time instead, over the whole row.
- * Candidates of weight 0 can change nothing and are not counted.
+ * counted in bins by their distance from the best, 1/32 each, which keep their order. Where no more
+ * than a block has threads lie before the end of the bin with the cutoff, they are listed, and all
+ * the rest is done on the list. Else those of that bin are listed and compared with each other;
+ * should too many be in it (equal logits, say), the cutoff is found eight bits at a time instead,
+ * over the whole row. Candidates of weight 0 can change nothing and are not counted.
  */
 #include "keymax.cuh"
 
@@ -35,16 +36,6 @@ GPU_FN uint64_t sample_left(const struct sample_row *r, float logit, uint32_t id
 		return 0;
 	w = aios_sample_weight(x, r->max);
 	return use_min_p && !aios_min_p_keeps(w, r->min_p) ? 0 : w;
-}
-
-GPU_FN uint64_t sample_total(const struct sample_row *r, struct gpu_sample_shared *s,
-			     bool use_min_p)
-{
-	uint64_t sum = 0;
-
-	keymax_walk(r->logits, 0, r->n,
-		    [&](float logit, uint32_t id) { sum += sample_left(r, logit, id, use_min_p); });
-	return keysum_block(s->keys, sum);
 }
 
 /*
@@ -229,20 +220,20 @@ GPU_FN void sample_pick(struct gpu_sample_shared *s, uint64_t goal, float top_p)
 	gpu_barrier();
 }
 
-/* List the candidates of bin s->digit; false: there are too many. */
-GPU_FN bool sample_list(const struct sample_row *r, struct gpu_sample_shared *s)
+/* List the candidates of bins `from` to s->digit, GPU_SAMPLE_LIST at most. */
+GPU_FN void sample_list(const struct sample_row *r, struct gpu_sample_shared *s, uint32_t from)
 {
-	const uint32_t bin = s->digit;
+	const uint32_t last = s->digit;
 
-	if (s->bin_counts[bin] > GPU_SAMPLE_LIST)
-		return false;
 	keymax_walk(r->logits, 0, r->n, [&](float logit, uint32_t id) {
 		float x = aios_div(logit, r->temperature);
 		uint64_t key = aios_rank_key(x, id), w;
-		uint32_t at;
+		uint32_t at, bin;
 
-		if (key < r->cutoff || !(x == r->max || aios_sub(r->max, x) < 40.0f) ||
-		    sample_bin(r, x) != bin)
+		if (key < r->cutoff || !(x == r->max || aios_sub(r->max, x) < 40.0f))
+			return;
+		bin = sample_bin(r, x);
+		if (bin < from || bin > last)
 			return;
 		w = aios_sample_weight(x, r->max);
 		if (!w)
@@ -252,7 +243,6 @@ GPU_FN bool sample_list(const struct sample_row *r, struct gpu_sample_shared *s)
 		s->weights[at] = w;
 	});
 	gpu_barrier();
-	return true;
 }
 
 /* The largest key of the list with which all from it on are enough. */
@@ -298,72 +288,191 @@ GPU_FN void sample_cut_bins(struct gpu_sample_shared *s, uint64_t cutoff)
 	gpu_barrier();
 }
 
-/* Cut, with the bins up to date before and after; false: the bins are of no use any more. */
+/*
+ * Cut in the bin that was picked, with the bins up to date before and after; false: the bins are of
+ * no use any more.
+ */
 GPU_FN bool sample_cut(struct sample_row *r, struct gpu_sample_shared *s, uint64_t goal,
 		       float top_p)
 {
-	sample_pick(s, goal, top_p);
 	if (s->digit == GPU_SAMPLE_BINS)
 		return true; /* all of them stay */
-	if (!sample_list(r, s)) {
+	if (s->bin_counts[s->digit] > GPU_SAMPLE_LIST) {
 		r->cutoff = sample_cutoff(r, s, goal, top_p);
 		return false;
 	}
+	sample_list(r, s, s->digit);
 	r->cutoff = sample_listed(s, goal, top_p);
 	sample_cut_bins(s, r->cutoff);
 	return true;
 }
 
+/* --- few candidates ------------------------------------------------------------------- */
+
+/* Are all candidates up to the end of the bin that was picked few enough for a list? */
+GPU_FN bool sample_is_few(const struct gpu_sample_shared *s)
+{
+	return s->digit < GPU_SAMPLE_BINS && s->count + s->bin_counts[s->digit] <= GPU_SAMPLE_LIST;
+}
+
+/* All that is left to do, on a list of those candidates, one a thread. total: of all weights. */
+GPU_FN uint32_t sample_few(const struct sample_row *r, struct gpu_sample_shared *s,
+			   const struct aios_sample_row *p, bool use_k, bool use_p, uint64_t total)
+{
+	const uint32_t i = gpu_tid();
+	uint64_t key = 0, weight = 0, count = 0, sum = 0, cutoff = 0, target, best;
+	uint32_t n;
+
+	sample_list(r, s, 0);
+	n = s->listed;
+	if (i < n) {
+		key = s->list[i];
+		weight = s->weights[i];
+	}
+	for (uint32_t j = 0; i < n && j < n; j++) {
+		if (s->list[j] >= key) {
+			count++;
+			sum += s->weights[j];
+		}
+	}
+	if (use_k) {
+		cutoff = keymax_block(s->keys, sample_enough(count, sum, p->top_k, 0.0f) ? key : 0);
+		total = keysum_block(s->keys, key >= cutoff ? weight : 0);
+	}
+	if (use_p) {
+		best = key >= cutoff && sample_enough(count, sum, total, p->top_p) ? key : 0;
+		cutoff = keymax_join<false>(cutoff, keymax_block(s->keys, best));
+	}
+	if (key < cutoff || (r->min_p > 0.0f && !aios_min_p_keeps(weight, r->min_p)))
+		weight = 0;
+	total = keysum_block(s->keys, weight);
+	target = aios_sample_target(aios_random64(p->seed, p->position, p->draw), total);
+	if (i < n)
+		s->weights[i] = weight;
+	gpu_barrier();
+	/* The sum up to this id; the lower half of a key is the complement of the id. */
+	sum = 0;
+	for (uint32_t j = 0; i < n && j < n; j++)
+		sum += (uint32_t)s->list[j] >= (uint32_t)key ? s->weights[j] : 0;
+	best = keymax_block(s->keys, weight && sum > target ? (uint64_t)(uint32_t)key + 1 : 0);
+	return aios_rank_id(best - 1);
+}
+
 /* --- the draw ------------------------------------------------------------------------ */
 
+#define SAMPLE_AHEAD 8 /* loads of a thread in flight at once */
+
 /* The sum of what is left in [first, end), by the lanes of a group of 32 threads. */
-GPU_FN uint64_t sample_span(const struct sample_row *r, uint64_t first, uint64_t end)
+GPU_FN uint64_t sample_span(const struct sample_row *r, bool use_min_p, uint64_t first,
+			    uint64_t end)
 {
 	uint64_t sum = 0;
 
-	for (uint64_t id = first + gpu_tid() % 32; id < end; id += 32)
-		sum += sample_left(r, r->logits[id], (uint32_t)id, true);
+	for (uint64_t id = first + gpu_tid() % 32; id < end; id += SAMPLE_AHEAD * 32) {
+		float v[SAMPLE_AHEAD];
+
+		GPU_UNROLL
+		for (uint32_t j = 0; j < SAMPLE_AHEAD; j++)
+			if (id + j * 32 < end)
+				v[j] = r->logits[id + j * 32];
+		GPU_UNROLL
+		for (uint32_t j = 0; j < SAMPLE_AHEAD; j++)
+			if (id + j * 32 < end)
+				sum += sample_left(r, v[j], (uint32_t)id + j * 32, use_min_p);
+	}
 	for (uint32_t h = 16; h > 0; h /= 2)
 		sum += gpu_shfl_xor_u64(sum, h);
 	return sum;
 }
 
+/* Ids of each group of 32 threads when they share `ids`. */
+GPU_FN uint64_t sample_share(uint64_t ids)
+{
+	const uint32_t groups = gpu_threads() / 32;
+
+	return (ids + groups - 1) / groups;
+}
+
+/* What is left in each group's share of [first, end): s->keys. */
+GPU_FN void sample_shares(const struct sample_row *r, struct gpu_sample_shared *s, bool use_min_p,
+			  uint64_t first, uint64_t end)
+{
+	const uint64_t share = sample_share(end - first);
+	uint64_t from = first + gpu_tid() / 32 * share, to = from + share, sum;
+
+	from = from < end ? from : end;
+	to = to < end ? to : end;
+	sum = sample_span(r, use_min_p, from, to);
+	gpu_barrier();
+	if (gpu_tid() % 32 == 0)
+		s->keys[gpu_tid() / 32] = sum;
+	gpu_barrier();
+}
+
+/* What is left in all of the row; its shares stay. */
+GPU_FN uint64_t sample_total(const struct sample_row *r, struct gpu_sample_shared *s,
+			     bool use_min_p)
+{
+	uint64_t sum = 0;
+
+	sample_shares(r, s, use_min_p, 0, r->n);
+	for (uint32_t g = 0; g < gpu_threads() / 32; g++)
+		sum += s->keys[g];
+	return sum;
+}
+
 /*
- * The first survivor, by ascending id, whose prefix sum exceeds the target. Groups of 32 threads
- * sum a part of the ids each; the part where that happens is cut again, until it is one id.
+ * The first survivor, by ascending id, whose prefix sum exceeds the target. The share of the ids
+ * where that happens is cut again, until it is one id. The shares of the row are there.
  */
 GPU_FN uint32_t sample_draw(const struct sample_row *r, struct gpu_sample_shared *s,
 			    uint64_t target)
 {
-	const uint32_t groups = gpu_threads() / 32, group = gpu_tid() / 32;
 	uint64_t first = 0, end = r->n;
 
-	while (end - first > 1) {
-		const uint64_t span = (end - first + groups - 1) / groups;
-		uint64_t from = first + group * span, to = from + span, sum;
+	for (;;) {
+		const uint64_t share = sample_share(end - first);
 		uint32_t g = 0;
 
-		from = from < end ? from : end;
-		to = to < end ? to : end;
-		sum = sample_span(r, from, to);
-		gpu_barrier();
-		if (gpu_tid() % 32 == 0)
-			s->keys[group] = sum;
-		gpu_barrier();
-		for (; g + 1 < groups && s->keys[g] <= target; g++)
+		for (; g + 1 < gpu_threads() / 32 && s->keys[g] <= target; g++)
 			target -= s->keys[g];
-		first += g * span;
-		end = first + span < end ? first + span : end;
+		first += g * share;
+		end = first + share < end ? first + share : end;
+		if (end - first <= 1)
+			return (uint32_t)first;
+		sample_shares(r, s, true, first, end);
 	}
-	return (uint32_t)first;
+}
+
+/*
+ * Cut by top-k and top-p where it takes the whole row: r->cutoff. The bin of the first of them is
+ * picked. False: no logit is above -inf.
+ */
+GPU_FN bool sample_many(struct sample_row *r, struct gpu_sample_shared *s,
+			const struct aios_sample_row *p, bool use_k, bool use_p)
+{
+	bool binned = true;
+	uint64_t total;
+
+	if (use_k)
+		binned = sample_cut(r, s, p->top_k, 0.0f);
+	total = binned ? sample_binned(s) : sample_total(r, s, false);
+	if (use_p && binned) {
+		if (use_k)
+			sample_pick(s, total, p->top_p);
+		sample_cut(r, s, total, p->top_p);
+	} else if (use_p) {
+		r->cutoff = sample_cutoff(r, s, total, p->top_p);
+	}
+	return total > 0;
 }
 
 GPU_FN uint32_t sample_one(const float *logits, uint32_t n, const struct aios_sample_row *p,
 			   struct gpu_sample_shared *s)
 {
-	const bool use_k = p->top_k > 0 && p->top_k<n, use_p = p->top_p> 0.0f && p->top_p < 1.0f;
-	uint64_t best = 0, total;
-	bool binned = false;
+	const bool use_p = p->top_p > 0.0f && p->top_p < 1.0f;
+	bool use_k = p->top_k > 0 && p->top_k < n;
+	uint64_t best = 0, total = 0;
 	struct sample_row r;
 
 	r.logits = logits;
@@ -380,24 +489,26 @@ GPU_FN uint32_t sample_one(const float *logits, uint32_t n, const struct aios_sa
 	r.max = keymax_float(keymax_block(s->keys, best));
 	if (use_k || use_p) {
 		sample_fill(&r, s);
-		binned = true;
+		total = sample_binned(s);
+		if (use_k) {
+			sample_pick(s, p->top_k, 0.0f);
+			use_k = s->digit < GPU_SAMPLE_BINS; /* else all of them stay */
+		}
+		if (!use_k && use_p)
+			sample_pick(s, total, p->top_p);
+		if (sample_is_few(s))
+			return sample_few(&r, s, p, use_k, use_p, total);
+		if (!sample_many(&r, s, p, use_k, use_p))
+			return keymax_argmax(s->keys, logits, n);
 	}
-	if (use_k)
-		binned = sample_cut(&r, s, p->top_k, 0.0f);
-	total = binned ? sample_binned(s) : sample_total(&r, s, false);
+	total = sample_total(&r, s, true);
 	if (total == 0) /* no logit above -inf */
 		return keymax_argmax(s->keys, logits, n);
-	if (use_p && binned)
-		binned = sample_cut(&r, s, total, p->top_p);
-	else if (use_p)
-		r.cutoff = sample_cutoff(&r, s, total, p->top_p);
-	if (use_p || r.min_p > 0.0f)
-		total = binned && r.min_p == 0.0f ? sample_binned(s) : sample_total(&r, s, true);
 	return sample_draw(&r, s,
 			   aios_sample_target(aios_random64(p->seed, p->position, p->draw), total));
 }
 
-GPU_KERNEL(512) gpu_sample(const struct gpu_sample_args a)
+GPU_KERNEL_MIN(512, 2) gpu_sample(const struct gpu_sample_args a)
 {
 	struct gpu_sample_shared *s = (struct gpu_sample_shared *)gpu_shared();
 	uint32_t row = gpu_bx(), id;
