@@ -245,21 +245,29 @@ GPU_FN void sample_list(const struct sample_row *r, struct gpu_sample_shared *s,
 	gpu_barrier();
 }
 
+/* Add the candidates of the list from a key on to the count and the sum. */
+GPU_FN void sample_rank(const struct gpu_sample_shared *s, uint64_t key, uint64_t *count,
+			uint64_t *sum)
+{
+	const uint32_t n = s->listed;
+
+	for (uint32_t j = 0; j < n; j++) {
+		if (s->list[j] >= key) {
+			(*count)++;
+			*sum += s->weights[j];
+		}
+	}
+}
+
 /* The largest key of the list with which all from it on are enough. */
 GPU_FN uint64_t sample_listed(struct gpu_sample_shared *s, uint64_t goal, float top_p)
 {
-	const uint32_t n = s->listed;
 	uint64_t best = 0;
 
-	for (uint32_t i = gpu_tid(); i < n; i += gpu_threads()) {
+	for (uint32_t i = gpu_tid(); i < s->listed; i += gpu_threads()) {
 		uint64_t key = s->list[i], count = s->count, sum = s->sum;
 
-		for (uint32_t j = 0; j < n; j++) {
-			if (s->list[j] >= key) {
-				count++;
-				sum += s->weights[j];
-			}
-		}
+		sample_rank(s, key, &count, &sum);
 		if (sample_enough(count, sum, goal, top_p))
 			best = keymax_join<false>(best, key);
 	}
@@ -315,7 +323,10 @@ GPU_FN bool sample_is_few(const struct gpu_sample_shared *s)
 	return s->digit < GPU_SAMPLE_BINS && s->count + s->bin_counts[s->digit] <= GPU_SAMPLE_LIST;
 }
 
-/* All that is left to do, on a list of those candidates, one a thread. total: of all weights. */
+/*
+ * All that is left to do, on a list of those candidates, one a thread. total: of all weights, which
+ * top-p without top-k asks for.
+ */
 GPU_FN uint32_t sample_few(const struct sample_row *r, struct gpu_sample_shared *s,
 			   const struct aios_sample_row *p, bool use_k, bool use_p, uint64_t total)
 {
@@ -328,12 +339,7 @@ GPU_FN uint32_t sample_few(const struct sample_row *r, struct gpu_sample_shared 
 	if (i < n) {
 		key = s->list[i];
 		weight = s->weights[i];
-	}
-	for (uint32_t j = 0; i < n && j < n; j++) {
-		if (s->list[j] >= key) {
-			count++;
-			sum += s->weights[j];
-		}
+		sample_rank(s, key, &count, &sum);
 	}
 	if (use_k) {
 		cutoff = keymax_block(s->keys, sample_enough(count, sum, p->top_k, 0.0f) ? key : 0);
@@ -446,9 +452,9 @@ GPU_FN uint32_t sample_draw(const struct sample_row *r, struct gpu_sample_shared
 
 /*
  * Cut by top-k and top-p where it takes the whole row: r->cutoff. The bin of the first of them is
- * picked. False: no logit is above -inf.
+ * picked. The total is made again, of 1,024 bins: to keep it would cost registers.
  */
-GPU_FN bool sample_many(struct sample_row *r, struct gpu_sample_shared *s,
+GPU_FN void sample_many(struct sample_row *r, struct gpu_sample_shared *s,
 			const struct aios_sample_row *p, bool use_k, bool use_p)
 {
 	bool binned = true;
@@ -456,15 +462,15 @@ GPU_FN bool sample_many(struct sample_row *r, struct gpu_sample_shared *s,
 
 	if (use_k)
 		binned = sample_cut(r, s, p->top_k, 0.0f);
+	if (!use_p)
+		return;
 	total = binned ? sample_binned(s) : sample_total(r, s, false);
-	if (use_p && binned) {
-		if (use_k)
-			sample_pick(s, total, p->top_p);
+	if (use_k && binned)
+		sample_pick(s, total, p->top_p);
+	if (binned)
 		sample_cut(r, s, total, p->top_p);
-	} else if (use_p) {
+	else
 		r->cutoff = sample_cutoff(r, s, total, p->top_p);
-	}
-	return total > 0;
 }
 
 GPU_FN uint32_t sample_one(const float *logits, uint32_t n, const struct aios_sample_row *p,
@@ -489,17 +495,17 @@ GPU_FN uint32_t sample_one(const float *logits, uint32_t n, const struct aios_sa
 	r.max = keymax_float(keymax_block(s->keys, best));
 	if (use_k || use_p) {
 		sample_fill(&r, s);
-		total = sample_binned(s);
 		if (use_k) {
 			sample_pick(s, p->top_k, 0.0f);
 			use_k = s->digit < GPU_SAMPLE_BINS; /* else all of them stay */
 		}
-		if (!use_k && use_p)
+		if (!use_k && use_p) {
+			total = sample_binned(s);
 			sample_pick(s, total, p->top_p);
+		}
 		if (sample_is_few(s))
 			return sample_few(&r, s, p, use_k, use_p, total);
-		if (!sample_many(&r, s, p, use_k, use_p))
-			return keymax_argmax(s->keys, logits, n);
+		sample_many(&r, s, p, use_k, use_p);
 	}
 	total = sample_total(&r, s, true);
 	if (total == 0) /* no logit above -inf */
