@@ -577,7 +577,27 @@ GPU_FN void decode_zero_both(const struct gpu_attention_args &a, const struct de
 		q[(uint64_t)job.head0 * a.op.kv.head_dim + i] = 0;
 }
 
-/* Rotation and walk of a job whose first span, pages and all, is on its way. */
+/* Set out the job's first span, its pages, keys and values, and what turns heads; HEAD: with a head. */
+template <class UNIT, bool HEAD>
+GPU_FN struct decode_span decode_set_out(const struct gpu_rope_attention_args &r,
+					 const struct decode_job &job, bool own,
+					 struct rope_head<UNIT::DIM / 32> *h)
+{
+	const struct gpu_attention_args &a = r.attention;
+	const struct decode_span s = decode_first(a, job);
+	struct decode_pages pages;
+
+	decode_find(a, job, s, &pages);
+	if (HEAD)
+		decode_load_head<UNIT::DIM / 32>(r, job, gpu_tid() / 32, h);
+	decode_load_turn<UNIT::DIM / 32>(r, job, gpu_tid() / 32, h);
+	decode_zero_q<UNIT>(a, job);
+	decode_keep(a, job, s, pages);
+	decode_start<UNIT::DIM>(a, job, s, own);
+	return s;
+}
+
+/* Rotation and walk of a job whose first span is set out. */
 template <class UNIT>
 GPU_FN void decode_perform(const struct gpu_rope_attention_args &r, const struct decode_job &job,
 			   uint32_t real, const struct decode_span &s, bool own,
@@ -601,7 +621,6 @@ template <class UNIT> GPU_FN void decode_block_rope(const struct gpu_rope_attent
 {
 	const struct gpu_attention_args &a = r.attention;
 	struct rope_head<UNIT::DIM / 32> h;
-	struct decode_pages pages;
 	struct decode_job job;
 	struct decode_span s;
 	bool padding, own;
@@ -614,13 +633,7 @@ template <class UNIT> GPU_FN void decode_block_rope(const struct gpu_rope_attent
 		return;
 	}
 	own = job.last == job.position;
-	s = decode_first(a, job);
-	decode_find(a, job, s, &pages);
-	decode_load_head<UNIT::DIM / 32>(r, job, gpu_tid() / 32, &h);
-	decode_load_turn<UNIT::DIM / 32>(r, job, gpu_tid() / 32, &h);
-	decode_zero_q<UNIT>(a, job);
-	decode_keep(a, job, s, pages);
-	decode_start<UNIT::DIM>(a, job, s, own);
+	s = decode_set_out<UNIT, true>(r, job, own, &h);
 	decode_perform<UNIT>(r, job, 1, s, own, &h, &unit);
 }
 
@@ -633,7 +646,6 @@ template <class UNIT> GPU_FN void decode_block_early(const struct gpu_rope_atten
 {
 	const struct gpu_attention_args &a = r.attention;
 	struct rope_head<UNIT::DIM / 32> h;
-	struct decode_pages pages;
 	struct decode_job job;
 	struct decode_span s;
 	bool padding, own;
@@ -647,12 +659,7 @@ template <class UNIT> GPU_FN void decode_block_early(const struct gpu_rope_atten
 		return;
 	}
 	own = job.last == job.position;
-	s = decode_first(a, job);
-	decode_find(a, job, s, &pages);
-	decode_load_turn<UNIT::DIM / 32>(r, job, gpu_tid() / 32, &h);
-	decode_zero_q<UNIT>(a, job);
-	decode_keep(a, job, s, pages);
-	decode_start<UNIT::DIM>(a, job, s, own);
+	s = decode_set_out<UNIT, false>(r, job, own, &h);
 	GPU_UNROLL
 	for (uint32_t e = 0; e < UNIT::DIM / 32; e++)
 		h.x[e] = 0.0f;
