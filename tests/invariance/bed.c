@@ -199,6 +199,23 @@ void bed_close(struct bed *b)
 	take_notes(b);
 	device_free(b->e->device, &b->log);
 	free(b->rows);
+	bed_shut(b);
+}
+
+int bed_try(struct bed *b, const char *model, const char *const *settings, struct aios_status *st)
+{
+	memset(b, 0, sizeof(*b));
+	b->config = aios_config_create();
+	ck_assert_ptr_nonnull(b->config);
+	set(b, "aios.driver=cpu-ref");
+	for (; *settings; settings++)
+		set(b, *settings);
+	ck_assert_msg(aios_create(b->config, NULL, NULL, &b->aios, st) == 0, "%s", st->message);
+	return aios_engine_open(b->aios, model, NULL, NULL, &b->e, st);
+}
+
+void bed_shut(struct bed *b)
+{
 	aios_engine_close(b->e);
 	aios_destroy(b->aios);
 	aios_config_destroy(b->config);

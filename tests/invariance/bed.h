@@ -59,6 +59,13 @@ bool bed_frozen(void);
 void bed_open(struct bed *b, const char *model, const char *const *settings);
 void bed_close(struct bed *b);
 
+/*
+ * An engine for tests of what fails: cpu-ref with these settings alone, no logits noted. A negative
+ * errno with the status filled when it does not open; bed_shut() it in any case.
+ */
+int bed_try(struct bed *b, const char *model, const char *const *settings, struct aios_status *st);
+void bed_shut(struct bed *b);
+
 /* "DIR/share/demo". Static. */
 const char *bed_demo(void);
 

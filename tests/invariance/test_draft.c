@@ -588,24 +588,21 @@ static void run_fault(const char *slot, unsigned at, bool last, const struct res
 	static struct result got;
 	int32_t ids[PROMPT];
 	char hook[64];
-	const char *const more[] = { "aios.driver=cpu-ref", "engine.kv_memory=8M",
-				     "engine.context_length=512", hook, NULL };
+	const char *const more[] = { "engine.kv_memory=8M", "engine.context_length=512", hook,
+				     NULL };
 	struct aios_request req = subject(ids, PROMPT, 0.0f, 14);
 	struct settings s;
 	const char *const *all = with(&s, bed_demo(), 3, more);
-	struct bed b = { .config = aios_config_create() };
+	struct bed b;
 	struct aios_status st;
 	int rc;
 
 	snprintf(hook, sizeof(hook), "aios.hook=fault:%s@%u=EIO", slot, at);
 	make_prompt(ids, PROMPT, 0);
-	for (; *all; all++)
-		ck_assert_int_eq(aios_config_set_text(b.config, *all, &st), 0);
-	ck_assert_int_eq(aios_create(b.config, NULL, NULL, &b.aios, &st), 0);
-	rc = aios_engine_open(b.aios, bed_demo(), NULL, NULL, &b.e, &st);
+	rc = bed_try(&b, bed_demo(), all, &st);
 	o->early += rc < 0;
 	if (rc < 0)
-		goto destroy;
+		goto shut;
 	b.after_step = last ? fail_twice : NULL;
 	b.e->draft.failures = last ? 2 : 0;
 	ck_assert_uint_ne(bed_submit(&b, &req, &got, &st), 0);
@@ -625,10 +622,8 @@ static void run_fault(const char *slot, unsigned at, bool last, const struct res
 		o->spared += b.e->stats.draft_failures > 0;
 		o->late = b.e->stats.draft_failures == 0;
 	}
-	aios_engine_close(b.e);
-destroy:
-	aios_destroy(b.aios);
-	aios_config_destroy(b.config);
+shut:
+	bed_shut(&b);
 }
 
 /*

@@ -228,6 +228,7 @@ START_TEST(test_faults)
 		{ "aios.hook=fault:launch@1100=lost", true, false, true },
 	};
 	const char *settings[] = { faults[_i].hook,
+				   "engine.context_length=512",
 				   "engine.kv_memory=512K",
 				   "engine.page_size=8",
 				   "engine.cache=radix",
@@ -242,16 +243,10 @@ START_TEST(test_faults)
 	memset(&c, 0, sizeof(c));
 	c.random = 5;
 	c.results = calloc(4 * MAX_LIVE, sizeof(*c.results));
-	c.bed.config = aios_config_create();
-	aios_config_set_text(c.bed.config, "aios.driver=cpu-ref", &st);
-	aios_config_set_text(c.bed.config, "engine.context_length=512", &st);
-	for (int i = 0; settings[i]; i++)
-		ck_assert_int_eq(aios_config_set_text(c.bed.config, settings[i], &st), 0);
-	ck_assert_int_eq(aios_create(c.bed.config, NULL, NULL, &c.bed.aios, &st), 0);
-	rc = aios_engine_open(c.bed.aios, bed_demo(), NULL, NULL, &c.bed.e, &st);
+	rc = bed_try(&c.bed, bed_demo(), settings, &st);
 	if (rc < 0) { /* the fault came early: an error with a message, and nothing is left */
 		ck_assert_uint_gt(strlen(st.message), 5);
-		goto destroy;
+		goto shut;
 	}
 	make_tenants(&c);
 	for (int i = 0; i < 14; i++)
@@ -273,10 +268,8 @@ START_TEST(test_faults)
 	ck_assert(failed > 0 || faults[_i].spared);
 	for (uint32_t i = 0; i < c.n && !faults[_i].lost; i++)
 		ck_assert_uint_eq(c.results[4 * i].ends, 1);
-	aios_engine_close(c.bed.e);
-destroy:
-	aios_destroy(c.bed.aios);
-	aios_config_destroy(c.bed.config);
+shut:
+	bed_shut(&c.bed);
 	free(c.results);
 }
 END_TEST
@@ -298,7 +291,6 @@ struct sweep {
 static bool sweep_open(struct sweep *s, const char *hook)
 {
 	const char *const settings[] = { hook,
-					 "aios.driver=cpu-ref",
 					 "engine.context_length=128",
 					 "engine.kv_memory=512K",
 					 "engine.page_size=8",
@@ -308,22 +300,11 @@ static bool sweep_open(struct sweep *s, const char *hook)
 	struct aios_status st;
 
 	memset(s, 0, sizeof(*s));
-	s->bed.config = aios_config_create();
-	for (int i = 0; settings[i]; i++)
-		ck_assert_int_eq(aios_config_set_text(s->bed.config, settings[i], &st), 0);
-	ck_assert_int_eq(aios_create(s->bed.config, NULL, NULL, &s->bed.aios, &st), 0);
-	if (aios_engine_open(s->bed.aios, bed_demo(), NULL, NULL, &s->bed.e, &st) == 0)
+	if (bed_try(&s->bed, bed_demo(), settings, &st) == 0)
 		return true;
 	ck_assert_ptr_null(s->bed.e);
 	ck_assert_uint_gt(strlen(st.message), 5);
 	return false;
-}
-
-static void sweep_close(struct sweep *s)
-{
-	aios_engine_close(s->bed.e);
-	aios_destroy(s->bed.aios);
-	aios_config_destroy(s->bed.config);
 }
 
 static void sweep_submit(struct sweep *s, uint32_t i)
@@ -400,7 +381,7 @@ static uint32_t sweep_run(const char *slot, uint32_t at, const struct result *wa
 	ck_assert_int_eq(aios_engine_stats(s.bed.e, &stats), 0);
 	ck_assert_uint_eq(stats.kv_pages_used + stats.swap_pages_used, 0);
 	ck_assert_uint_eq(stats.finished + stats.failed, SWEPT_RESULTS + 1);
-	sweep_close(&s);
+	bed_shut(&s.bed);
 	return lost;
 }
 
@@ -416,7 +397,7 @@ static uint32_t sweep_first(const char *slot)
 
 		snprintf(hook, sizeof(hook), "aios.hook=fault:%s@%u=EIO", slot, at);
 		*(sweep_open(&s, hook) ? &high : &low) = at;
-		sweep_close(&s);
+		bed_shut(&s.bed);
 	}
 	return high;
 }
@@ -440,7 +421,7 @@ START_TEST(test_every_call)
 	ck_assert(sweep_open(&s, "aios.hook=fault:launch@1000000=EIO"));
 	sweep_play(&s, &first);
 	memcpy(want, s.got, sizeof(want));
-	sweep_close(&s);
+	bed_shut(&s.bed);
 	/* Some calls can be done without; behind the last one nothing ever fails. */
 	for (; whole < 6; runs++) {
 		uint32_t lost = sweep_run(slot, at, want);
