@@ -350,9 +350,8 @@ static void *rank_main(void *arg)
 		graph = graph_of_sums(&g, comm, PART, bytes, rows[i], 100);
 		wrong += wrong_sums(&g, 0, bytes / 4);
 		if (r->rank == 0)
-			printf("all-reduce of %4u x %u: %8.1f us, gather alone %8.1f us, in a "
-			       "graph "
-			       "%8.1f us, %llu sums differ\n",
+			printf("all-reduce of %4u x %u: %8.1f us, gather alone %8.1f us, "
+			       "in a graph %8.1f us, %llu sums differ\n",
 			       rows[i], SUM_COLS, us, gather, graph, (unsigned long long)wrong);
 		if (wrong)
 			want("sums", 1, 0, &g.st);

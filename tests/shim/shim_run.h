@@ -32,7 +32,8 @@ enum shim_mutant {
 
 /*
  * Threads of a wave, and in which order fibers and asynchronous copies go. Waves of 64 have the
- * matrix units of CDNA1, 2 or 3 (gfx908, gfx90a, gfx942), or with 0 none.
+ * matrix units of CDNA1, 2 or 3 (gfx908, gfx90a, gfx942), or with 0 none. Waves of 32 rehearse (see
+ * gpu_rehearsal()) unless bit 1 of the seed is set.
  */
 struct shim_config {
 	uint32_t wave, order, cdna;
