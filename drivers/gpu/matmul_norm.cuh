@@ -42,45 +42,64 @@ GPU_FN void norm_fetch(const struct gpu_stream_args &a, const struct stream_job 
 	}
 }
 
-#define NORM_AHEAD 16 /* loads of a thread in flight */
+#define NORM_QUADS (AIOS_LANES / 4) /* threads of a row: each has four neighbouring lanes */
+#define NORM_AHEAD 4                /* columns of a lane that are loaded together */
 
 /*
- * Lanes i, i + threads, ... of a row's sum of squares, lane l from columns l, l + 256, ...; what is
- * read stays in shared memory. Loads of up to four columns of up to four lanes go out together:
- * plain ones, whose answers come sooner than a bulk copy's.
+ * Four columns of a row as it comes, and those 256, 512, ... further on; zeros behind the `left`
+ * that there are, which leave a sum of squares as it is. Plain loads, whose answers come sooner
+ * than a bulk copy's, in flight together.
  */
-GPU_FN void norm_lanes(const float *x, float *in, float *lanes, uint32_t cols, uint32_t tid,
-		       uint32_t threads)
+GPU_FN void norm_load(const unsigned char *x, uint32_t left, struct gpu_vec v[NORM_AHEAD])
 {
-	for (uint32_t first = tid; first < AIOS_LANES; first += NORM_AHEAD / 4 * threads) {
-		float sum[NORM_AHEAD / 4] = { 0.0f, 0.0f, 0.0f, 0.0f };
+	GPU_UNROLL
+	for (uint32_t i = 0; i < NORM_AHEAD; i++) {
+		v[i] = { { 0, 0, 0, 0 } };
+		if (i * AIOS_LANES < left)
+			v[i] = gpu_load16_late(x + i * AIOS_LANES * sizeof(float));
+	}
+}
 
-		for (uint32_t c0 = 0; c0 < cols; c0 += 4 * AIOS_LANES) {
-			float v[NORM_AHEAD];
-
-			GPU_UNROLL
-			for (uint32_t i = 0; i < NORM_AHEAD; i++) {
-				uint32_t lane = first + i / 4 * threads;
-				uint32_t c = c0 + i % 4 * AIOS_LANES + lane;
-
-				if (lane < AIOS_LANES && c < cols)
-					v[i] = gpu_load_late(x + c);
-			}
-			GPU_UNROLL
-			for (uint32_t i = 0; i < NORM_AHEAD; i++) {
-				uint32_t lane = first + i / 4 * threads;
-				uint32_t c = c0 + i % 4 * AIOS_LANES + lane;
-
-				if (lane < AIOS_LANES && c < cols) {
-					in[c] = v[i];
-					sum[i / 4] = aios_sumsq_step(sum[i / 4], v[i]);
-				}
-			}
-		}
+/* Four neighbouring lanes' sums of squares go on. */
+GPU_FN void norm_sum(const struct gpu_vec v[NORM_AHEAD], struct gpu_vec *sum)
+{
+	GPU_UNROLL
+	for (uint32_t i = 0; i < NORM_AHEAD; i++) {
 		GPU_UNROLL
-		for (uint32_t i = 0; i < NORM_AHEAD / 4; i++)
-			if (first + i * threads < AIOS_LANES)
-				lanes[first + i * threads] = sum[i];
+		for (uint32_t e = 0; e < 4; e++)
+			sum->w[e] = aios_bits(
+				aios_sumsq_step(aios_float(sum->w[e]), aios_float(v[i].w[e])));
+	}
+}
+
+GPU_FN const unsigned char *norm_row(const struct gpu_stream_args &a, const struct stream_job &j,
+				     uint32_t r)
+{
+	return gpu_ptr(a.norm.x + (j.t0 + r) * a.norm.x_row_bytes);
+}
+
+/* The partial sums of all rows; what is read stays in shared memory. */
+GPU_FN void norm_lanes(const struct gpu_stream_args &a, const struct stream_job &j,
+		       const struct norm_parts &p, uint32_t tid, uint32_t threads)
+{
+	const uint32_t cols = a.op.x.cols;
+
+	for (uint32_t k = tid; k < j.rows * NORM_QUADS; k += threads) {
+		const uint32_t r = k / NORM_QUADS, lane = k % NORM_QUADS * 4;
+		struct gpu_vec sum = { { 0, 0, 0, 0 } };
+
+		for (uint32_t c = lane; c < cols; c += NORM_AHEAD * AIOS_LANES) {
+			struct gpu_vec v[NORM_AHEAD];
+
+			norm_load(norm_row(a, j, r) + c * sizeof(float), cols - c, v);
+			norm_sum(v, &sum);
+			GPU_UNROLL
+			for (uint32_t i = 0; i < NORM_AHEAD; i++)
+				if (c + i * AIOS_LANES < cols)
+					*(struct gpu_vec *)(p.in + r * cols + c + i * AIOS_LANES) =
+						v[i];
+		}
+		*(struct gpu_vec *)(p.lanes + r * AIOS_LANES + lane) = sum;
 	}
 }
 
@@ -100,71 +119,238 @@ GPU_FN float norm_tree(const float *lanes)
 	return v;
 }
 
-/* Eight of the norm's weights. */
-GPU_FN void norm_weights(const struct gpu_stream_args &a, const unsigned char *weight, uint32_t c,
-			 float w[8])
+/*
+ * aios_rms_factor(). *plain: it is finite, and so is what it was made of. Then the root is what the
+ * compiler makes of one in this range, and two Newton steps from the same estimate, in error by
+ * 2^-22 at most, round its reciprocal correctly unless all bits of its fraction are ones (compared
+ * for each root and each such estimate).
+ */
+GPU_FN float norm_factor(float sumsq, uint32_t cols, float eps, bool *plain)
 {
-	if (a.norm.weight_dtype == AIOS_BF16) {
-		gpu_halves<false>(gpu_load16(weight + c * 2), w);
-	} else if (a.norm.weight_dtype == AIOS_F16) {
-		gpu_halves<true>(gpu_load16(weight + c * 2), w);
-	} else {
+	const float n = (float)cols, part = aios_float(0x7f000000u - aios_bits(n)); /* 1 / 2^i */
+	const float mean = cols & (cols - 1) ? aios_div(sumsq, n) : aios_mul(sumsq, part);
+	const float v = aios_add(mean, eps), near = gpu_rsqrt_near(v), first = aios_mul(v, near);
+	const float root = aios_fma(aios_fma(-first, first, v), aios_mul(near, 0.5f), first);
+	const float r = aios_fma(aios_fma(-root, near, 1.0f), near, near);
+
+	*plain = aios_bits(v) - 0x0d000000u <= 0x727fffffu && ~aios_bits(root) & 0x7fffffu;
+	return *plain ? aios_fma(aios_fma(-root, r, 1.0f), r, r) : aios_div(1.0f, aios_sqrt(v));
+}
+
+/* Four of the norm's weights from column c on, with the offset. */
+GPU_FN void norm_weights(const struct gpu_stream_args &a, const unsigned char *weight, uint32_t c,
+			 float w[4])
+{
+	if (a.norm.weight_dtype == AIOS_F32) {
+		const struct gpu_vec v = gpu_load16(weight + c * 4);
+
 		GPU_UNROLL
-		for (uint32_t i = 0; i < 8; i++)
-			w[i] = ((const float *)weight)[c + i];
+		for (uint32_t e = 0; e < 4; e++)
+			w[e] = aios_float(v.w[e]);
+	} else {
+		const uint64_t v = *(const uint64_t *)(weight + c * 2);
+
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 4; e++) {
+			const uint32_t bits = (uint32_t)(v >> 16 * e) & 0xffffu;
+
+			w[e] = a.norm.weight_dtype == AIOS_F16 ? gpu_half<true>(bits) :
+								 gpu_half<false>(bits);
+		}
+	}
+	if (a.norm.weight_offset != 0.0f) {
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 4; e++)
+			w[e] = aios_add(a.norm.weight_offset, w[e]);
 	}
 }
 
-/* Eight columns of a row from c on, in x's type. */
-template <bool F16>
-GPU_FN struct gpu_vec norm_unit(const struct gpu_stream_args &a, const float *in,
-				const unsigned char *weight, uint32_t c, float factor)
+/* +0 or -0 when the weights are finite, else NaN. */
+GPU_FN float norm_finite(const float w[4])
 {
-	struct gpu_vec out = { { 0, 0, 0, 0 } },
-		       v[2] = { gpu_load16(in + c), gpu_load16(in + c + 4) };
-	float w[8];
+	float none = 0.0f;
 
-	norm_weights(a, weight, c, w);
 	GPU_UNROLL
-	for (uint32_t i = 0; i < 8; i++) {
-		float y = aios_rms_apply(aios_float(v[i / 4].w[i % 4]), factor, w[i],
-					 a.norm.weight_offset);
+	for (uint32_t e = 0; e < 4; e++)
+		none = aios_fma(w[e], 0.0f, none);
+	return none;
+}
 
-		out.w[i / 2] |= (uint32_t)(F16 ? aios_f32_to_f16(y) : aios_f32_to_bf16(y))
-				<< 16 * (i % 2);
+/* Four columns in x's type. PLAIN: the factor is, and w finite, so that none of them is a NaN. */
+template <bool F16, bool PLAIN>
+GPU_FN uint64_t norm_unit(const struct gpu_vec &x, const float w[4], float factor)
+{
+	uint64_t four = 0;
+	float y[4];
+
+	GPU_UNROLL
+	for (uint32_t e = 0; e < 4; e++) /* the offset is in w */
+		y[e] = aios_rms_apply(aios_float(x.w[e]), factor, w[e], 0.0f);
+	if (PLAIN)
+		return (uint64_t)gpu_round_pair<F16>(y[2], y[3]) << 32 |
+		       gpu_round_pair<F16>(y[0], y[1]);
+	GPU_UNROLL
+	for (uint32_t e = 0; e < 4; e++)
+		four |= (uint64_t)(F16 ? aios_f32_to_f16(y[e]) : aios_f32_to_bf16(y[e])) << 16 * e;
+	return four;
+}
+
+/* Where a row of x goes: into the shared memory, and where it would be without this kernel. */
+struct norm_to {
+	unsigned char *shared;
+	unsigned char *global; /* null: that is another block's */
+};
+
+GPU_FN struct norm_to norm_to_of(const struct gpu_stream_args &a, const struct stream_job &j,
+				 const struct norm_parts &p, uint32_t real, uint32_t r)
+{
+	return { p.x + r * j.x_pitch,
+		 real && gpu_bx() == 0 ? gpu_row(&a.op.x, j.t0 + r) : nullptr };
+}
+
+/* Columns c to c + 3, c + step to c + step + 3, ... of a row that is in shared memory. */
+template <bool F16>
+GPU_FN void norm_columns(const struct gpu_stream_args &a, const struct norm_to &to, const float *in,
+			 const unsigned char *weight, uint32_t c, uint32_t step, float factor,
+			 bool plain)
+{
+	GPU_NO_UNROLL
+	for (; c < a.op.x.cols; c += step) {
+		const struct gpu_vec x = gpu_load16(in + c);
+		uint64_t four;
+		float w[4];
+
+		norm_weights(a, weight, c, w);
+		if (plain && norm_finite(w) == 0.0f)
+			four = norm_unit<F16, true>(x, w, factor);
+		else
+			four = norm_unit<F16, false>(x, w, factor);
+		*(uint64_t *)(to.shared + c * 2) = four;
+		if (to.global)
+			*(uint64_t *)(to.global + c * 2) = four;
 	}
-	return out;
+}
+
+/* The weights, which are there then. A rehearsal reads nothing that is being copied there. */
+GPU_FN const unsigned char *norm_wait(const struct stream_job &j, const struct norm_parts &p,
+				      uint32_t real)
+{
+	if (!real)
+		return (const unsigned char *)p.in;
+	gpu_mbar_wait(j.x_full, 0);
+	return p.weight;
+}
+
+#define NORM_KEPT (NORM_AHEAD * AIOS_LANES) /* columns of a row that stays in registers */
+
+/* A thread's columns of such a row, and their weights, which become floats while x is on its way. */
+struct norm_part {
+	struct gpu_vec x[NORM_AHEAD];
+	float w[NORM_AHEAD][4];
+	bool finite; /* all of w */
+};
+
+GPU_FN void norm_take(const struct gpu_stream_args &a, const struct stream_job &j,
+		      const struct norm_parts &p, uint32_t real, uint32_t r, uint32_t lane,
+		      struct norm_part *own)
+{
+	const unsigned char *weight;
+	float none = 0.0f;
+
+	norm_load(norm_row(a, j, r) + lane * sizeof(float), NORM_KEPT, own->x);
+	weight = norm_wait(j, p, real);
+	GPU_UNROLL
+	for (uint32_t i = 0; i < NORM_AHEAD; i++) {
+		norm_weights(a, weight, lane + i * AIOS_LANES, own->w[i]);
+		none = aios_add(none, norm_finite(own->w[i]));
+	}
+	own->finite = none == 0.0f || !real;
+}
+
+template <bool F16>
+GPU_FN void norm_put(const struct norm_to &to, const struct norm_part &own, uint32_t lane,
+		     float factor)
+{
+	uint64_t four[NORM_AHEAD];
+
+	GPU_UNROLL
+	for (uint32_t i = 0; i < NORM_AHEAD; i++) {
+		four[i] = norm_unit<F16, true>(own.x[i], own.w[i], factor);
+		*(uint64_t *)(to.shared + (lane + i * AIOS_LANES) * 2) = four[i];
+	}
+	if (!to.global)
+		return;
+	GPU_UNROLL
+	for (uint32_t i = 0; i < NORM_AHEAD; i++)
+		*(uint64_t *)(to.global + (lane + i * AIOS_LANES) * 2) = four[i];
+}
+
+/*
+ * Rows that stay in registers, by the first threads, one for each four lanes of each. Others have
+ * nothing to do.
+ */
+template <bool F16>
+GPU_FN void norm_kept(const struct gpu_stream_args &a, const struct stream_job &j,
+		      const struct norm_parts &p, uint32_t real)
+{
+	const uint32_t tid = gpu_tid() - GPU_STREAM_FETCH, there = j.rows * NORM_QUADS;
+	const uint32_t r = tid / NORM_QUADS, lane = tid % NORM_QUADS * 4;
+	struct gpu_vec sum = { { 0, 0, 0, 0 } };
+	struct norm_part own;
+	float factor;
+	bool plain;
+
+	if (tid >= there)
+		return;
+	norm_take(a, j, p, real, r, lane, &own);
+	norm_sum(own.x, &sum);
+	*(struct gpu_vec *)(p.lanes + tid * 4) = sum;
+	gpu_barrier_some(2, there);
+	factor = norm_factor(norm_tree(p.lanes + r * AIOS_LANES), NORM_KEPT, a.norm.eps, &plain);
+	if (plain && own.finite) {
+		norm_put<F16>(norm_to_of(a, j, p, real, r), own, lane, factor);
+		return;
+	}
+	GPU_UNROLL
+	for (uint32_t i = 0; i < NORM_AHEAD; i++)
+		*(struct gpu_vec *)(p.in + r * NORM_KEPT + lane + i * AIOS_LANES) = own.x[i];
+	norm_columns<F16>(a, norm_to_of(a, j, p, real, r), p.in + r * NORM_KEPT,
+			  norm_wait(j, p, real), lane, AIOS_LANES, factor, false);
+}
+
+/* Any rows, by way of shared memory. */
+template <bool F16>
+GPU_FN void norm_any(const struct gpu_stream_args &a, const struct stream_job &j,
+		     const struct norm_parts &p, uint32_t real)
+{
+	const uint32_t tid = gpu_tid() - GPU_STREAM_FETCH, threads = a.warps * 32;
+	const uint32_t cols = a.op.x.cols;
+	const unsigned char *weight;
+
+	norm_lanes(a, j, p, tid, threads);
+	weight = norm_wait(j, p, real);
+	gpu_barrier_some(1, threads);
+	for (uint32_t r = 0; r < j.rows; r++) {
+		bool plain;
+		const float factor =
+			norm_factor(norm_tree(p.lanes + r * AIOS_LANES), cols, a.norm.eps, &plain);
+
+		norm_columns<F16>(a, norm_to_of(a, j, p, real, r), p.in + r * cols, weight, tid * 4,
+				  threads * 4, factor, plain);
+	}
 }
 
 /* By the warps that multiply, when the launch ahead has ended. */
 template <bool F16>
 GPU_FN void norm_rows(const struct gpu_stream_args &a, const struct stream_job &j, uint32_t real)
 {
-	const uint32_t tid = gpu_tid() - GPU_STREAM_FETCH, threads = a.warps * 32;
-	const uint32_t cols = a.op.x.cols;
 	const struct norm_parts p = norm_parts_of(a, j);
-	/* A rehearsal reads nothing that is being copied there. */
-	const unsigned char *weight = real ? p.weight : (const unsigned char *)p.in;
+	const uint32_t threads = a.warps * 32;
 
-	for (uint32_t r = 0; r < j.rows; r++)
-		norm_lanes((const float *)gpu_ptr(a.norm.x + (j.t0 + r) * a.norm.x_row_bytes),
-			   p.in + r * cols, p.lanes + r * AIOS_LANES, cols, tid, threads);
-	if (real)
-		gpu_mbar_wait(j.x_full, 0); /* the weights */
-	gpu_barrier_some(1, threads);
-	for (uint32_t r = 0; r < j.rows; r++) {
-		const float factor =
-			aios_rms_factor(norm_tree(p.lanes + r * AIOS_LANES), cols, a.norm.eps);
-
-		for (uint32_t u = tid; u < cols / 8; u += threads) {
-			struct gpu_vec v =
-				norm_unit<F16>(a, p.in + r * cols, weight, u * 8, factor);
-
-			*(struct gpu_vec *)(p.x + r * j.x_pitch + u * 16) = v;
-			if (real && gpu_bx() == 0)
-				*(struct gpu_vec *)(gpu_row(&a.op.x, j.t0 + r) + u * 16) = v;
-		}
-	}
+	if (a.op.x.cols == NORM_KEPT && j.rows * NORM_QUADS <= threads)
+		norm_kept<F16>(a, j, p, real);
+	else
+		norm_any<F16>(a, j, p, real);
 	gpu_barrier_some(1, threads);
 }
 

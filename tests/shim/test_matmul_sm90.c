@@ -365,7 +365,12 @@ static const struct norm_case norm_cases[] = {
 	{ "stream_norm_bf16_1", 3, 24, 128, AIOS_BF16, AIOS_F32, 0, 1, SHIM_FORWARD, 1.0f },
 	{ "stream_norm_bf16_2", 8, 200, 320, AIOS_BF16, AIOS_BF16, 0, 1, SHIM_REVERSE, 0.0f },
 	{ "stream_norm_bf16_2", 2, 24, 2560, AIOS_BF16, AIOS_BF16, SILU, 2, SHIM_RANDOM, 0.0f },
+	{ "stream_norm_bf16_2", 1, 40, 1024, AIOS_BF16, AIOS_BF16, SILU, 2, SHIM_RANDOM, 0.0f },
+	{ "stream_norm_bf16_1", 2, 33, 1024, AIOS_BF16, AIOS_F32, 0, 1, SHIM_REVERSE, 1.0f },
+	{ "stream_norm_bf16_1", 5, 80, 1024, AIOS_BF16, AIOS_F16, 0, 1, SHIM_RANDOM, 0.0f },
+	{ "stream_norm_bf16_2", 8, 200, 1024, AIOS_BF16, AIOS_BF16, 0, 1, SHIM_FORWARD, 0.0f },
 	{ "stream_norm_f16_1", 5, 33, 576, AIOS_F16, AIOS_F16, 0, 2, SHIM_RANDOM, 0.0f },
+	{ "stream_norm_f16_1", 5, 80, 1024, AIOS_F16, AIOS_BF16, 0, 1, SHIM_RANDOM, 0.0f },
 	{ "stream_norm_f16_2", 1, 64, 192, AIOS_F16, AIOS_F16, GELU, 3, SHIM_FORWARD, 1.0f },
 };
 
