@@ -186,26 +186,33 @@ GPU_FN uint64_t norm_unit(const struct gpu_vec &x, const float w[4], float facto
 	GPU_UNROLL
 	for (uint32_t e = 0; e < 4; e++) /* the offset is in w */
 		y[e] = aios_rms_apply(aios_float(x.w[e]), factor, w[e], 0.0f);
-	if (PLAIN)
-		return (uint64_t)gpu_round_pair<F16>(y[2], y[3]) << 32 |
-		       gpu_round_pair<F16>(y[0], y[1]);
 	GPU_UNROLL
-	for (uint32_t e = 0; e < 4; e++)
-		four |= (uint64_t)(F16 ? aios_f32_to_f16(y[e]) : aios_f32_to_bf16(y[e])) << 16 * e;
+	for (uint32_t e = 0; e < 2; e++) {
+		const float lo = y[2 * e], hi = y[2 * e + 1];
+		const uint32_t two =
+			PLAIN ? gpu_round_pair<F16>(lo, hi) :
+			F16   ? aios_f32_to_f16(lo) | (uint32_t)aios_f32_to_f16(hi) << 16 :
+				aios_f32_to_bf16(lo) | (uint32_t)aios_f32_to_bf16(hi) << 16;
+
+		four |= (uint64_t)two << 32 * e;
+	}
 	return four;
 }
 
 /* Where a row of x goes: into the shared memory, and where it would be without this kernel. */
 struct norm_to {
 	unsigned char *shared;
-	unsigned char *global; /* null: that is another block's */
+	unsigned char *global; /* null: that is another block's; a rehearsal's: as `shared` */
 };
 
 GPU_FN struct norm_to norm_to_of(const struct gpu_stream_args &a, const struct stream_job &j,
 				 const struct norm_parts &p, uint32_t real, uint32_t r)
 {
-	return { p.x + r * j.x_pitch,
-		 real && gpu_bx() == 0 ? gpu_row(&a.op.x, j.t0 + r) : nullptr };
+	unsigned char *shared = p.x + r * j.x_pitch;
+
+	if (!real)
+		return { shared, shared };
+	return { shared, gpu_bx() == 0 ? gpu_row(&a.op.x, j.t0 + r) : nullptr };
 }
 
 /* Columns c to c + 3, c + step to c + step + 3, ... of a row that is in shared memory. */

@@ -16,6 +16,7 @@
 #include "matmul_finish.cuh"
 #include "matmul_norm.cuh"
 #include "matrix.h"
+#include "wgmma_unit.cuh"
 
 /* What is multiplied. */
 enum stream_kind {
@@ -356,42 +357,60 @@ GPU_FN uint32_t stream_output(const struct gpu_stream_args &a, uint32_t item, ui
 	return (item + (a.op.act ? p / 2 : p)) * GPU_PANEL_ROWS + gpu_tid() % 4 * 2;
 }
 
+/* Scales and biases, of which there may be none. */
+template <int KIND, int MT, int P>
+GPU_FN void stream_prepare_rows(const struct gpu_stream_args &a, uint32_t item,
+				struct stream_extra<MT, P> *x)
+{
+	const struct aios_op_matmul &op = a.op;
+
+	GPU_UNROLL
+	for (uint32_t k = 0; k < 2 * P; k++) {
+		const uint32_t p = k / 2, e = k % 2, n = stream_output(a, item, p) + e;
+		const uint32_t w = op.act && p % 2 ? op.out.cols + n : n;
+
+		if (n >= op.out.cols)
+			continue;
+		if (KIND == STREAM_I8 || KIND == STREAM_I8X2)
+			x->scale[p][e] = ((const float *)gpu_ptr(op.w.scale))[w];
+		if (op.bias)
+			x->bias[p][e] = gpu_load(gpu_ptr(op.bias), op.bias_dtype, w);
+	}
+}
+
+/* Residuals, of one tile. */
+template <int KIND, bool HALF, int P>
+GPU_FN void stream_prepare_residual(const struct gpu_stream_args &a, const struct stream_job &j,
+				    uint32_t item, float residual[P][4])
+{
+	const struct aios_op_matmul &op = a.op;
+
+	GPU_UNROLL
+	for (uint32_t k = 0; k < 4 * P; k++) {
+		const uint32_t p = k / 4, e = k % 4, n = stream_output(a, item, p) + e % 2;
+		const uint32_t t = stream_row<KIND, HALF>(j, 0, e);
+
+		if (t != UINT32_MAX && n < op.out.cols)
+			residual[p][e] = gpu_load_late((const float *)gpu_row(&op.residual, t) + n);
+	}
+}
+
 template <int KIND, int MT, bool HALF, int P>
 GPU_FN void stream_prepare(const struct gpu_stream_args &a, const struct stream_job &j,
 			   uint32_t item, struct stream_extra<MT, P> *x)
 {
 	const struct aios_op_matmul &op = a.op;
 
-	GPU_UNROLL
-	for (uint32_t p = 0; p < P; p++) {
-		GPU_UNROLL
-		for (uint32_t e = 0; e < 2; e++) {
-			uint32_t n = stream_output(a, item, p) + e;
-			uint32_t w = op.act && p % 2 ? op.out.cols + n : n;
-
-			x->scale[p][e] = x->bias[p][e] = 0.0f;
-			if (n >= op.out.cols)
-				continue;
-			if (KIND == STREAM_I8 || KIND == STREAM_I8X2)
-				x->scale[p][e] = ((const float *)gpu_ptr(op.w.scale))[w];
-			if (op.bias)
-				x->bias[p][e] = gpu_load(gpu_ptr(op.bias), op.bias_dtype, w);
-		}
-		if constexpr (MT == 1) {
-			GPU_UNROLL
-			for (uint32_t e = 0; e < 4; e++) {
-				uint32_t n = stream_output(a, item, p) + e % 2;
-				uint32_t t = stream_row<KIND, HALF>(j, 0, e);
-
-				if (op.residual.data && t != UINT32_MAX && n < op.out.cols)
-					x->residual[p][e] = gpu_load_late(
-						(const float *)gpu_row(&op.residual, t) + n);
-			}
-		}
+	*x = {};
+	if (KIND == STREAM_I8 || KIND == STREAM_I8X2 || op.bias)
+		stream_prepare_rows<KIND, MT, P>(a, item, x);
+	if constexpr (MT == 1) {
+		if (op.residual.data)
+			stream_prepare_residual<KIND, HALF, P>(a, j, item, x->residual);
 	}
 }
 
-/* Element e of tile i and panel p with scales and bias. */
+/* Element e of tile i and panel p with scales and bias; t: its row of x, when it is there. */
 template <int KIND, int MT, int P>
 GPU_FN float stream_dot(const struct aios_op_matmul &op, const struct stream_extra<MT, P> &x,
 			uint32_t p, uint32_t e, uint32_t t,
@@ -413,39 +432,126 @@ GPU_FN float stream_dot(const struct aios_op_matmul &op, const struct stream_ext
 	return v;
 }
 
+/* Where output n of row t goes; a rehearsal's: behind the ring. */
+GPU_FN unsigned char *stream_to(const struct gpu_stream_args &a, const struct stream_job &j,
+				uint32_t real, uint32_t t, uint32_t n)
+{
+	if (!real)
+		return gpu_shared() + GPU_STREAM_BARS + a.whole + a.stages * j.stage_bytes +
+		       gpu_tid() % 32 * 8;
+	return gpu_row(&a.op.out, t) + n * (a.op.out.dtype == AIOS_F32 ? 4 : 2);
+}
+
+/* Both rounded to BF16 or F16, NaN canonical. */
+GPU_FN uint32_t stream_round(bool f16, const float v[2])
+{
+	const uint32_t nan = f16 ? AIOS_NAN_F16 : AIOS_NAN_BF16;
+	uint32_t w = f16 ? gpu_round_pair<true>(v[0], v[1]) : gpu_round_pair<false>(v[0], v[1]);
+
+	w = aios_is_nan(v[0]) ? (w & 0xffff0000u) | nan : w;
+	return aios_is_nan(v[1]) ? (w & 0xffffu) | nan << 16 : w;
+}
+
+/* Store an output of even number and the one after it, if there is one. */
+GPU_FN void stream_store(uint32_t dtype, unsigned char *to, bool both, const float v[2])
+{
+	if (dtype == AIOS_F32) {
+		const uint32_t lo = aios_bits(aios_canon(v[0])), hi = aios_bits(aios_canon(v[1]));
+
+		if (both)
+			*(uint64_t *)to = (uint64_t)hi << 32 | lo;
+		else
+			*(uint32_t *)to = lo;
+	} else {
+		const uint32_t w = stream_round(dtype == AIOS_F16, v);
+
+		if (both)
+			*(uint32_t *)to = w;
+		else
+			*(uint16_t *)to = (uint16_t)w;
+	}
+}
+
+/* matmul_act() of two gates and ups, in both rows of what wgmma_act() takes. */
+GPU_FN void stream_act(const struct aios_op_matmul &op, float gate[2], const float up[2])
+{
+	struct wgmma_values<2> both;
+	struct wgmma_values<1> g, u;
+
+	GPU_UNROLL
+	for (uint32_t k = 0; k < 4; k++) {
+		both.v[k / 2][0][k % 2] = gate[k % 2];
+		both.v[k / 2][1][k % 2] = up[k % 2];
+	}
+	wgmma_mid<2>(op, &both);
+	GPU_UNROLL
+	for (uint32_t k = 0; k < 4; k++) {
+		g.v[k / 2][0][k % 2] = both.v[k / 2][0][k % 2];
+		u.v[k / 2][0][k % 2] = both.v[k / 2][1][k % 2];
+	}
+	wgmma_act<1>(op, u, &g);
+	gate[0] = g.v[0][0][0];
+	gate[1] = g.v[0][0][1];
+}
+
+/* Outputs n and n + 1 of row t of x, elements e and e + 1 of tile i and panel p. */
+template <int KIND, int MT, int P>
+GPU_FN void stream_pair(const struct gpu_stream_args &a, uint32_t i, uint32_t p, uint32_t e,
+			uint32_t t, uint32_t n, const struct stream_extra<MT, P> &x,
+			const typename stream_type<KIND>::acc acc[P][MT][4], float v[2])
+{
+	const struct aios_op_matmul &op = a.op;
+	const uint32_t other = (p + 1) % P;
+	float up[2];
+
+	GPU_UNROLL
+	for (uint32_t k = 0; k < 2; k++)
+		v[k] = stream_dot<KIND, MT, P>(op, x, p, e + k, t, acc[p][i]);
+	if (P > 1 && p % 2 == 0 && op.act) {
+		GPU_UNROLL
+		for (uint32_t k = 0; k < 2; k++)
+			up[k] = stream_dot<KIND, MT, P>(op, x, other, e + k, t, acc[other][i]);
+		stream_act(op, v, up);
+	}
+	if (!op.residual.data)
+		return;
+	GPU_UNROLL
+	for (uint32_t k = 0; k < 2; k++) {
+		if (MT == 1)
+			v[k] = aios_add(x.residual[MT == 1 ? p : 0][e + k], v[k]);
+		else if (n + k < op.out.cols)
+			v[k] = aios_add(
+				gpu_load_late((const float *)gpu_row(&op.residual, t) + n + k),
+				v[k]);
+	}
+}
+
 template <int KIND, int MT, bool HALF, int P>
 GPU_FN void stream_finish(const struct gpu_stream_args &a, const struct stream_job &j,
 			  uint32_t real, uint32_t item, const struct stream_extra<MT, P> &x,
 			  const typename stream_type<KIND>::acc acc[P][MT][4])
 {
-	const struct aios_op_matmul &op = a.op;
+	const uint32_t rows = HALF || KIND == STREAM_I8X2 ? 1 : 2; /* of a tile in this lane */
 
 	GPU_UNROLL
 	for (uint32_t p = 0; p < P; p++) {
-		if (op.act && p % 2)
+		const uint32_t n = stream_output(a, item, p);
+
+		if ((a.op.act && p % 2) || item + (a.op.act ? p / 2 : p) >= j.end ||
+		    n >= a.op.out.cols)
 			continue;
 		GPU_UNROLL
-		for (uint32_t k = 0; k < 4 * MT; k++) {
-			const uint32_t i = k / 4, e = k % 4, n = stream_output(a, item, p) + e % 2;
+		for (uint32_t k = 0; k < rows * MT; k++) {
+			const uint32_t i = k / rows, e = k % rows * 2;
 			const uint32_t t = stream_row<KIND, HALF>(j, i, e);
-			float v;
+			unsigned char *to;
+			float v[2];
 
-			if (item + (op.act ? p / 2 : p) >= j.end || t == UINT32_MAX ||
-			    n >= op.out.cols)
+			if (t == UINT32_MAX)
 				continue;
-			v = stream_dot<KIND, MT, P>(op, x, p, e, t, acc[p][i]);
-			if (P > 1 && op.act)
-				v = matmul_act(op, v,
-					       stream_dot<KIND, MT, P>(op, x, (p + 1) % P, e, t,
-								       acc[(p + 1) % P][i]));
-			if (op.residual.data)
-				v = aios_add(MT == 1 ? x.residual[MT == 1 ? p : 0][e] :
-						       gpu_load_late((const float *)gpu_row(
-									     &op.residual, t) +
-								     n),
-					     v);
-			if (real)
-				gpu_store(gpu_row(&op.out, t), op.out.dtype, n, v);
+			to = stream_to(a, j, real, t, n); /* while the last sums are made */
+			stream_pair<KIND, MT, P>(a, i, p, e, t, n, x, acc, v);
+			stream_store(a.op.out.dtype, to, n + 1 < a.op.out.cols, v);
 		}
 	}
 }
