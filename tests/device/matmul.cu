@@ -471,12 +471,44 @@ static void tune_shapes(double rate)
 		}
 }
 
+/* The norm's factor against the contract's, for every sum of squares, of a power of two or not. */
+__global__ static void compare_factors(unsigned long long *bad)
+{
+	uint64_t i = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x;
+
+	for (; i < (uint64_t)1 << 32; i += (uint64_t)gridDim.x * blockDim.x)
+		for (uint32_t cols : { 1024u, 960u }) {
+			const float sum = aios_float((uint32_t)i);
+			bool plain;
+			const float r = norm_factor(sum, cols, 0.0f, &plain);
+
+			if (aios_bits(aios_canon(r)) !=
+				    aios_bits(aios_canon(aios_rms_factor(sum, cols, 0.0f))) ||
+			    (plain && !aios_is_finite(r)))
+				atomicAdd(bad, 1ull);
+		}
+}
+
+static void check_factors(void)
+{
+	buffer bad(sizeof(unsigned long long));
+
+	bad.put(std::vector<unsigned long long>{ 0 });
+	compare_factors<<<1320, 256>>>((unsigned long long *)bad.p);
+	cuda(cudaDeviceSynchronize(), "factors");
+	if (bad.get<unsigned long long>()[0] == 0)
+		return;
+	printf("factors of the norm: BITS DIFFER\n");
+	failures++;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "time";
 	double rate = read_rate() * 1e-12; /* TB/s */
 
 	printf("reads at %.3f TB/s\n", rate);
+	check_factors();
 	if (strcmp(what, "tune") == 0)
 		tune_shapes(rate);
 	else

@@ -457,7 +457,7 @@ __global__ static void compare_acts(unsigned long long *bad)
 	for (; i < (uint64_t)1 << 32; i += (uint64_t)gridDim.x * blockDim.x) {
 		float x = aios_float((uint32_t)i);
 
-		if (aios_bits(aios_canon(wg_sigmoid(x))) !=
+		if (aios_bits(aios_canon(wgmma_sigmoid(x))) !=
 			    aios_bits(aios_canon(aios_sigmoid(x))) ||
 		    rounded<false>(x) != aios_f32_to_bf16(x) ||
 		    rounded<true>(x) != aios_f32_to_f16(x))

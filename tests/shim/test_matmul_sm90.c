@@ -410,7 +410,7 @@ START_TEST(test_norm)
 	weight = mm_tensor(c->weight, 1, c->k);
 	w = mm_tensor(c->dtype, c->act ? 2 * c->n : c->n, c->k);
 	norm.x = mm_tensor(AIOS_F32, c->t, c->k);
-	mm_fill(&weight, NORMAL, &state);
+	mm_fill(&weight, c->t == 2 ? SPECIAL : NORMAL, &state);
 	mm_fill(&w, NORMAL, &state);
 	mm_fill(&norm.x, c->t == 5 ? SPECIAL : NORMAL, &state);
 	norm.eps = 1e-6f;
