@@ -588,6 +588,7 @@ GPU_KERNEL(GPU_MERGE_THREADS) gpu_attention_merge(const struct gpu_attention_arg
 
 template <bool F16, int D> struct fma_unit {
 	static const int DIM = D;
+	static const uint32_t DTYPE = F16 ? AIOS_F16 : AIOS_BF16;
 	static const int PAIRS =
 		((D ? D : GPU_MAX_HEAD_DIM) / 2 * GPU_DECODE_QUERIES + GPU_DECODE_THREADS - 1) /
 		GPU_DECODE_THREADS;
@@ -610,16 +611,24 @@ template <bool F16, int D> struct fma_unit {
 		q_at(a, q)[d] = gpu_half<F16>(h);
 	}
 
+	GPU_FN void put_q2(const struct gpu_attention_args &a, uint32_t q, uint32_t d, uint32_t two)
+	{
+		put_q1(a, q, d, (uint16_t)two);
+		put_q1(a, q, d + 1, (uint16_t)(two >> 16));
+	}
+
 	GPU_FN void put_q(const struct gpu_attention_args &a, uint32_t q, uint32_t d,
 			  const struct gpu_vec &v)
 	{
 		gpu_halves<F16>(v, q_at(a, q) + d);
 	}
 
-	GPU_FN void begin(struct fma_unit &u, const struct gpu_attention_args &a)
+	GPU_FN void begin(struct fma_unit &u, const struct gpu_attention_args &a,
+			  const struct decode_job &job)
 	{
 		(void)u;
 		(void)a;
+		(void)job;
 	}
 
 	/* Item i of this group of 32 threads: a block of keys and the first of its two queries. */
@@ -682,6 +691,10 @@ template <bool F16, int D> struct fma_unit {
 			   const struct decode_job &job, const struct decode_span &s,
 			   struct gpu_decode_shared *sh)
 	{
+		if (gpu_tid() < DECODE_QUERIES && s.begins) {
+			sh->m[gpu_tid()] = -aios_inf();
+			sh->l[gpu_tid()] = 0.0f;
+		}
 		GPU_UNROLL
 		for (uint32_t i = 0; i < FMA_ITEMS; i++) {
 			float dot[2][2] = { { 0.0f, 0.0f }, { 0.0f, 0.0f } }, m[2];
@@ -795,9 +808,23 @@ template <bool F16, int D> struct fma_unit {
 			value(*(const uint32_t *)(v + j * a.pitch), p[j], acc);
 	}
 
+	/* m and l of the chunk so far. Threads 0 to 7, a query each. */
+	GPU_FN void advance(const struct decode_span &s, struct gpu_decode_shared *sh)
+	{
+		uint32_t q = gpu_tid(), b = (s.lo - s.start) / AIOS_ATTN_BLOCK;
+		float m = sh->m[q], l = sh->l[q];
+
+		for (; b < (s.end - s.start) / AIOS_ATTN_BLOCK; b++) {
+			m = aios_max_step(m, sh->max[b][q]);
+			l = aios_attn_l(l, sh->alpha[b][q], sh->sum[b][q]);
+		}
+		sh->m[q] = m;
+		sh->l[q] = l;
+	}
+
 	GPU_FN void values(struct fma_unit &u, const struct gpu_attention_args &a,
 			   const struct decode_job &job, const struct decode_span &s,
-			   const struct gpu_decode_shared *sh)
+			   struct gpu_decode_shared *sh)
 	{
 		uint32_t lo = s.lo - s.start, hi = s.hi - s.start;
 
@@ -817,12 +844,35 @@ template <bool F16, int D> struct fma_unit {
 				     u.acc[i]);
 			}
 		}
+		if (gpu_tid() < DECODE_QUERIES)
+			advance(s, sh);
+	}
+
+	/* m and l of all chunks that are complete. The threads of advance(). */
+	GPU_FN void total_of(struct gpu_decode_shared *sh, bool first)
+	{
+		struct aios_attn_state total;
+		uint32_t q = gpu_tid();
+
+		if (first) {
+			sh->total_m[q] = sh->m[q];
+			sh->total_l[q] = sh->l[q];
+		} else {
+			total.m = sh->total_m[q];
+			total.l = sh->total_l[q];
+			aios_attn_merge(&total, sh->m[q], sh->l[q], &sh->e_total[q],
+					&sh->e_chunk[q]);
+			sh->total_m[q] = total.m;
+			sh->total_l[q] = total.l;
+		}
 	}
 
 	GPU_FN void join(struct fma_unit &u, const struct gpu_attention_args &a,
-			 const struct decode_job &job, const struct gpu_decode_shared *sh,
-			 bool first)
+			 const struct decode_job &job, struct gpu_decode_shared *sh, bool first)
 	{
+		if (gpu_tid() < DECODE_QUERIES)
+			total_of(sh, first);
+		gpu_barrier();
 		GPU_UNROLL
 		for (uint32_t i = 0; i < PAIRS; i++) {
 			uint32_t q, d;
@@ -860,8 +910,10 @@ template <bool F16, int D> struct fma_unit {
 	}
 
 	GPU_FN void leave(const struct fma_unit &u, const struct gpu_attention_args &a,
-			  const struct decode_job &job)
+			  const struct decode_job &job, const struct gpu_decode_shared *sh)
 	{
+		if (gpu_tid() < job.n_q)
+			decode_leave(a, job, gpu_tid(), sh->m[gpu_tid()], sh->l[gpu_tid()]);
 		GPU_UNROLL
 		for (uint32_t i = 0; i < PAIRS; i++) {
 			float *part;

@@ -12,9 +12,9 @@
  *	values   p . V
  *
  * So the blocks of a span are worked on side by side, though m, l and the outputs go on from one
- * to the next; `values` resets the outputs where a chunk begins. A block of threads either walks
- * all chunks, or there is one for each chunk and attention_merge joins what they leave in the
- * scratch.
+ * to the next; the unit keeps them, and resets them where a chunk begins. `join` brings the total
+ * forward by a chunk that is complete. A block of threads either walks all chunks, or there is one
+ * for each chunk and attention_merge joins what they leave in the scratch.
  */
 #ifndef GPU_ATTENTION_DECODE_CUH
 #define GPU_ATTENTION_DECODE_CUH
@@ -250,44 +250,11 @@ GPU_FN void decode_zero_q(const struct gpu_attention_args &a, const struct decod
 		UNIT::put_q(a, u / units, u % units * 8, gpu_vec{ { 0, 0, 0, 0 } });
 }
 
-/* After `values`: m and l of the chunk so far. Threads 0 to 7, a query each. */
-GPU_FN void decode_advance(const struct gpu_attention_args &a, struct gpu_decode_shared *sh,
-			   const struct decode_span &s)
-{
-	uint32_t q = gpu_tid(), b = (s.lo - s.start) / AIOS_ATTN_BLOCK;
-	float m = sh->m[q], l = sh->l[q];
-
-	(void)a;
-	for (; b < (s.end - s.start) / AIOS_ATTN_BLOCK; b++) {
-		m = aios_max_step(m, sh->max[b][q]);
-		l = aios_attn_l(l, sh->alpha[b][q], sh->sum[b][q]);
-	}
-	sh->m[q] = m;
-	sh->l[q] = l;
-}
-
-/* A chunk is complete: bring the total forward. The same threads. */
-GPU_FN void decode_total(struct gpu_decode_shared *sh, bool first)
-{
-	struct aios_attn_state total;
-	uint32_t q = gpu_tid();
-
-	if (first) {
-		sh->total_m[q] = sh->m[q];
-		sh->total_l[q] = sh->l[q];
-	} else {
-		total.m = sh->total_m[q];
-		total.l = sh->total_l[q];
-		aios_attn_merge(&total, sh->m[q], sh->l[q], &sh->e_total[q], &sh->e_chunk[q]);
-		sh->total_m[q] = total.m;
-		sh->total_l[q] = total.l;
-	}
-}
-
 /*
  * All spans of the job. Before: decode_rows() of the first span are kept, its keys and values
  * (two groups) are being fetched, the queries are there; all of this by threads that have not
- * passed a barrier since. A rehearsal does the first span.
+ * passed a barrier since. A rehearsal does the first span. After it the unit has the total, or the
+ * chunk's state.
  */
 template <class UNIT>
 GPU_FN void decode_walk(const struct gpu_attention_args &a, const struct decode_job &job,
@@ -299,16 +266,12 @@ GPU_FN void decode_walk(const struct gpu_attention_args &a, const struct decode_
 	struct decode_span next;
 
 	for (; more; s = next) {
-		if (gpu_tid() < DECODE_QUERIES && s.begins) {
-			sh->m[gpu_tid()] = -aios_inf();
-			sh->l[gpu_tid()] = 0.0f;
-		}
 		more = real && s.end <= job.last;
 		next = s;
 		if (more)
 			next = decode_span_at(a, job, s.end);
 		gpu_async_wait(1);
-		gpu_barrier(); /* the keys are there */
+		gpu_barrier(); /* the keys and queries are there */
 		if (more)
 			decode_find(a, job, next, &pages);
 		UNIT::scores(*unit, a, job, s, sh);
@@ -327,10 +290,8 @@ GPU_FN void decode_walk(const struct gpu_attention_args &a, const struct decode_
 		gpu_async_wait(1);
 		gpu_barrier(); /* weights and values are there */
 		UNIT::values(*unit, a, job, s, sh);
-		if (gpu_tid() < DECODE_QUERIES)
-			decode_advance(a, sh, s);
-		gpu_barrier(); /* m and l are there, values have been read */
 		if (more) {
+			gpu_barrier(); /* values have been read */
 			decode_fetch_v<UNIT::DIM>(a, job, next, own);
 			if (own)
 				decode_put_own<UNIT::DIM>(a, job, next, decode_v(a),
@@ -338,9 +299,6 @@ GPU_FN void decode_walk(const struct gpu_attention_args &a, const struct decode_
 		}
 		if (!s.ends || job.chunk_only)
 			continue;
-		if (gpu_tid() < DECODE_QUERIES)
-			decode_total(sh, first);
-		gpu_barrier();
 		UNIT::join(*unit, a, job, sh, first);
 		first = false;
 	}
@@ -423,19 +381,20 @@ GPU_FN void decode_end(const struct gpu_attention_args &a, const struct decode_j
 {
 	struct gpu_decode_shared *sh = (struct gpu_decode_shared *)gpu_shared();
 
-	if (!job.chunk_only) {
+	if (!job.chunk_only)
 		UNIT::store(unit, a, job, real, sh);
-		return;
-	}
-	if (!real)
-		return;
-	if (gpu_tid() < job.n_q) {
-		float *part = attn_part(a, job.row, job.head0 + gpu_tid(), gpu_bz());
+	else if (real)
+		UNIT::leave(unit, a, job, sh);
+}
 
-		part[0] = sh->m[gpu_tid()];
-		part[1] = sh->l[gpu_tid()];
-	}
-	UNIT::leave(unit, a, job);
+/* For a unit's `leave`: the chunk's state of query q. */
+GPU_FN void decode_leave(const struct gpu_attention_args &a, const struct decode_job &job,
+			 uint32_t q, float m, float l)
+{
+	float *part = attn_part(a, job.row, job.head0 + q, gpu_bz());
+
+	part[0] = m;
+	part[1] = l;
 }
 
 /* Grid: rows; KV heads by groups of their heads; chunks, or 1. */
@@ -458,110 +417,126 @@ template <class UNIT> GPU_FN void decode_block(const struct gpu_attention_args &
 	decode_load_q<UNIT>(a, job);
 	decode_keep(a, job, s, pages);
 	decode_start<UNIT::DIM>(a, job, s, false);
-	UNIT::begin(unit, a);
+	UNIT::begin(unit, a, job);
 	decode_walk<UNIT>(a, job, 1, s, false, &unit);
 	decode_end<UNIT>(a, job, 1, unit);
 }
 
 /* --- with the rotation, of one row a sequence -------------------------------------- */
 
-/* Task t of a block of threads: a query of the job, its key, its value; else nothing new. */
-GPU_FN uint32_t decode_task(const struct gpu_attention_args &a, const struct decode_job &job,
-			    uint32_t t, enum rope_kind *kind)
-{
-	uint32_t head = a.op.n_heads + job.kv_head;
+/* A head that a thread has a part of, and where it goes. */
+struct decode_turn {
+	enum rope_kind kind;
+	const unsigned char *row; /* of qkv */
+	uint32_t head;            /* of the row */
+	uint16_t *shared,
+		*out; /* a key or value in shared memory; null: another writes to memory */
+};
 
-	*kind = t < job.n_q ? ROPE_Q : t == job.n_q ? ROPE_K : ROPE_V;
-	if (t < job.n_q)
-		return job.head0 + t;
-	return t == job.n_q ? head : head + a.op.kv.n_kv_heads;
+/*
+ * Task t of a block of threads: a query of the job, its key, its value; else nothing new. The own
+ * key and value go where the first span `s` has them, or aside for a later one. Who has the row's
+ * own key, and the first of those, also writes to memory.
+ */
+template <class UNIT>
+GPU_FN struct decode_turn decode_task(const struct gpu_rope_attention_args &r,
+				      const struct decode_job &job, const struct decode_span &s,
+				      bool own, uint32_t t)
+{
+	const struct gpu_attention_args &a = r.attention;
+	bool first = own && s.hi == job.position + 1, is_k = t == job.n_q;
+	uint32_t slot = (job.position - s.start) * a.pitch;
+	struct decode_turn to;
+
+	to.row = gpu_keep_at(rope_row(r.rope, job.row));
+	if (t < job.n_q) {
+		to.kind = ROPE_Q;
+		to.head = job.head0 + t;
+		to.shared = nullptr;
+		to.out = (uint16_t *)gpu_row(&a.op.q, job.row) + (uint64_t)to.head * UNIT::DIM;
+	} else {
+		to.kind = is_k ? ROPE_K : ROPE_V;
+		to.head = a.op.n_heads + job.kv_head + (is_k ? 0 : a.op.kv.n_kv_heads);
+		to.shared = is_k ? decode_own_at(a)->k : decode_own_at(a)->v;
+		if (first)
+			to.shared = (uint16_t *)((is_k ? decode_k(a) : decode_v(a)) + slot);
+		to.out = (uint16_t *)gpu_ptr(is_k ? a.op.kv.k : a.op.kv.v) +
+			 keys_index(a.op.batch, a.op.kv, job.seq, job.kv_head, job.position);
+		own = own && gpu_by() % a.groups == 0;
+	}
+	to.out = own ? to.out : nullptr;
+	return to;
 }
 
-/* What turns the head of task t; it may be fetched ahead. */
+/* What turns a head; it may be fetched ahead. */
 template <int N>
 GPU_FN void decode_load_turn(const struct gpu_rope_attention_args &a, const struct decode_job &job,
-			     uint32_t t, struct rope_head<N> *h)
+			     const struct decode_turn &to, struct rope_head<N> *h)
 {
-	enum rope_kind kind;
-
-	decode_task(a.attention, job, t, &kind);
-	rope_load_norm<N>(a.rope, kind, 32 * N, h->w);
+	rope_load_norm<N>(a.rope, to.kind, 32 * N, h->w);
 	rope_load_angles<N>(a.rope, job.position, h);
 }
 
 template <int N>
-GPU_FN void decode_load_head(const struct gpu_rope_attention_args &a, const struct decode_job &job,
-			     uint32_t t, struct rope_head<N> *h)
+GPU_FN void decode_load_head(const struct gpu_rope_attention_args &a, const struct decode_turn &to,
+			     struct rope_head<N> *h)
 {
-	enum rope_kind kind;
-	uint32_t head = decode_task(a.attention, job, t, &kind);
-
-	rope_load<N>(a.rope, job.row, head, 32 * N, h->x);
+	rope_load<N>(a.rope, to.row, to.head, 32 * N, h->x);
 }
 
-/* Where a rotated head goes: in shared memory; in memory, null if that is another's part. */
+/* A rotated head of task t to its places. */
 template <class UNIT>
-GPU_FN void decode_put(const struct gpu_rope_attention_args &r, const struct decode_job &job,
-		       uint32_t t, bool writes, const float *x)
+GPU_FN void decode_put(const struct gpu_attention_args &a, uint32_t t, uint32_t real,
+		       const struct decode_turn &to, const float *x)
 {
-	const struct gpu_attention_args &a = r.attention;
-	uint16_t *shared = decode_own_at(a)->k, *out = (uint16_t *)gpu_row(&a.op.q, job.row);
-	bool is_q = t < job.n_q;
-	uint64_t key = keys_index(a.op.batch, a.op.kv, job.seq, job.kv_head, job.position);
+	bool writes = real && to.out;
 
-	if (is_q) {
-		out += (uint64_t)(job.head0 + t) * UNIT::DIM;
-	} else {
-		writes = writes && gpu_by() % a.groups == 0; /* others have the same own key */
-		shared = t == job.n_q ? shared : decode_own_at(a)->v;
-		out = (uint16_t *)gpu_ptr(t == job.n_q ? a.op.kv.k : a.op.kv.v) + key;
-	}
 	rope_put<UNIT::DIM / 32>(
-		x, a.op.kv.dtype, UNIT::DIM,
+		x, UNIT::DTYPE, UNIT::DIM,
 		[=](uint32_t at, uint32_t two) {
-			if (is_q) {
-				UNIT::put_q1(a, t, at, (uint16_t)two);
-				UNIT::put_q1(a, t, at + 1, (uint16_t)(two >> 16));
-			} else {
-				*(uint32_t *)(shared + at) = two;
-			}
+			if (to.kind == ROPE_Q)
+				UNIT::put_q2(a, t, at, two);
+			else
+				*(uint32_t *)(to.shared + at) = two;
 			if (writes)
-				*(uint32_t *)(out + at) = two;
+				*(uint32_t *)(to.out + at) = two;
 		},
 		[=](uint32_t at, uint16_t one) {
-			if (is_q)
+			if (to.kind == ROPE_Q)
 				UNIT::put_q1(a, t, at, one);
 			else
-				shared[at] = one;
+				to.shared[at] = one;
 			if (writes)
-				out[at] = one;
+				to.out[at] = one;
 		});
 }
 
 /*
- * Rotate the job's queries and its own key and value, 32 threads a head, of which *h is the first
- * that the thread has. They stay in shared memory; who has the row's own key also writes them to
- * memory.
+ * Rotate the job's queries and its own key and value, 32 threads a head, of which *h and `to` are
+ * the first that the thread has.
  */
 template <class UNIT>
 GPU_FN void decode_rotate(const struct gpu_rope_attention_args &a, const struct decode_job &job,
-			  uint32_t real, bool writes, struct rope_head<UNIT::DIM / 32> *h)
+			  uint32_t real, const struct decode_span &s, bool own,
+			  struct decode_turn to, struct rope_head<UNIT::DIM / 32> *h)
 {
 	const int n = UNIT::DIM / 32;
+	uint32_t first = 0, t = gpu_tid() / 32;
 
-	for (uint32_t first = 0; first < job.n_q + 2; first += DECODE_THREADS / 32) {
-		uint32_t t = first + gpu_tid() / 32;
-		enum rope_kind kind;
-
-		if (first > 0 && real) {
-			decode_load_turn<n>(a, job, t, h);
-			decode_load_head<n>(a, job, t, h);
-		}
-		decode_task(a.attention, job, t, &kind);
-		rope_norm<n>(a.rope, kind, UNIT::DIM, h);
-		rope_turn_whole<n>(kind, h);
+	for (;;) {
+		rope_norm<n>(a.rope, to.kind, UNIT::DIM, h);
+		rope_turn_whole<n>(to.kind, h);
 		if (t < job.n_q + 2)
-			decode_put<UNIT>(a, job, t, real && writes, h->x);
+			decode_put<UNIT>(a.attention, t, real, to, h->x);
+		first += DECODE_THREADS / 32;
+		t += DECODE_THREADS / 32;
+		if (first >= job.n_q + 2)
+			return;
+		to = decode_task<UNIT>(a, job, s, own, t);
+		if (real) {
+			decode_load_turn<n>(a, job, to, h);
+			decode_load_head<n>(a, to, h);
+		}
 	}
 }
 
@@ -577,20 +552,21 @@ GPU_FN void decode_zero_both(const struct gpu_attention_args &a, const struct de
 		q[(uint64_t)job.head0 * a.op.kv.head_dim + i] = 0;
 }
 
-/* Set out the job's first span, its pages, keys and values, and what turns heads; HEAD: with a head. */
+/* Set out the job's first span, its pages, keys and values, and the first head; HEAD: with it. */
 template <class UNIT, bool HEAD>
-GPU_FN struct decode_span decode_set_out(const struct gpu_rope_attention_args &r,
-					 const struct decode_job &job, bool own,
-					 struct rope_head<UNIT::DIM / 32> *h)
+GPU_FN struct decode_span
+decode_set_out(const struct gpu_rope_attention_args &r, const struct decode_job &job, bool own,
+	       struct decode_turn *to, struct rope_head<UNIT::DIM / 32> *h)
 {
 	const struct gpu_attention_args &a = r.attention;
 	const struct decode_span s = decode_first(a, job);
 	struct decode_pages pages;
 
 	decode_find(a, job, s, &pages);
+	*to = decode_task<UNIT>(r, job, s, own, gpu_tid() / 32);
 	if (HEAD)
-		decode_load_head<UNIT::DIM / 32>(r, job, gpu_tid() / 32, h);
-	decode_load_turn<UNIT::DIM / 32>(r, job, gpu_tid() / 32, h);
+		decode_load_head<UNIT::DIM / 32>(r, *to, h);
+	decode_load_turn<UNIT::DIM / 32>(r, job, *to, h);
 	decode_zero_q<UNIT>(a, job);
 	decode_keep(a, job, s, pages);
 	decode_start<UNIT::DIM>(a, job, s, own);
@@ -601,19 +577,12 @@ GPU_FN struct decode_span decode_set_out(const struct gpu_rope_attention_args &r
 template <class UNIT>
 GPU_FN void decode_perform(const struct gpu_rope_attention_args &r, const struct decode_job &job,
 			   uint32_t real, const struct decode_span &s, bool own,
-			   struct rope_head<UNIT::DIM / 32> *h, UNIT *unit)
+			   const struct decode_turn &to, struct rope_head<UNIT::DIM / 32> *h,
+			   UNIT *unit)
 {
-	const struct gpu_attention_args &a = r.attention;
-
-	decode_rotate<UNIT>(r, job, real, own, h);
-	gpu_barrier();
-	if (own) {
-		decode_put_own<UNIT::DIM>(a, job, s, decode_k(a), decode_own_at(a)->k);
-		decode_put_own<UNIT::DIM>(a, job, s, decode_v(a), decode_own_at(a)->v);
-	}
-	UNIT::begin(*unit, a);
-	decode_walk<UNIT>(a, job, real, s, own, unit);
-	decode_end<UNIT>(a, job, real, *unit);
+	decode_rotate<UNIT>(r, job, real, s, own, to, h);
+	decode_walk<UNIT>(r.attention, job, real, s, own, unit);
+	decode_end<UNIT>(r.attention, job, real, *unit);
 }
 
 /* rope_kv and attention of a step in which no sequence has two rows. Grid as above. */
@@ -621,6 +590,7 @@ template <class UNIT> GPU_FN void decode_block_rope(const struct gpu_rope_attent
 {
 	const struct gpu_attention_args &a = r.attention;
 	struct rope_head<UNIT::DIM / 32> h;
+	struct decode_turn to;
 	struct decode_job job;
 	struct decode_span s;
 	bool padding, own;
@@ -633,8 +603,9 @@ template <class UNIT> GPU_FN void decode_block_rope(const struct gpu_rope_attent
 		return;
 	}
 	own = job.last == job.position;
-	s = decode_set_out<UNIT, true>(r, job, own, &h);
-	decode_perform<UNIT>(r, job, 1, s, own, &h, &unit);
+	s = decode_set_out<UNIT, true>(r, job, own, &to, &h);
+	UNIT::begin(unit, a, job);
+	decode_perform<UNIT>(r, job, 1, s, own, to, &h, &unit);
 }
 
 /*
@@ -646,6 +617,7 @@ template <class UNIT> GPU_FN void decode_block_early(const struct gpu_rope_atten
 {
 	const struct gpu_attention_args &a = r.attention;
 	struct rope_head<UNIT::DIM / 32> h;
+	struct decode_turn to;
 	struct decode_job job;
 	struct decode_span s;
 	bool padding, own;
@@ -659,7 +631,8 @@ template <class UNIT> GPU_FN void decode_block_early(const struct gpu_rope_atten
 		return;
 	}
 	own = job.last == job.position;
-	s = decode_set_out<UNIT, false>(r, job, own, &h);
+	s = decode_set_out<UNIT, false>(r, job, own, &to, &h);
+	UNIT::begin(unit, a, job);
 	GPU_UNROLL
 	for (uint32_t e = 0; e < UNIT::DIM / 32; e++)
 		h.x[e] = 0.0f;
@@ -667,10 +640,11 @@ template <class UNIT> GPU_FN void decode_block_early(const struct gpu_rope_atten
 	for (uint32_t real = a.rehearse ? gpu_rehearsal() : 1; real < 2; real++) {
 		if (real) {
 			gpu_grid_wait();
-			decode_load_head<UNIT::DIM / 32>(r, job, gpu_tid() / 32, &h);
+			decode_load_head<UNIT::DIM / 32>(r, to, &h);
 		}
-		decode_perform<UNIT>(r, job, real, s, own, &h, &unit);
-		gpu_barrier(); /* what the rehearsal left has been read */
+		decode_perform<UNIT>(r, job, real, s, own, to, &h, &unit);
+		if (!real)
+			gpu_barrier(); /* what the rehearsal left has been read */
 	}
 }
 

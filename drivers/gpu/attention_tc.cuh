@@ -19,16 +19,24 @@
  * The tc-sm90 unit of attention_decode. The 8 queries are the columns of every product. Scores: a
  * warp takes a block of keys as four times 16 rows. Values: a warp takes 16 elements of the head
  * as rows, in turn when the head has more than 128. Lane l has rows g = l / 4 and g + 8 and
- * queries c = 2 * (l % 4) and c + 1 of a product.
+ * queries c = 2 * (l % 4) and c + 1 of a product. Every warp that has values follows m of queries
+ * c and c + 1, and l of query g, whose weights it has for the values anyway.
  */
 template <bool F16, int D> struct tc_unit {
 	static const int DIM = D;
+	static const uint32_t DTYPE = F16 ? AIOS_F16 : AIOS_BF16;
 	static const int STEPS = (D ? D : GPU_MAX_HEAD_DIM) / 16; /* of 16 elements of the head */
 	static const int TILES = (STEPS + GPU_DECODE_THREADS / 32 - 1) / (GPU_DECODE_THREADS / 32);
 
-	float s[4][4]; /* scores of 16 keys each, then p */
+	float s[4][4]; /* scores of 16 keys each */
+	float most[2]; /* the largest of the block's that are seen */
 	float acc[TILES][4], total[TILES][4];
-	uint32_t q[D ? STEPS : 1][2]; /* the queries, when there is room */
+	float m[2], l;                /* of the chunk */
+	float total_m[2], total_l[2]; /* of those that are complete */
+
+	/* What the lane reads: queries, its warp's block, weights and values of the first block. */
+	gpu_place at_q, at_k, at_p, at_v;
+	uint16_t *out; /* query c of outputs of 16 bits, its first of them */
 
 	GPU_FN uint16_t *q_at(const struct gpu_attention_args &a, uint32_t q)
 	{
@@ -45,10 +53,38 @@ template <bool F16, int D> struct tc_unit {
 		q_at(a, q)[d] = h;
 	}
 
+	GPU_FN void put_q2(const struct gpu_attention_args &a, uint32_t q, uint32_t d, uint32_t two)
+	{
+		*(uint32_t *)(q_at(a, q) + d) = two;
+	}
+
 	GPU_FN void put_q(const struct gpu_attention_args &a, uint32_t q, uint32_t d,
 			  const struct gpu_vec &v)
 	{
 		*(struct gpu_vec *)(q_at(a, q) + d) = v;
+	}
+
+	/* Bytes from one key or value to the next. */
+	GPU_FN uint32_t pitch(const struct gpu_attention_args &a)
+	{
+		return D ? D * 2 + 16 : a.pitch;
+	}
+
+	GPU_FN void begin(struct tc_unit &u, const struct gpu_attention_args &a,
+			  const struct decode_job &job)
+	{
+		uint32_t lane = gpu_tid() % 32, warp = gpu_tid() / 32, c = 2 * (lane % 4);
+
+		u.at_q = gpu_place_of(q_at(a, lane % 8) + lane / 8 * 8);
+		u.at_k =
+			gpu_place_of(decode_k(a) + (warp * AIOS_ATTN_BLOCK + lane % 16) * pitch(a) +
+				     lane / 16 * 16);
+		u.at_p = gpu_place_of(p_at(a, lane % 8) + lane / 8 * 8);
+		u.at_v = gpu_place_of(decode_v(a) + (lane % 8 + lane / 16 * 8) * pitch(a) +
+				      (warp * 16 + lane / 8 % 2 * 8) * 2);
+		u.out = gpu_keep_at((uint16_t *)attn_out(a, job.row) +
+				    (uint64_t)(job.head0 + c) * decode_dim<D>(a) + warp * 16 +
+				    lane / 4);
 	}
 
 	/* Elements 16 * step + 2 * (l % 4), + 1, + 8, + 9 of query l / 4. */
@@ -60,36 +96,38 @@ template <bool F16, int D> struct tc_unit {
 		b[1] = q[gpu_tid() % 4 + 4];
 	}
 
-	GPU_FN void begin(struct tc_unit &u, const struct gpu_attention_args &a)
+	/* Blocks [*first, *end) of the span have keys that are seen. */
+	GPU_FN void blocks(const struct decode_span &s, uint32_t *first, uint32_t *end)
 	{
-		GPU_UNROLL
-		for (uint32_t i = 0; D && i < STEPS; i++)
-			load_q(a, i, u.q[i]);
+		*first = (s.lo - s.start) / AIOS_ATTN_BLOCK;
+		*end = (s.end - s.start) / AIOS_ATTN_BLOCK;
 	}
 
 	/* The warp's block of keys of the span. */
 	GPU_FN bool block(const struct decode_span &s, uint32_t *b)
 	{
+		uint32_t first, end;
+
+		blocks(s, &first, &end);
 		*b = gpu_tid() / 32;
-		return *b >= (s.lo - s.start) / AIOS_ATTN_BLOCK &&
-		       *b < (s.end - s.start) / AIOS_ATTN_BLOCK;
+		return *b >= first && *b < end;
 	}
 
 	/* Is the key of score i of tile t of block b seen? */
 	GPU_FN bool sees(const struct decode_span &s, uint32_t b, uint32_t t, uint32_t i)
 	{
-		uint32_t key =
-			s.start + b * AIOS_ATTN_BLOCK + 16 * t + gpu_tid() % 32 / 4 + 8 * (i / 2);
+		uint32_t key = s.start + b * AIOS_ATTN_BLOCK + gpu_tid() % 32 / 4;
 
-		return key >= s.lo && key < s.hi;
+		return key - s.lo + (16 * t + 8 * (i / 2)) < s.hi - s.lo;
 	}
 
-	GPU_FN void dots(struct tc_unit &u, const struct gpu_attention_args &a, uint32_t b)
+	GPU_FN void dots(struct tc_unit &u, const struct gpu_attention_args &a)
 	{
-		uint32_t lane = gpu_tid() % 32, steps = (decode_dim<D>(a) + 15) / 16, k[4], q[2];
-		const unsigned char *at =
-			decode_k(a) + (b * AIOS_ATTN_BLOCK + lane % 16) * a.pitch + lane / 16 * 16;
+		uint32_t steps = (decode_dim<D>(a) + 15) / 16, q[D ? 2 * STEPS : 2], k[4];
 
+		GPU_UNROLL
+		for (uint32_t step = 0; D && step < STEPS; step += 2)
+			gpu_ldmatrix_x4(q + 2 * step, u.at_q + 32 * step);
 		GPU_UNROLL
 		for (uint32_t t = 0; t < 4; t++)
 			u.s[t][0] = u.s[t][1] = u.s[t][2] = u.s[t][3] = 0.0f;
@@ -101,67 +139,81 @@ template <bool F16, int D> struct tc_unit {
 				load_q(a, step, q);
 			GPU_UNROLL
 			for (uint32_t t = 0; t < 4; t++) {
-				gpu_ldmatrix_x4(k, at + 16 * t * a.pitch + 32 * step);
-				gpu_mma_half<F16>(u.s[t], k, D ? u.q[D ? step : 0] : q);
+				gpu_ldmatrix_x4(k, u.at_k + 16 * t * pitch(a) + 32 * step);
+				gpu_mma_half<F16>(u.s[t], k, q + (D ? 2 * step : 0));
 			}
 		}
 	}
 
+	/* The largest of the block's scores that are seen. */
+	GPU_FN void maximum(struct tc_unit &u, const struct decode_span &s, uint32_t b)
+	{
+		float m[2][2] = { { -aios_inf(), -aios_inf() }, { -aios_inf(), -aios_inf() } };
+
+		GPU_UNROLL
+		for (uint32_t t = 0; t < 4; t++) {
+			GPU_UNROLL
+			for (uint32_t i = 0; i < 4; i++)
+				m[i / 2][i % 2] = gpu_max(m[i / 2][i % 2], sees(s, b, t, i) ?
+										   u.s[t][i] :
+										   -aios_inf());
+		}
+		u.most[0] = gpu_max(m[0][0], m[1][0]);
+		u.most[1] = gpu_max(m[0][1], m[1][1]);
+		GPU_UNROLL
+		for (uint32_t h = 16; h >= 4; h /= 2) {
+			float other[2] = { gpu_shfl_xor_f32(u.most[0], h),
+					   gpu_shfl_xor_f32(u.most[1], h) };
+
+			u.most[0] = gpu_max(u.most[0], other[0]);
+			u.most[1] = gpu_max(u.most[1], other[1]);
+		}
+	}
+
+	/* A block that the span has not leaves -inf. */
 	GPU_FN void scores(struct tc_unit &u, const struct gpu_attention_args &a,
 			   const struct decode_job &job, const struct decode_span &s,
 			   struct gpu_decode_shared *sh)
 	{
 		uint32_t b, lane = gpu_tid() % 32;
-		float m[2] = { -aios_inf(), -aios_inf() };
 
 		(void)job;
-		if (!block(s, &b))
-			return;
-		dots(u, a, b);
-		attn_scores_of<16>(a.op, &u.s[0][0]);
-		GPU_UNROLL
-		for (uint32_t t = 0; t < 4; t++) {
-			GPU_UNROLL
-			for (uint32_t i = 0; i < 4; i++) {
-				if (sees(s, b, t, i))
-					m[i % 2] = aios_max_step(m[i % 2], u.s[t][i]);
-			}
-		}
-		for (uint32_t h = 16; h >= 4; h /= 2) {
-			m[0] = aios_max_step(m[0], gpu_shfl_xor_f32(m[0], h));
-			m[1] = aios_max_step(m[1], gpu_shfl_xor_f32(m[1], h));
+		u.most[0] = u.most[1] = -aios_inf();
+		if (block(s, &b)) {
+			dots(u, a);
+			attn_scores_of<16>(a.op, &u.s[0][0]);
+			maximum(u, s, b);
 		}
 		if (lane < 4) {
-			sh->max[b][2 * lane] = m[0];
-			sh->max[b][2 * lane + 1] = m[1];
+			sh->max[b][2 * lane] = u.most[0];
+			sh->max[b][2 * lane + 1] = u.most[1];
 		}
 	}
 
-	/* Maximum and rescaling factor of query q in block b. */
-	GPU_FN float maximum(const struct decode_span &s, const struct gpu_decode_shared *sh,
-			     uint32_t b, uint32_t q, float *alpha)
+	/* m goes on over the span's blocks; before[]: as it was before the warp's own. */
+	GPU_FN void follow(struct tc_unit &u, const struct decode_span &s,
+			   const struct gpu_decode_shared *sh, float before[2])
 	{
-		float m = sh->m[q], m_new;
+		uint32_t c = 2 * (gpu_tid() % 4);
+		float most[GPU_DECODE_BLOCKS][2];
 
-		for (uint32_t c = (s.lo - s.start) / AIOS_ATTN_BLOCK; c < b; c++)
-			m = aios_max_step(m, sh->max[c][q]);
-		m_new = aios_max_step(m, sh->max[b][q]);
-		*alpha = aios_attn_rescale(m, m_new);
-		return m_new;
-	}
-
-	/* The tree over a block's p: tiles, rows, then lanes. */
-	GPU_FN float sum(const struct tc_unit &u, uint32_t e)
-	{
-		float low =
-			aios_add(aios_add(u.s[0][e], u.s[2][e]), aios_add(u.s[1][e], u.s[3][e]));
-		float high = aios_add(aios_add(u.s[0][2 + e], u.s[2][2 + e]),
-				      aios_add(u.s[1][2 + e], u.s[3][2 + e]));
-		float v = aios_add(low, high);
-
-		for (uint32_t h = 16; h >= 4; h /= 2)
-			v = aios_add(v, gpu_shfl_xor_f32(v, h));
-		return v;
+		GPU_UNROLL
+		for (uint32_t b = 0; b < GPU_DECODE_BLOCKS; b++) {
+			most[b][0] = sh->max[b][c];
+			most[b][1] = sh->max[b][c + 1];
+		}
+		if (s.begins)
+			u.m[0] = u.m[1] = -aios_inf();
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 2; e++) {
+			before[e] = u.m[e];
+			GPU_UNROLL
+			for (uint32_t b = 0; b < GPU_DECODE_BLOCKS; b++) {
+				u.m[e] = gpu_max(u.m[e], most[b][e]);
+				if (b < gpu_tid() / 32)
+					before[e] = gpu_max(before[e], most[b][e]);
+			}
+		}
 	}
 
 	GPU_FN void weights(struct tc_unit &u, const struct gpu_attention_args &a,
@@ -170,75 +222,119 @@ template <bool F16, int D> struct tc_unit {
 	{
 		uint32_t b, lane = gpu_tid() % 32, c = 2 * (lane % 4);
 		uint16_t *p[2] = { p_at(a, c), p_at(a, c + 1) };
-		float m[2], alpha[2], total[2];
+		float before[2], m[2], x[9];
 
 		(void)job;
+		follow(u, s, sh, before);
 		if (!block(s, &b))
 			return;
-		m[0] = maximum(s, sh, b, c, &alpha[0]);
-		m[1] = maximum(s, sh, b, c + 1, &alpha[1]);
+		m[0] = gpu_max(before[0], u.most[0]);
+		m[1] = gpu_max(before[1], u.most[1]);
 		GPU_UNROLL
-		for (uint32_t t = 0; t < 4; t++) {
+		for (uint32_t e = 0; e < 2; e++) {
 			GPU_UNROLL
-			for (uint32_t i = 0; i < 4; i += 2) {
-				uint32_t at = b * AIOS_ATTN_BLOCK + 16 * t + lane / 4 + 4 * i;
-				uint32_t two = gpu_round_pair<F16>(
-					aios_exp2(aios_sub(u.s[t][i], m[0])),
-					aios_exp2(aios_sub(u.s[t][i + 1], m[1])));
+			for (uint32_t i = 0; i < 8; i++)
+				x[i] = sees(s, b, 2 * e + i / 4, i % 4) ?
+					       aios_sub(u.s[2 * e + i / 4][i % 4], m[i % 2]) :
+					       -127.0f; /* gives 0 */
+			x[8] = aios_sub(before[e], m[e]);
+			gpu_exp2<9>(x);
+			GPU_UNROLL
+			for (uint32_t i = 0; i < 8; i += 2) {
+				uint32_t t = 2 * e + i / 4,
+					 two = gpu_round_pair<F16>(x[i], x[i + 1]);
+				uint32_t at = b * AIOS_ATTN_BLOCK + 16 * t + lane / 4 + i % 4 * 4;
 
-				two = sees(s, b, t, i) ? two : 0;
-				u.s[t][i] = gpu_half<F16>(two & 0xffffu);
-				u.s[t][i + 1] = gpu_half<F16>(two >> 16);
 				p[0][at] = (uint16_t)two;
 				p[1][at] = (uint16_t)(two >> 16);
 			}
-		}
-		total[0] = sum(u, 0);
-		total[1] = sum(u, 1);
-		if (lane < 4) {
-			GPU_UNROLL
-			for (uint32_t e = 0; e < 2; e++) {
-				sh->alpha[b][c + e] = alpha[e];
-				sh->sum[b][c + e] = total[e];
-			}
+			sh->alpha[b][c + e] =
+				x[8]; /* the same from all lanes that have the query */
 		}
 	}
 
-	/* acc goes on over 16 keys of the span from `key` on, elements from d0 on. */
-	GPU_FN void group(const struct gpu_attention_args &a, uint32_t key, uint32_t d0,
-			  float acc[4])
-	{
-		uint32_t lane = gpu_tid() % 32, v[4], p[2];
-		const uint32_t *at = (const uint32_t *)(p_at(a, lane / 4) + key);
+	/* A block's weights and values as the product takes them, 16 keys each. */
+	struct group {
+		uint32_t v[4][4], p[8];
+	};
 
-		p[0] = at[lane % 4];
-		p[1] = at[lane % 4 + 4];
-		gpu_ldmatrix_x4_trans(v, decode_v(a) + (key + lane % 8 + lane / 16 * 8) * a.pitch +
-						 (d0 + lane / 8 % 2 * 8) * 2);
-		gpu_mma_half<F16>(acc, v, p);
+	/* Those of the block that begins with key `key` of the span, of tile i. */
+	GPU_FN void load(const struct tc_unit &u, const struct gpu_attention_args &a, uint32_t key,
+			 uint32_t i, struct group *g)
+	{
+		GPU_UNROLL
+		for (uint32_t t = 0; t < 4; t += 2)
+			gpu_ldmatrix_x4(g->p + 2 * t, u.at_p + (key + 16 * t) * 2);
+		GPU_UNROLL
+		for (uint32_t t = 0; t < 4; t++)
+			gpu_ldmatrix_x4_trans(g->v[t], u.at_v + (key + 16 * t) * pitch(a) +
+							       GPU_DECODE_THREADS * i);
 	}
 
-	GPU_FN void values_tile(const struct gpu_attention_args &a, const struct decode_span &s,
-				const struct gpu_decode_shared *sh, uint32_t d0, float acc[4])
+	/* The tree over the block's weights of query l / 4: keys 32, 16 and 8 apart, then lanes. */
+	GPU_FN float sum(const struct group &g)
 	{
-		uint32_t lo = s.lo - s.start, hi = s.hi - s.start, c = 2 * (gpu_tid() % 4);
+		float x[8][2];
 
-		for (uint32_t at = lo / AIOS_ATTN_BLOCK * AIOS_ATTN_BLOCK; at < hi;
-		     at += AIOS_ATTN_BLOCK) {
-			const float *alpha = sh->alpha[at / AIOS_ATTN_BLOCK];
-
+		GPU_UNROLL
+		for (uint32_t i = 0; i < 8; i++) {
+			x[i][0] = gpu_half<F16>(g.p[i] & 0xffffu);
+			x[i][1] = gpu_half<F16>(g.p[i] >> 16);
+		}
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 2; e++) {
 			GPU_UNROLL
 			for (uint32_t i = 0; i < 4; i++)
-				acc[i] = aios_mul(acc[i], alpha[c + i % 2]);
-			if (at >= lo / 16 * 16 && at + AIOS_ATTN_BLOCK - 16 < hi) {
-				GPU_UNROLL
-				for (uint32_t t = 0; t < 4; t++)
-					group(a, at + 16 * t, d0, acc);
-				continue;
+				x[i][e] = aios_add(x[i][e], x[i + 4][e]);
+			x[0][e] = aios_add(aios_add(x[0][e], x[2][e]), aios_add(x[1][e], x[3][e]));
+			x[0][e] = aios_add(x[0][e], gpu_shfl_xor_f32(x[0][e], 2));
+			x[0][e] = aios_add(x[0][e], gpu_shfl_xor_f32(x[0][e], 1));
+		}
+		return aios_add(x[0][0], x[0][1]);
+	}
+
+	/* acc of tile i goes on over the block that begins with key `at` of the span; in tile 0 l too. */
+	GPU_FN void product(struct tc_unit &u, const struct decode_span &s,
+			    const struct gpu_decode_shared *sh, uint32_t at, uint32_t i,
+			    const struct group &g)
+	{
+		uint32_t lo = s.lo - s.start, hi = s.hi - s.start, lane = gpu_tid() % 32;
+		const float *alpha = sh->alpha[at / AIOS_ATTN_BLOCK];
+
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 4; e++)
+			u.acc[i][e] = aios_mul(u.acc[i][e], alpha[lane % 4 * 2 + e % 2]);
+		GPU_UNROLL
+		for (uint32_t t = 0; t < 4; t++) {
+			if (at + 16 * t + 16 > lo && at + 16 * t < hi)
+				gpu_mma_half<F16>(u.acc[i], g.v[t], g.p + 2 * t);
+			if (i == 0 && t == 0)
+				u.l = aios_attn_l(u.l, alpha[lane / 4], sum(g));
+		}
+	}
+
+	/* Tile i over the keys of the span; while a block is worked on the next is read. */
+	GPU_FN void values_tile(struct tc_unit &u, const struct gpu_attention_args &a,
+				const struct decode_span &s, const struct gpu_decode_shared *sh,
+				uint32_t i)
+	{
+		uint32_t at = (s.lo - s.start) / AIOS_ATTN_BLOCK * AIOS_ATTN_BLOCK;
+		uint32_t hi = s.hi - s.start;
+		struct group g[2];
+
+		load(u, a, at, i, &g[0]);
+		for (;;) {
+			GPU_UNROLL
+			for (uint32_t turn = 0; turn < 2; turn++) {
+				if (D && at + AIOS_ATTN_BLOCK < hi)
+					load(u, a, at + AIOS_ATTN_BLOCK, i, &g[turn ^ 1]);
+				product(u, s, sh, at, i, g[D ? turn : 0]);
+				at += AIOS_ATTN_BLOCK;
+				if (at >= hi)
+					return;
+				if (!D)
+					load(u, a, at, i, &g[0]);
 			}
-			for (uint32_t t = 0; t < 4; t++)
-				if (at + 16 * t + 16 > lo && at + 16 * t < hi)
-					group(a, at + 16 * t, d0, acc);
 		}
 	}
 
@@ -246,42 +342,61 @@ template <bool F16, int D> struct tc_unit {
 	GPU_FN bool tile(const struct gpu_attention_args &a, uint32_t i, uint32_t *d0)
 	{
 		*d0 = (gpu_tid() / 32 + i * (GPU_DECODE_THREADS / 32)) * 16;
-		return *d0 < decode_dim<D>(a);
+		return (D && D % (GPU_DECODE_THREADS / 2) == 0) || *d0 < decode_dim<D>(a);
 	}
 
 	GPU_FN void values(struct tc_unit &u, const struct gpu_attention_args &a,
 			   const struct decode_job &job, const struct decode_span &s,
 			   const struct gpu_decode_shared *sh)
 	{
+		uint32_t d0;
+
 		(void)job;
+		if (s.begins)
+			u.l = 0.0f;
 		GPU_UNROLL
 		for (uint32_t i = 0; i < TILES; i++) {
-			uint32_t d0;
-
 			if (s.begins)
 				u.acc[i][0] = u.acc[i][1] = u.acc[i][2] = u.acc[i][3] = 0.0f;
 			if (tile(a, i, &d0))
-				values_tile(a, s, sh, d0, u.acc[i]);
+				values_tile(u, a, s, sh, i);
 		}
 	}
 
-	GPU_FN void join(struct tc_unit &u, const struct gpu_attention_args &a,
-			 const struct decode_job &job, const struct gpu_decode_shared *sh,
-			 bool first)
+	/* l of queries c and c + 1. */
+	GPU_FN void own_l(const struct tc_unit &u, float l[2])
 	{
-		uint32_t c = 2 * (gpu_tid() % 4);
+		l[0] = gpu_shfl_f32(u.l, gpu_tid() % 4 * 8);
+		l[1] = gpu_shfl_f32(u.l, gpu_tid() % 4 * 8 + 4);
+	}
+
+	GPU_FN void join(struct tc_unit &u, const struct gpu_attention_args &a,
+			 const struct decode_job &job, struct gpu_decode_shared *sh, bool first)
+	{
+		float l[2];
 
 		(void)a;
 		(void)job;
+		(void)sh;
+		own_l(u, l);
 		GPU_UNROLL
-		for (uint32_t t = 0; t < TILES; t++) {
+		for (uint32_t e = 0; e < 2; e++) {
+			struct aios_attn_state all = { u.total_m[e], u.total_l[e] };
+			float e_total = 0.0f, e_chunk = 0.0f;
+
+			if (first)
+				all = { u.m[e], l[e] };
+			else
+				aios_attn_merge(&all, u.m[e], l[e], &e_total, &e_chunk);
+			u.total_m[e] = all.m;
+			u.total_l[e] = all.l;
 			GPU_UNROLL
-			for (uint32_t i = 0; i < 4; i++)
-				u.total[t][i] = first ? u.acc[t][i] :
-							aios_attn_merge_acc(u.total[t][i],
-									    sh->e_total[c + i % 2],
-									    u.acc[t][i],
-									    sh->e_chunk[c + i % 2]);
+			for (uint32_t i = e; i < 4 * TILES; i += 2) {
+				float *total = &u.total[i / 4][i % 4], acc = u.acc[i / 4][i % 4];
+
+				*total = first ? acc :
+						 aios_attn_merge_acc(*total, e_total, acc, e_chunk);
+			}
 		}
 	}
 
@@ -296,15 +411,34 @@ template <bool F16, int D> struct tc_unit {
 		return there && *q < job.n_q && *d < decode_dim<D>(a);
 	}
 
+	/* Outputs of the type of keys and values. Their number is known, so that all are there or none. */
+	GPU_FN void store_short(const struct tc_unit &u, const struct gpu_attention_args &a,
+				const struct decode_job &job, uint32_t real, const float inv[2])
+	{
+		uint32_t c = 2 * (gpu_tid() % 4), d0;
+		bool there = tile(a, 0, &d0) && real;
+
+		GPU_UNROLL
+		for (uint32_t i = 0; i < 4; i++) {
+			float v = aios_mul(u.total[0][i], inv[i % 2]);
+
+			gpu_put16_if(there && c + i % 2 < job.n_q, u.out + i % 2 * D + i / 2 * 8,
+				     F16 ? aios_f32_to_f16(v) : aios_f32_to_bf16(v));
+		}
+	}
+
 	GPU_FN void store(const struct tc_unit &u, const struct gpu_attention_args &a,
 			  const struct decode_job &job, uint32_t real,
 			  const struct gpu_decode_shared *sh)
 	{
-		uint32_t c = 2 * (gpu_tid() % 4), q, d;
-		float inv[2];
+		float inv[2] = { gpu_inverse(u.total_l[0]), gpu_inverse(u.total_l[1]) };
+		uint32_t q, d;
 
-		inv[0] = aios_attn_final(sh->total_l[c]);
-		inv[1] = aios_attn_final(sh->total_l[c + 1]);
+		(void)sh;
+		if (D && TILES == 1 && a.op.out.dtype == DTYPE) {
+			store_short(u, a, job, real, inv);
+			return;
+		}
 		GPU_UNROLL
 		for (uint32_t t = 0; t < TILES; t++) {
 			GPU_UNROLL
@@ -317,10 +451,19 @@ template <bool F16, int D> struct tc_unit {
 	}
 
 	GPU_FN void leave(const struct tc_unit &u, const struct gpu_attention_args &a,
-			  const struct decode_job &job)
+			  const struct decode_job &job, const struct gpu_decode_shared *sh)
 	{
 		uint32_t q, d;
+		float l[2];
 
+		(void)sh;
+		own_l(u, l);
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 2; e++) {
+			q = 2 * gpu_tid() + e;
+			if (q < job.n_q)
+				decode_leave(a, job, q, u.m[e], l[e]);
+		}
 		GPU_UNROLL
 		for (uint32_t t = 0; t < TILES; t++) {
 			GPU_UNROLL
@@ -333,13 +476,13 @@ template <bool F16, int D> struct tc_unit {
 };
 
 #define TC_DECODE(name, f16, dim)                                                                  \
-	GPU_KERNEL_WIDE(GPU_DECODE_THREADS) name(const struct gpu_attention_args a)                \
+	GPU_KERNEL_MIN(GPU_DECODE_THREADS, 2) name(const struct gpu_attention_args a)              \
 	{                                                                                          \
 		decode_block<struct tc_unit<f16, dim>>(a);                                         \
 	}
 
 #define TC_ROPE(name, f16, dim)                                                                    \
-	GPU_KERNEL_WIDE(GPU_DECODE_THREADS) name(const struct gpu_rope_attention_args a)           \
+	GPU_KERNEL_MIN(GPU_DECODE_THREADS, 2) name(const struct gpu_rope_attention_args a)         \
 	{                                                                                          \
 		decode_block_rope<struct tc_unit<f16, dim>>(a);                                    \
 	}

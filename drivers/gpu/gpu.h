@@ -171,7 +171,7 @@ GPU_FN uint32_t gpu_bytes(uint32_t a, uint32_t b, uint32_t select)
 	return __byte_perm(a, b, select);
 }
 
-/* The smaller, the larger; neither is NaN. */
+/* The smaller, the larger; a where b is NaN, a is none. Of two zeros either. */
 GPU_FN float gpu_min(float a, float b)
 {
 	return fminf(a, b);
@@ -180,6 +180,12 @@ GPU_FN float gpu_min(float a, float b)
 GPU_FN float gpu_max(float a, float b)
 {
 	return fmaxf(a, b);
+}
+
+/* aios_div(1.0f, x). */
+GPU_FN float gpu_inverse(float x)
+{
+	return __frcp_rn(x);
 }
 
 /*
@@ -370,6 +376,11 @@ GPU_FN float gpu_max(float a, float b)
 	return b > a ? b : a;
 }
 
+GPU_FN float gpu_inverse(float x)
+{
+	return aios_div(1.0f, x);
+}
+
 /* Launches never overlap here. */
 GPU_FN void gpu_grid_wait(void)
 {
@@ -437,6 +448,11 @@ GPU_FN float gpu_shfl_xor_f32(float v, uint32_t mask)
 	return aios_float(gpu_shfl_xor(aios_bits(v), mask));
 }
 
+GPU_FN float gpu_shfl_f32(float v, uint32_t lane)
+{
+	return aios_float(gpu_shfl(aios_bits(v), lane));
+}
+
 GPU_FN uint64_t gpu_shfl_xor_u64(uint64_t v, uint32_t mask)
 {
 	uint32_t lo = gpu_shfl_xor((uint32_t)v, mask);
@@ -484,6 +500,62 @@ GPU_FN struct gpu_vec gpu_load16_late(const void *p)
 GPU_FN unsigned char *gpu_ptr(aios_addr addr)
 {
 	return (unsigned char *)(uintptr_t)addr;
+}
+
+/*
+ * aios_exp2() of N numbers, step by step of all, so that none waits for its own last step. What
+ * gives +0 goes the way of -127, whose scale is +0.
+ */
+template <int N> GPU_FN void gpu_exp2(float x[N])
+{
+	const float c[] = { 0x1.3cec48p-7f, 0x1.c6babap-5f, 0x1.ebf9b6p-3f, 0x1.62e424p-1f, 1.0f };
+	float t[N], f[N], p[N];
+
+	GPU_UNROLL
+	for (int i = 0; i < N; i++) {
+		x[i] = x[i] < -126.0f ? -127.0f : x[i];
+		t[i] = aios_add(x[i], 0x1.8p23f);
+	}
+	GPU_UNROLL
+	for (int i = 0; i < N; i++)
+		f[i] = aios_sub(t[i], 0x1.8p23f);
+	GPU_UNROLL
+	for (int i = 0; i < N; i++) {
+		f[i] = aios_sub(x[i], f[i]);
+		p[i] = 0x1.5aac9p-10f;
+	}
+	GPU_UNROLL
+	for (int step = 0; step < 5; step++) {
+		GPU_UNROLL
+		for (int i = 0; i < N; i++)
+			p[i] = aios_fma(p[i], f[i], c[step]);
+	}
+	GPU_UNROLL
+	for (int i = 0; i < N; i++)
+		x[i] = aios_mul(p[i], aios_float((aios_bits(t[i]) + 127u) << 23));
+}
+
+/* p in global memory, kept in a register from here on: else it may be computed where it is used. */
+template <typename T> GPU_FN T *gpu_keep_at(T *p)
+{
+#if !defined(GPU_SHIM) && !defined(__HIP__)
+	asm volatile("" : "+l"(p));
+	__builtin_assume(__isGlobal(p));
+#endif
+	return p;
+}
+
+/* *p = v in global memory, where `go`. All that leads to it is done in any case: see above. */
+GPU_FN void gpu_put16_if(bool go, uint16_t *p, uint16_t v)
+{
+#if !defined(GPU_SHIM) && !defined(__HIP__)
+	asm volatile("{.reg .pred go; setp.ne.u32 go, %2, 0; @go st.global.u16 [%0], %1;}" ::"l"(p),
+		     "h"(v), "r"((uint32_t)go)
+		     : "memory");
+#else
+	if (go)
+		*p = v;
+#endif
 }
 
 /* Address of row `row`, plane 0. */

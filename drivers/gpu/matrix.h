@@ -100,6 +100,14 @@ GPU_FN void gpu_ldmatrix_x4_trans(uint32_t r[4], const void *row)
 		     : "memory");
 }
 
+GPU_FN void gpu_ldmatrix_x4_trans(uint32_t r[4], gpu_place row)
+{
+	asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+		     : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+		     : "r"(row)
+		     : "memory");
+}
+
 /* Both rounded to 16 bits, lo in the lower half. A NaN stays one, not the canonical one. */
 template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
 {

@@ -53,45 +53,49 @@ template <int N> GPU_FN uint32_t rope_at(uint32_t i)
 	return N == 2 ? lane + 32 * i : 2 * lane + i % 2 + i / 2 * 64;
 }
 
-/* Elements i and i + 1, i even, of a vector. */
-GPU_FN void rope_two(const void *src, uint32_t dtype, uint64_t i, float *x0, float *x1)
+/* The thread's elements of n of bf16, zeros past their end; none is waited for before the last. */
+template <int N> GPU_FN void rope_get_bf16(const uint16_t *src, uint32_t n, float x[N])
 {
-	uint32_t two;
+	uint32_t two[N / 2];
 
-	if (dtype == AIOS_BF16) {
-		two = *(const uint32_t *)((const uint16_t *)src + i);
-		*x0 = gpu_half<false>(two & 0xffffu);
-		*x1 = gpu_half<false>(two >> 16);
-		return;
+	GPU_UNROLL
+	for (uint32_t i = 0; i < N; i += 2) {
+		uint32_t at = rope_at<N>(i);
+
+		if (N > 2)
+			two[i / 2] = at < n ? *(const uint32_t *)(src + at) : 0;
+		else
+			two[0] = (at < n ? src[at] : 0u) | (at + 32 < n ? src[at + 32] : 0u) << 16;
 	}
-	*x0 = gpu_load(src, dtype, i);
-	*x1 = gpu_load(src, dtype, i + 1);
+	GPU_UNROLL
+	for (uint32_t i = 0; i < N; i++)
+		x[i] = gpu_half<false>(i % 2 ? two[i / 2] >> 16 : two[i / 2] & 0xffffu);
 }
 
 /* The thread's elements of a vector of n, zeros past its end. */
 template <int N>
 GPU_FN void rope_get(const void *src, uint32_t dtype, uint64_t first, uint32_t n, float x[N])
 {
-	GPU_UNROLL
-	for (uint32_t i = 0; i < N; i += 2) {
-		uint32_t at = rope_at<N>(i);
-
-		x[i] = x[i + 1] = 0.0f;
-		if (N > 2 && at < n)
-			rope_two(src, dtype, first + at, &x[i], &x[i + 1]);
-		if (N == 2 && at < n)
-			x[i] = gpu_load(src, dtype, first + at);
-		if (N == 2 && at + 32 < n)
-			x[i + 1] = gpu_load(src, dtype, first + at + 32);
+	if (dtype == AIOS_BF16) {
+		rope_get_bf16<N>((const uint16_t *)src + first, n, x);
+		return;
 	}
+	GPU_UNROLL
+	for (uint32_t i = 0; i < N; i++)
+		x[i] = rope_at<N>(i) < n ? gpu_load(src, dtype, first + rope_at<N>(i)) : 0.0f;
+}
+
+GPU_FN const unsigned char *rope_row(const struct gpu_rope &r, uint32_t row)
+{
+	return gpu_ptr(r.qkv) + row * r.row_bytes;
 }
 
 /* Head `head` of the qkv row. */
 template <int N>
-GPU_FN void rope_load(const struct gpu_rope &r, uint32_t row, uint32_t head, uint32_t dim,
-		      float x[N])
+GPU_FN void rope_load(const struct gpu_rope &r, const unsigned char *row, uint32_t head,
+		      uint32_t dim, float x[N])
 {
-	rope_get<N>(gpu_ptr(r.qkv) + row * r.row_bytes, r.dtype, (uint64_t)head * dim, dim, x);
+	rope_get<N>(row, r.dtype, (uint64_t)head * dim, dim, x);
 }
 
 /* The weights of its norm. */
@@ -142,6 +146,16 @@ template <int N> GPU_FN float rope_sumsq(const float x[N])
 	return N > 2 ? aios_add(p[0], p[1]) : p[0];
 }
 
+/* aios_rms_factor(): to divide by a power of two is to multiply, and head dimensions mostly are. */
+GPU_FN float rope_factor(float sumsq, uint32_t dim, float eps)
+{
+	float mean = dim == 128 ? aios_mul(sumsq, 0x1p-7f) :
+		     dim == 64  ? aios_mul(sumsq, 0x1p-6f) :
+				  aios_div(sumsq, (float)dim);
+
+	return gpu_inverse(aios_sqrt(aios_add(mean, eps)));
+}
+
 /* The norm of a q or k head. Threads with a v head come along for the shuffles. */
 template <int N>
 GPU_FN void rope_norm(const struct gpu_rope &r, enum rope_kind kind, uint32_t dim,
@@ -151,7 +165,7 @@ GPU_FN void rope_norm(const struct gpu_rope &r, enum rope_kind kind, uint32_t di
 
 	if (!r.q_norm)
 		return;
-	factor = aios_rms_factor(rope_sumsq<N>(h->x), dim, r.eps);
+	factor = rope_factor(rope_sumsq<N>(h->x), dim, r.eps);
 	if (kind == ROPE_V)
 		return;
 	GPU_UNROLL
@@ -281,7 +295,7 @@ template <int N> GPU_FN void rope_block(const struct aios_op_rope_kv &op)
 	float next[N];
 
 	head += gpu_tid() / 32;
-	rope_load<N>(r, row, head < n ? head : 0, dim, next);
+	rope_load<N>(r, rope_row(r, row), head < n ? head : 0, dim, next);
 	if (position == -1) {
 		rope_zero(op, row);
 		return;
@@ -292,7 +306,7 @@ template <int N> GPU_FN void rope_block(const struct aios_op_rope_kv &op)
 		GPU_UNROLL
 		for (uint32_t e = 0; e < N; e++)
 			h.x[e] = next[e];
-		rope_load<N>(r, row, head + step < n ? head + step : 0, dim, next);
+		rope_load<N>(r, rope_row(r, row), head + step < n ? head + step : 0, dim, next);
 		rope_one<N>(op, r, row, head, (uint32_t)position, &h);
 	}
 }
