@@ -28,6 +28,9 @@ template <bool F16, int D> struct tc_unit {
 	static const int STEPS = (D ? D : GPU_MAX_HEAD_DIM) / 16; /* of 16 elements of the head */
 	static const int TILES = (STEPS + GPU_DECODE_THREADS / 32 - 1) / (GPU_DECODE_THREADS / 32);
 
+	static_assert(GPU_DECODE_THREADS / 32 == GPU_DECODE_BLOCKS,
+		      "a warp for each block of a span");
+
 	float s[4][4]; /* scores of 16 keys each */
 	float most[2]; /* the largest of the block's that are seen */
 	float acc[TILES][4], total[TILES][4];

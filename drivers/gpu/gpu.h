@@ -545,7 +545,7 @@ template <typename T> GPU_FN T *gpu_keep_at(T *p)
 	return p;
 }
 
-/* *p = v in global memory, where `go`. All that leads to it is done in any case: see above. */
+/* *p = v in global memory, if `go`; without a branch, so that a rehearsal does all but that. */
 GPU_FN void gpu_put16_if(bool go, uint16_t *p, uint16_t v)
 {
 #if !defined(GPU_SHIM) && !defined(__HIP__)
