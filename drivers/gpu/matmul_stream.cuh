@@ -144,6 +144,21 @@ GPU_FN void stream_fetch_x(const struct gpu_stream_args &a, const struct stream_
 		}
 }
 
+/* A whole x of a few rows, by units: their answers come sooner than those of bulk copies. */
+GPU_FN void stream_fetch_units(const struct gpu_stream_args &a, const struct stream_job &j)
+{
+	const uint32_t units = j.row_bytes / 16;
+
+	for (uint32_t r = 0; r < j.rows; r++) {
+		const unsigned char *x = gpu_row(&a.op.x, j.t0 + r);
+
+		GPU_UNROLL_4
+		for (uint32_t u = gpu_tid() % 32; u < units; u += 32)
+			gpu_async_copy(j.x + r * j.x_pitch + u * 16, x + u * 16);
+	}
+	gpu_async_arrive(j.x_full);
+}
+
 /* x whole: a row a lane. */
 GPU_FN void stream_fetch_whole(const struct gpu_stream_args &a, const struct stream_job &j)
 {
@@ -151,6 +166,10 @@ GPU_FN void stream_fetch_whole(const struct gpu_stream_args &a, const struct str
 	const uint32_t planes = a.op.x.dtype == AIOS_I8X2 ? 2 : 1;
 
 	gpu_grid_wait();
+	if (a.units) {
+		stream_fetch_units(a, j);
+		return;
+	}
 	if (lane == 0)
 		gpu_mbar_expect(j.x_full, planes * j.rows * j.row_bytes);
 	gpu_wave_sync();
@@ -179,6 +198,7 @@ template <int MT> struct stream_walk {
 	struct stream_turn turn;
 	gpu_place w, x;  /* what this lane reads next, without its rows of x: */
 	gpu_place w0;    /* its place in the first stage */
+	uint32_t panel;  /* from a panel of the warp to the next */
 	uint32_t x0[MT]; /* its row and unit in each tile of x */
 };
 
@@ -196,12 +216,12 @@ GPU_FN uint32_t stream_lane_row(const struct stream_job &j, uint32_t i)
 
 /* Half a pair: block pair `half` (0 or 1) of the 128 bytes at the walk's place. */
 template <int MT, bool HALF, int P>
-GPU_FN void stream_load(const struct stream_job &j, const struct stream_walk<MT> &walk,
-			uint32_t half, struct stream_step<MT, HALF, P> *s)
+GPU_FN void stream_load(const struct stream_walk<MT> &walk, uint32_t half,
+			struct stream_step<MT, HALF, P> *s)
 {
 	GPU_UNROLL
 	for (int p = 0; p < P; p++)
-		gpu_ldmatrix_x4(s->w[p], walk.w + (uint32_t)p * j.panel_bytes + half * 512);
+		gpu_ldmatrix_x4(s->w[p], walk.w + (uint32_t)p * walk.panel + half * 512);
 	GPU_UNROLL
 	for (int i = 0; i < MT; i++) {
 		gpu_ldmatrix_x4(s->x[i], walk.x + walk.x0[i] + half * 64);
@@ -294,15 +314,15 @@ GPU_FN void stream_pass(const struct gpu_stream_args &a, const struct stream_job
 {
 	struct stream_step<MT, HALF, P> even, odd;
 	struct stream_tree<SEG, MT, P> tree;
-	uint32_t slice = 0, pairs = matmul_slice(j.row_bytes, a.slice, 0) / 128;
+	uint32_t slice = 0, pairs = (real ? matmul_slice(j.row_bytes, a.slice, 0) : a.still) / 128;
 	const uint32_t slices = real ? j.slices : 1;
 
 	tree.left = a.blocks16;
 	tree.done = 0;
 	stream_enter<MT>(a, j, real, 0, walk);
-	stream_load<MT, HALF, P>(j, *walk, 0, &even);
+	stream_load<MT, HALF, P>(*walk, 0, &even);
 	for (;;) {
-		stream_load<MT, HALF, P>(j, *walk, 1, &odd);
+		stream_load<MT, HALF, P>(*walk, 1, &odd);
 		stream_block<KIND, MT, HALF, P>(even, 0, acc);
 		stream_join<SEG, MT, P>(a, &tree, acc);
 		stream_block<KIND, MT, HALF, P>(even, 1, acc);
@@ -316,7 +336,7 @@ GPU_FN void stream_pass(const struct gpu_stream_args &a, const struct stream_job
 			stream_enter<MT>(a, j, real, slice, walk);
 			pairs = matmul_slice(j.row_bytes, a.slice, slice) / 128;
 		}
-		stream_load<MT, HALF, P>(j, *walk, 0, &even);
+		stream_load<MT, HALF, P>(*walk, 0, &even);
 		stream_block<KIND, MT, HALF, P>(odd, 0, acc);
 		stream_join<SEG, MT, P>(a, &tree, acc);
 		stream_block<KIND, MT, HALF, P>(odd, 1, acc);
@@ -573,6 +593,7 @@ GPU_FN void stream_perform(const struct gpu_stream_args &a, const struct stream_
 	if (NORM)
 		norm_rows<KIND == STREAM_F16>(a, j, real);
 	walk.turn = { 0, 0, 0 };
+	walk.panel = real ? j.panel_bytes : 0;
 	walk.w0 = (real ? j.ring + warp * P * j.panel_bytes : still) + lane * 16;
 	GPU_UNROLL
 	for (uint32_t i = 0; i < MT; i++)
@@ -625,7 +646,7 @@ GPU_FN void stream_kernel(const struct gpu_stream_args &a)
 			gpu_mbar_init(j.full + s * 8, a.whole ? 1 : 33);
 			gpu_mbar_init(j.empty + s * 8, a.warps);
 		}
-		gpu_mbar_init(j.x_full, 1);
+		gpu_mbar_init(j.x_full, a.units ? 32 : 1);
 		gpu_mbar_fence_init();
 	}
 	gpu_barrier();

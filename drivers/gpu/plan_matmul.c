@@ -134,6 +134,8 @@ static const struct stream_kernels *stream_kernels(const struct aios_op_matmul *
 #define STREAM_SMALL (112u << 10)
 #define STREAM_LARGE (200u << 10)
 #define STREAM_SHORT (288u << 10) /* bytes to read that are little */
+#define STREAM_UNITS (16u << 10)  /* bytes of x that a warp fetches by units */
+#define STREAM_STILL 256          /* bytes along k for a rehearsal */
 
 /* Panels of a warp and warps: all items of a block at once where that is possible. */
 static bool stream_split(const struct aios_op_matmul *m, const struct stream_kernels *k,
@@ -172,10 +174,10 @@ static uint64_t stream_stage(const struct aios_op_matmul *m, const struct gpu_st
 	return a->whole ? w : w + stream_x_bytes(m, a->rows, a->slice);
 }
 
-/* What a rehearsal reads behind the ring, in all warps: a slice of a warp's panels, or of x. */
+/* What a rehearsal reads behind the ring, all warps the same: the beginning of a panel, or of x. */
 static uint32_t stream_still(const struct gpu_stream_args *a)
 {
-	return a->rehearse ? a->panels * GPU_PANEL_ROWS * a->slice : 0;
+	return a->rehearse ? GPU_PANEL_ROWS * a->still : 0;
 }
 
 /* What the norm before it needs beside x: its input, partial sums, its weights. */
@@ -196,6 +198,29 @@ static uint32_t stream_fills(const struct aios_op_matmul *m, const struct gpu_st
 	return fills < GPU_STREAM_STAGES ? (uint32_t)fills : GPU_STREAM_STAGES;
 }
 
+/*
+ * All weights of a block as one slice, where they fit beside x: then the chain along k is what takes
+ * time, and it goes from end to end without another wait. False: they do not.
+ */
+static bool stream_at_once(const struct gpu_caps *caps, const struct aios_op_matmul *m,
+			   const struct gpu_stream_tune *tune, uint32_t grid,
+			   struct gpu_stream_args *a)
+{
+	uint64_t pass = (uint64_t)a->warps * a->panels / (m->act ? 2 : 1);
+	uint64_t x = stream_x_bytes(m, a->rows, m->w.row_bytes);
+	uint64_t norm = tune->norm ? stream_norm_bytes(m, tune->norm, a->rows) : 0;
+
+	if (tune->slice || tune->budget || tune->whole == 2 || div_up(a->items, grid) > pass)
+		return false;
+	a->slice = (uint32_t)m->w.row_bytes;
+	a->whole = (uint32_t)(x + norm);
+	a->still = a->slice < STREAM_STILL ? a->slice : STREAM_STILL;
+	a->stages = 1;
+	a->units = !norm && m->x.dtype != AIOS_I8X2 && x <= STREAM_UNITS;
+	return GPU_STREAM_BARS + a->whole + stream_stage(m, a) + stream_still(a) <=
+	       (caps->shared_max < STREAM_SMALL ? caps->shared_max : STREAM_SMALL);
+}
+
 /* The slice and the stages: large copies, but enough of them on their way. */
 static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul *m,
 			const struct gpu_stream_tune *tune, uint32_t grid,
@@ -211,7 +236,8 @@ static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul
 
 	if (tune->budget)
 		budget = tune->budget;
-	a->slice = tune->slice ? tune->slice : 512;
+	a->whole = a->units = 0;
+	a->slice = a->still = tune->slice ? tune->slice : 512;
 	if (budget > caps->shared_max - stream_still(a))
 		budget = caps->shared_max - stream_still(a);
 	if (tune->whole ? tune->whole == 1 : all <= STREAM_SMALL && a->warps * a->panels > 1)
@@ -224,6 +250,7 @@ static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul
 	for (; a->slice > 128; a->slice /= 2)
 		if (a->slice <= m->w.row_bytes && stream_stage(m, a) * 5 <= budget)
 			break;
+	a->still = a->slice;
 	for (a->shift = 0; 16u << a->shift < a->slice;)
 		a->shift++;
 	a->stages = (uint32_t)(budget / stream_stage(m, a));
@@ -249,7 +276,9 @@ bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *
 	a->blocks16 = m->x.cols / m->segments / 16;
 	grid = grid < a->items ? grid : a->items;
 	a->rehearse = m->x.rows <= a->rows;
-	if (!stream_split(m, k, tune, grid, a) || !stream_ring(caps, m, tune, grid, a))
+	if (!stream_split(m, k, tune, grid, a))
+		return false;
+	if (!stream_at_once(caps, m, tune, grid, a) && !stream_ring(caps, m, tune, grid, a))
 		return false;
 	l->kernel = a->panels == 1 ? k->one : k->two;
 	l->grid[0] = grid;
