@@ -452,13 +452,13 @@ GPU_FN float stream_dot(const struct aios_op_matmul &op, const struct stream_ext
 	return v;
 }
 
-/* Where output n of row t goes; a rehearsal's: behind the ring. */
+/* Where output n of row t goes; a rehearsal's: where no one reads. */
 GPU_FN unsigned char *stream_to(const struct gpu_stream_args &a, const struct stream_job &j,
 				uint32_t real, uint32_t t, uint32_t n)
 {
 	if (!real)
 		return gpu_shared() + GPU_STREAM_BARS + a.whole + a.stages * j.stage_bytes +
-		       gpu_tid() % 32 * 8;
+		       GPU_PANEL_ROWS * a.still + (gpu_tid() - GPU_STREAM_FETCH) * 8;
 	return gpu_row(&a.op.out, t) + n * (a.op.out.dtype == AIOS_F32 ? 4 : 2);
 }
 
@@ -620,8 +620,8 @@ GPU_FN void stream_perform(const struct gpu_stream_args &a, const struct stream_
 
 /*
  * Before the launch ahead has ended comes a rehearsal, on whatever lies behind the ring, where no
- * copy ever goes: it waits for nothing, stores nothing, and brings the code to where it is fetched
- * from quickly.
+ * copy ever goes: it waits for nothing, stores where no one reads, and brings the code to where it
+ * is fetched from quickly.
  */
 template <int KIND, int MT, bool HALF, int P, bool SEG, bool NORM>
 GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream_job &j)

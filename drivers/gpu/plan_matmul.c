@@ -174,10 +174,10 @@ static uint64_t stream_stage(const struct aios_op_matmul *m, const struct gpu_st
 	return a->whole ? w : w + stream_x_bytes(m, a->rows, a->slice);
 }
 
-/* What a rehearsal reads behind the ring, all warps the same: the beginning of a panel, or of x. */
+/* Behind the ring: the panel that a rehearsal's warps multiply, 8 bytes that each thread writes. */
 static uint32_t stream_still(const struct gpu_stream_args *a)
 {
-	return a->rehearse ? GPU_PANEL_ROWS * a->still : 0;
+	return a->rehearse ? GPU_PANEL_ROWS * a->still + a->warps * 32 * 8 : 0;
 }
 
 /* What the norm before it needs beside x: its input, partial sums, its weights. */
