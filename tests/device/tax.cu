@@ -6,11 +6,13 @@
  * where there is a GPU, nvcc and libcublasLt, which is opened at run time.
  *
  *	nvcc -O2 -arch=native tests/device/tax.cu -ldl -o tax
- *	echo '1 6144 4096 bf16 0' | ./tax
+ *	echo '1 6144 4096 bf16 0 0' | ./tax
  *
- * A line on standard input is M N K TYPE RESIDUAL: out[M][N] (TYPE bf16 or f32) =
+ * A line on standard input is M N K TYPE RESIDUAL ACT: out[M][N] (TYPE bf16 or f32) =
  * x[M][K] w[N][K]^T, bf16, summed in fp32, plus an addend of TYPE f32 when RESIDUAL is
- * 1. A line on standard output: the same and "us=... algo=... splitk=... of=...".
+ * 1. ACT 1: columns are N / 2 gates, then N / 2 ups, and a second kernel follows, as it has to, which
+ * writes silu(gate) * up. A line on standard output: the same and "us=... algo=... splitk=... of=...
+ * alone=...", the last without that kernel.
  * As `aios bench` measures: weights take turns so that no cache holds them, launches
  * come from a captured graph, the median of seven samples.
  */
@@ -90,9 +92,30 @@ __global__ void fill(__nv_bfloat16 *out, size_t n, uint32_t seed)
 					  (0.04f / 65536));
 }
 
+/* out[m][n / 2] = silu(gate) * up, in whatever bits; 8 outputs a thread. */
+__global__ void activate(const __nv_bfloat16 *in, __nv_bfloat16 *out, int m, int n)
+{
+	const size_t half = (size_t)n / 2, i = (blockIdx.x * (size_t)blockDim.x + threadIdx.x) * 8;
+	const size_t row = i / half, col = i % half;
+	__nv_bfloat162 g[4], u[4];
+
+	if (row >= (size_t)m)
+		return;
+	*(uint4 *)g = *(const uint4 *)(in + row * n + col);
+	*(uint4 *)u = *(const uint4 *)(in + row * n + half + col);
+	for (int e = 0; e < 4; e++) {
+		float2 a = __bfloat1622float2(g[e]), b = __bfloat1622float2(u[e]);
+
+		a.x *= __fdividef(b.x, 1.0f + __expf(-a.x));
+		a.y *= __fdividef(b.y, 1.0f + __expf(-a.y));
+		g[e] = __float22bfloat162_rn(a);
+	}
+	*(uint4 *)(out + row * half + col) = *(uint4 *)g;
+}
+
 struct problem {
 	int m, n, k;
-	bool f32, residual;
+	bool f32, residual, act;
 };
 
 struct bench {
@@ -110,9 +133,16 @@ static int launch(bench &b, const cublasLtMatmulAlgo_t &algo, int copy, cudaStre
 	float one = 1, zero = 0;
 	const __nv_bfloat16 *w = b.w + (size_t)copy * b.p.n * b.p.k;
 
-	return (int)lt.cublasLtMatmul(b.handle, b.desc, &one, w, b.lw, b.x, b.lx,
-				      b.p.residual ? &one : &zero, b.p.residual ? b.add : b.out,
-				      b.lo, b.out, b.lo, &algo, b.workspace, WORKSPACE, stream);
+	int error = (int)lt.cublasLtMatmul(b.handle, b.desc, &one, w, b.lw, b.x, b.lx,
+					   b.p.residual ? &one : &zero,
+					   b.p.residual ? b.add : b.out, b.lo, b.out, b.lo, &algo,
+					   b.workspace, WORKSPACE, stream);
+	size_t eights = (size_t)b.p.m * b.p.n / 16;
+
+	if (!error && b.p.act)
+		activate<<<(unsigned)((eights + 255) / 256), 256, 0, stream>>>(
+			(const __nv_bfloat16 *)b.out, (__nv_bfloat16 *)b.add, b.p.m, b.p.n);
+	return error;
 }
 
 /* Median time of a launch in us; negative: the algorithm does not run. */
@@ -191,10 +221,12 @@ static void measure(bench &b)
 	cublasLtMatmulHeuristicResult_t found[ALGOS];
 	cublasLtMatmulPreference_t preference;
 	size_t workspace = WORKSPACE;
-	double best = 1e30, us;
+	double best = 1e30, us, alone;
 	int n = 0, at = -1;
+	bool act = b.p.act;
 
 	prepare(b);
+	b.p.act = false;
 	BLAS(lt.cublasLtMatmulPreferenceCreate(&preference));
 	BLAS(lt.cublasLtMatmulPreferenceSetAttribute(preference,
 						     CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
@@ -210,11 +242,14 @@ static void measure(bench &b)
 	}
 	if (at < 0)
 		die("no algorithm runs", n);
-	us = time_algo(b, found[at].algo, SAMPLES, SAMPLE_US);
-	printf("%d %d %d %s %d us=%.3f algo=%d splitk=%d of=%d\n", b.p.m, b.p.n, b.p.k,
-	       b.p.f32 ? "f32" : "bf16", b.p.residual, us,
+	us = alone = time_algo(b, found[at].algo, SAMPLES, SAMPLE_US);
+	b.p.act = act;
+	if (act)
+		us = time_algo(b, found[at].algo, SAMPLES, SAMPLE_US);
+	printf("%d %d %d %s %d %d us=%.3f algo=%d splitk=%d of=%d alone=%.3f\n", b.p.m, b.p.n,
+	       b.p.k, b.p.f32 ? "f32" : "bf16", b.p.residual, act, us,
 	       attribute(found[at].algo, CUBLASLT_ALGO_CONFIG_ID),
-	       attribute(found[at].algo, CUBLASLT_ALGO_CONFIG_SPLITK_NUM), n);
+	       attribute(found[at].algo, CUBLASLT_ALGO_CONFIG_SPLITK_NUM), n, alone);
 	fflush(stdout);
 	lt.cublasLtMatmulPreferenceDestroy(preference);
 	release(b);
@@ -224,16 +259,18 @@ int main()
 {
 	char line[256], type[16];
 	bench b = {};
-	int residual;
+	int residual, act;
 
 	open_library();
 	BLAS(lt.cublasLtCreate(&b.handle));
 	cuda(cudaMalloc(&b.workspace, WORKSPACE), "cudaMalloc");
 	while (fgets(line, sizeof(line), stdin)) {
-		if (sscanf(line, "%d %d %d %15s %d", &b.p.m, &b.p.n, &b.p.k, type, &residual) != 5)
-			die("expected lines of M N K TYPE RESIDUAL", 0);
+		if (sscanf(line, "%d %d %d %15s %d %d", &b.p.m, &b.p.n, &b.p.k, type, &residual,
+			   &act) != 6)
+			die("expected lines of M N K TYPE RESIDUAL ACT", 0);
 		b.p.f32 = strcmp(type, "f32") == 0;
 		b.p.residual = residual != 0;
+		b.p.act = act != 0;
 		measure(b);
 	}
 	return 0;
