@@ -125,7 +125,7 @@ struct gpu_stream_args {
 	uint32_t blocks16;    /* with segments: blocks of 16 elements in one */
 	uint32_t rehearse;    /* all blocks run at once, so they have time for it */
 	uint32_t still;       /* bytes of a row that a rehearsal multiplies */
-	uint32_t units;       /* a whole x comes by units of 16 bytes */
+	uint32_t units;       /* x is one row, which comes by units of 16 bytes */
 	struct gpu_norm norm; /* matmul_stream_norm: then x is written, by the first block */
 };
 

@@ -144,18 +144,14 @@ GPU_FN void stream_fetch_x(const struct gpu_stream_args &a, const struct stream_
 		}
 }
 
-/* A whole x of a few rows, by units: their answers come sooner than those of bulk copies. */
+/* The only row of x, by units: their answers come sooner than a bulk copy's. */
 GPU_FN void stream_fetch_units(const struct gpu_stream_args &a, const struct stream_job &j)
 {
-	const uint32_t units = j.row_bytes / 16;
+	const unsigned char *x = gpu_row(&a.op.x, j.t0);
 
-	for (uint32_t r = 0; r < j.rows; r++) {
-		const unsigned char *x = gpu_row(&a.op.x, j.t0 + r);
-
-		GPU_UNROLL_4
-		for (uint32_t u = gpu_tid() % 32; u < units; u += 32)
-			gpu_async_copy(j.x + r * j.x_pitch + u * 16, x + u * 16);
-	}
+	GPU_UNROLL_4
+	for (uint32_t u = gpu_tid() % 32; u < j.row_bytes / 16; u += 32)
+		gpu_async_copy(j.x + u * 16, x + u * 16);
 	gpu_async_arrive(j.x_full);
 }
 

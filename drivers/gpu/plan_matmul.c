@@ -134,7 +134,7 @@ static const struct stream_kernels *stream_kernels(const struct aios_op_matmul *
 #define STREAM_SMALL (112u << 10)
 #define STREAM_LARGE (200u << 10)
 #define STREAM_SHORT (288u << 10) /* bytes to read that are little */
-#define STREAM_UNITS (16u << 10)  /* bytes of x that a warp fetches by units */
+#define STREAM_ONCE 2             /* rows of x up to which weights are one slice, if they fit */
 #define STREAM_STILL 256          /* bytes along k for a rehearsal */
 
 /* Panels of a warp and warps: all items of a block at once where that is possible. */
@@ -210,13 +210,14 @@ static bool stream_at_once(const struct gpu_caps *caps, const struct aios_op_mat
 	uint64_t x = stream_x_bytes(m, a->rows, m->w.row_bytes);
 	uint64_t norm = tune->norm ? stream_norm_bytes(m, tune->norm, a->rows) : 0;
 
-	if (tune->slice || tune->budget || tune->whole == 2 || div_up(a->items, grid) > pass)
+	if (m->x.rows > STREAM_ONCE || tune->slice || tune->budget || tune->whole == 2 ||
+	    div_up(a->items, grid) > pass)
 		return false;
 	a->slice = (uint32_t)m->w.row_bytes;
 	a->whole = (uint32_t)(x + norm);
 	a->still = a->slice < STREAM_STILL ? a->slice : STREAM_STILL;
 	a->stages = 1;
-	a->units = !norm && m->x.dtype != AIOS_I8X2 && x <= STREAM_UNITS;
+	a->units = !norm && m->x.dtype != AIOS_I8X2 && a->rows == 1;
 	return GPU_STREAM_BARS + a->whole + stream_stage(m, a) + stream_still(a) <=
 	       (caps->shared_max < STREAM_SMALL ? caps->shared_max : STREAM_SMALL);
 }
