@@ -257,6 +257,16 @@ struct gpu_wide_shared {
 	float x[GPU_WIDE_NORM_COLS]; /* of a norm, as many as it has columns */
 };
 
+/* rmsnorm of few rows of not too many columns: threads of a block, columns of each. */
+#define GPU_NORM_ROW_THREADS 256
+#define GPU_NORM_ROW_STEPS 16
+#define GPU_NORM_ROW_COLS (GPU_NORM_ROW_THREADS * GPU_NORM_ROW_STEPS)
+
+struct gpu_norm_row_shared {
+	float lanes[GPU_NORM_ROW_THREADS];
+	uint32_t most[GPU_NORM_ROW_THREADS / 32]; /* of 32 threads each */
+};
+
 struct gpu_rope_shared {
 	float heads[GPU_ROPE_HEADS][GPU_MAX_HEAD_DIM];
 };

@@ -188,6 +188,24 @@ GPU_FN float gpu_inverse(float x)
 	return __frcp_rn(x);
 }
 
+/* 1 / sqrt(x), in error by 2^-22 of it at most, for normal x > 0. */
+GPU_FN float gpu_rsqrt_near(float x)
+{
+	float y;
+
+	asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+	return y;
+}
+
+/* 1 / x, in error by two units of its last place at most, for 2^-126 <= x <= 2^125. */
+GPU_FN float gpu_inverse_near(float x)
+{
+	float y;
+
+	asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+	return y;
+}
+
 /*
  * Copy 16 bytes from global to shared memory behind the thread's back. gpu_async_commit() closes a
  * group; after gpu_async_wait(n), n <= 6, all of this thread's groups but the n latest are there.
@@ -381,6 +399,16 @@ GPU_FN float gpu_inverse(float x)
 	return aios_div(1.0f, x);
 }
 
+GPU_FN float gpu_rsqrt_near(float x)
+{
+	return aios_div(1.0f, aios_sqrt(x));
+}
+
+GPU_FN float gpu_inverse_near(float x)
+{
+	return aios_div(1.0f, x);
+}
+
 /* Launches never overlap here. */
 GPU_FN void gpu_grid_wait(void)
 {
@@ -459,6 +487,34 @@ GPU_FN uint64_t gpu_shfl_xor_u64(uint64_t v, uint32_t mask)
 	uint32_t hi = gpu_shfl_xor((uint32_t)(v >> 32), mask);
 
 	return (uint64_t)hi << 32 | lo;
+}
+
+/* The largest of 32 neighbouring threads' numbers. */
+GPU_FN uint32_t gpu_most(uint32_t v)
+{
+#if !defined(GPU_SHIM) && !defined(__HIP__) && __CUDA_ARCH__ >= 800
+	return __reduce_max_sync(0xffffffffu, v);
+#else
+	for (uint32_t h = 16; h > 0; h /= 2) {
+		const uint32_t other = gpu_shfl_xor(v, h);
+
+		v = other > v ? other : v;
+	}
+	return v;
+#endif
+}
+
+/* The larger of m, which has no sign, and |x|; a NaN without a sign where one of them is NaN. */
+GPU_FN float gpu_absmax(float m, float x)
+{
+#if !defined(GPU_SHIM) && !defined(__HIP__) && __CUDA_ARCH__ >= 800
+	asm("{.reg .f32 a; abs.f32 a, %1; max.NaN.f32 %0, %0, a;}" : "+f"(m) : "f"(x));
+	return m;
+#else
+	const uint32_t a = aios_bits(m), b = aios_bits(aios_abs(x));
+
+	return aios_float(b > a ? b : a);
+#endif
 }
 
 GPU_FN struct gpu_vec gpu_load16(const void *p)
@@ -551,6 +607,19 @@ GPU_FN void gpu_put16_if(bool go, uint16_t *p, uint16_t v)
 #if !defined(GPU_SHIM) && !defined(__HIP__)
 	asm volatile("{.reg .pred go; setp.ne.u32 go, %2, 0; @go st.global.u16 [%0], %1;}" ::"l"(p),
 		     "h"(v), "r"((uint32_t)go)
+		     : "memory");
+#else
+	if (go)
+		*p = v;
+#endif
+}
+
+/* The same with 4 bytes. */
+GPU_FN void gpu_put32_if(bool go, uint32_t *p, uint32_t v)
+{
+#if !defined(GPU_SHIM) && !defined(__HIP__)
+	asm volatile("{.reg .pred go; setp.ne.u32 go, %2, 0; @go st.global.u32 [%0], %1;}" ::"l"(p),
+		     "r"(v), "r"((uint32_t)go)
 		     : "memory");
 #else
 	if (go)

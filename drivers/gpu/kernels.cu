@@ -2,6 +2,7 @@
 /* kernels.cu - all kernels, one device image; see kernels.h for their names. */
 #include "embed.cuh"
 #include "rmsnorm.cuh"
+#include "rmsnorm_row.cuh"
 #include "matmul.cuh"
 #include "matmul_i8.cuh"
 #include "rope_kv.cuh"

@@ -50,6 +50,7 @@
 	X(quantise_panels, gpu_quantise_args, 256)                                                 \
 	X(quantise_wide, gpu_quantise_args, GPU_WIDE_THREADS)                                      \
 	X(rmsnorm_wide, gpu_rmsnorm_args, GPU_WIDE_THREADS)                                        \
+	X(rmsnorm_row, gpu_rmsnorm_args, GPU_NORM_ROW_THREADS)                                     \
 	X(copy_pages, gpu_copy_pages_args, 256)                                                    \
 	X(logits_cap, gpu_logits_args, 256)                                                        \
 	X(logits_tokens, gpu_logits_args, 128)                                                     \

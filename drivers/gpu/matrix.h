@@ -120,15 +120,6 @@ template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
 	return w;
 }
 
-/* 1 / sqrt(x), in error by 2^-22 of it at most, for normal x > 0. */
-GPU_FN float gpu_rsqrt_near(float x)
-{
-	float y;
-
-	asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-	return y;
-}
-
 /* A barrier of `threads` threads, whole warps; `id` from 1 to 15 (0 is gpu_barrier()). */
 GPU_FN void gpu_barrier_some(uint32_t id, uint32_t threads)
 {

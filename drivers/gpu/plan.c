@@ -149,12 +149,24 @@ static int plan_copy_pages(struct plan *p, const struct aios_op_copy_pages *op)
 	return gpu_emit(p, GPU_K_copy_pages, op, op->n_pairs, parts < 64 ? parts : 64, 2, 0);
 }
 
+/* Rows that rmsnorm_row takes; their columns are a multiple of four. */
+static bool norm_row_fits(const struct aios_op_rmsnorm *op)
+{
+	const uint32_t dtype = op->out.dtype;
+
+	return !op->add.data && op->x.cols <= GPU_NORM_ROW_COLS &&
+	       (dtype == AIOS_BF16 || dtype == AIOS_I8 || dtype == AIOS_I8X2);
+}
+
 static int plan_rmsnorm(struct plan *p, const struct aios_op_rmsnorm *op)
 {
 	const uint32_t rows = op->x.rows, cols = op->x.cols;
 
 	if (rows > p->caps->units || cols % 4 || cols > GPU_WIDE_NORM_COLS)
 		return gpu_emit(p, GPU_K_rmsnorm, op, rows, 1, 1, sizeof(struct gpu_row_shared));
+	if (norm_row_fits(op))
+		return gpu_emit(p, GPU_K_rmsnorm_row, op, rows, 1, 1,
+				sizeof(struct gpu_norm_row_shared));
 	return gpu_emit(p, GPU_K_rmsnorm_wide, op, rows, 1, 1,
 			offsetof(struct gpu_wide_shared, x) + (size_t)cols * sizeof(float));
 }

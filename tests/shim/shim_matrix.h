@@ -63,11 +63,6 @@ template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
 	return (uint32_t)aios_f32_to_bf16(hi) << 16 | aios_f32_to_bf16(lo);
 }
 
-GPU_FN float gpu_rsqrt_near(float x)
-{
-	return aios_div(1.0f, aios_sqrt(x));
-}
-
 template <typename T> GPU_FN void gpu_mbar_init(T *bar, uint32_t count)
 {
 	shim_mbar_init((uint64_t *)bar, count);
