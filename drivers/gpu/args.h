@@ -246,10 +246,9 @@ struct gpu_row_shared {
 	uint32_t reserved[3];
 };
 
-/* rmsnorm and quantise of few rows: threads of a block, the most columns of each. */
+/* rmsnorm of few rows: threads of a block, the most columns. */
 #define GPU_WIDE_THREADS 1024
 #define GPU_WIDE_NORM_COLS 8192
-#define GPU_WIDE_QUANTISE_COLS 12288
 
 struct gpu_wide_shared {
 	float lanes[256];
@@ -265,6 +264,14 @@ struct gpu_wide_shared {
 struct gpu_norm_row_shared {
 	float lanes[GPU_NORM_ROW_THREADS];
 	uint32_t most[GPU_NORM_ROW_THREADS / 32]; /* of 32 threads each */
+};
+
+/* quantise_wide: threads of a block, each with four columns of a step; the most steps of a row. */
+#define GPU_QUANTISE_THREADS 512
+#define GPU_QUANTISE_STEPS 6
+
+struct gpu_quantise_shared {
+	uint32_t most[2][GPU_QUANTISE_THREADS / 32]; /* [it is no rehearsal][32 threads] */
 };
 
 struct gpu_rope_shared {

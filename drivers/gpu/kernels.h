@@ -48,7 +48,7 @@
 	X(cast_panels, gpu_cast_args, 256)                                                         \
 	X(quantise, gpu_quantise_args, 256)                                                        \
 	X(quantise_panels, gpu_quantise_args, 256)                                                 \
-	X(quantise_wide, gpu_quantise_args, GPU_WIDE_THREADS)                                      \
+	X(quantise_wide, gpu_quantise_args, GPU_QUANTISE_THREADS)                                  \
 	X(rmsnorm_wide, gpu_rmsnorm_args, GPU_WIDE_THREADS)                                        \
 	X(rmsnorm_row, gpu_rmsnorm_args, GPU_NORM_ROW_THREADS)                                     \
 	X(copy_pages, gpu_copy_pages_args, 256)                                                    \

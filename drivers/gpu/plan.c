@@ -171,14 +171,18 @@ static int plan_rmsnorm(struct plan *p, const struct aios_op_rmsnorm *op)
 			offsetof(struct gpu_wide_shared, x) + (size_t)cols * sizeof(float));
 }
 
+/* Blocks that share a row only while there is one for each multiprocessor: all read all of it. */
 int gpu_plan_quantise(struct plan *p, const struct aios_op_quantise *op)
 {
 	const uint32_t rows = op->in.rows, cols = op->in.cols;
+	const uint64_t steps = div_up(cols, 4 * GPU_QUANTISE_THREADS);
 
-	if (rows > p->caps->units || cols % 4 || cols > GPU_WIDE_QUANTISE_COLS)
+	if (rows > p->caps->units || cols % 4 || steps > GPU_QUANTISE_STEPS ||
+	    op->in.dtype != AIOS_F32 || op->out.dtype == AIOS_E4M3)
 		return gpu_emit(p, GPU_K_quantise, op, rows, 1, 1, sizeof(struct gpu_row_shared));
-	return gpu_emit(p, GPU_K_quantise_wide, op, rows, 1, 1,
-			offsetof(struct gpu_wide_shared, x));
+	return gpu_emit(p, GPU_K_quantise_wide, op, rows,
+			rows * steps <= p->caps->units ? steps : 1, 1,
+			sizeof(struct gpu_quantise_shared));
 }
 
 /* An op of one launch over rows. */

@@ -2,7 +2,8 @@
 /*
  * quantise.cuh - rows to I8, I8X2 or E4M3 with one scale each; out may be in panels (I8), whose
  * padding becomes zeros. One row a block; a thread has eight neighbouring elements, then the eight
- * 2048 further on, and so on, in registers where the row is not too long.
+ * 2048 further on, and so on, in registers where the row is not too long. Few rows of F32 to I8 or
+ * I8X2: gpu_quantise_wide, at the end.
  */
 #ifndef GPU_QUANTISE_CUH
 #define GPU_QUANTISE_CUH
@@ -49,6 +50,23 @@ GPU_FN float quantise_absmax(float absmax, const float v[8], bool *finite)
 	return absmax;
 }
 
+/*
+ * aios_rint(aios_quant_clamp()) of an element of a finite row whose scale is not 0, plus what
+ * `magic` has over 1.5 * 2^23 (an even number), in the low bits. Nothing is there to be clamped: inv
+ * is at most qmax / absmax * (1 + 2^-24), so x * inv exceeds qmax by one unit of its last place at
+ * most, which rounds to qmax.
+ */
+GPU_FN uint32_t quantise_int(float x, float inv, float magic)
+{
+	return aios_bits(aios_add(aios_mul(x, inv), magic));
+}
+
+/* The codes of a row that is not finite, or all but zeros, are zeros; there inv is 0. */
+GPU_FN uint32_t quantise_mask(float inv)
+{
+	return inv == 0.0f ? 0 : UINT32_MAX;
+}
+
 /* Four codes of I8. */
 GPU_FN uint32_t quantise_i8(const float v[4], float inv)
 {
@@ -56,8 +74,9 @@ GPU_FN uint32_t quantise_i8(const float v[4], float inv)
 
 	GPU_UNROLL
 	for (uint32_t e = 0; e < 4; e++)
-		q[e] = rows_int(v[e], inv, AIOS_QMAX_I8);
-	return gpu_bytes(gpu_bytes(q[0], q[1], 0x40), gpu_bytes(q[2], q[3], 0x40), 0x5410);
+		q[e] = quantise_int(v[e], inv, 0x1.8p23f);
+	q[0] = gpu_bytes(gpu_bytes(q[0], q[1], 0x40), gpu_bytes(q[2], q[3], 0x40), 0x5410);
+	return q[0] & quantise_mask(inv);
 }
 
 /* Four codes of I8X2: q = 256 * hi + lo, so that q + 128 has hi above and lo + 128 below. */
@@ -67,11 +86,11 @@ GPU_FN uint32_t quantise_i8x2(const float v[4], float inv, uint32_t *lo)
 
 	GPU_UNROLL
 	for (uint32_t e = 0; e < 4; e++)
-		q[e] = rows_int(v[e], inv, AIOS_QMAX_I8X2) + 128;
+		q[e] = quantise_int(v[e], inv, 0x1.8p23f + 128.0f);
 	q[0] = gpu_bytes(q[0], q[1], 0x5410);
 	q[2] = gpu_bytes(q[2], q[3], 0x5410);
-	*lo = gpu_bytes(q[0], q[2], 0x6420) ^ 0x80808080u;
-	return gpu_bytes(q[0], q[2], 0x7531);
+	*lo = (gpu_bytes(q[0], q[2], 0x6420) ^ 0x80808080u) & quantise_mask(inv);
+	return gpu_bytes(q[0], q[2], 0x7531) & quantise_mask(inv);
 }
 
 /* Four codes; of I8X2 the upper slices, and the lower ones in *lo. */
@@ -199,6 +218,168 @@ GPU_KERNEL(256) gpu_quantise_panels(const struct gpu_quantise_args a)
 	quantise_pad(&a.op.out, row, row < a.op.in.rows ? a.op.in.cols : 0);
 	if (row < a.op.in.rows)
 		quantise_row(a.op, row);
+}
+
+/* --- few rows ------------------------------------------------------------------------- */
+
+/*
+ * Few rows of F32 to I8 or I8X2, columns a multiple of four: what counts is how long one row takes,
+ * most of which is to load it and to make its codes. A thread has four neighbouring columns of a
+ * step, then those a step further on. Where the grid's y is the number of steps, each block of a row
+ * reads all of it for the scale, beginning with the step whose codes it stores; where y is 1, one
+ * block stores all.
+ */
+
+#define WIDE_QUANTISE_STEP (4 * GPU_QUANTISE_THREADS)
+
+/*
+ * aios_quant_scale_of() of a maximum of bits of magnitudes, without a branch. Both quotients are
+ * rounded correctly (compared for each fraction, and for each estimate of 1 / fraction in error by
+ * four units of its last place at most): the scale's by the rounded 1 / qmax, that of inv at
+ * exponent 0.
+ */
+template <uint32_t DTYPE> GPU_FN struct aios_quant_scale wide_quantise_scale(uint32_t most)
+{
+	const uint32_t infinite = 0x7f800000u, one = 0x3f800000u, least = 0x0f800000u; /* 2^-96 */
+	const bool plain = most - least < infinite - least;
+	const float qmax = DTYPE == AIOS_I8 ? AIOS_QMAX_I8 : AIOS_QMAX_I8X2, part = 1.0f / qmax;
+	const float x = aios_float(most), first = aios_mul(x, part);
+	const float f = aios_float((most & ~infinite) | one), near = gpu_inverse_near(f);
+	const float r = aios_fma(aios_fma(-f, near, 1.0f), near, near), q = aios_mul(qmax, r);
+	const float inv = aios_fma(aios_fma(-f, q, qmax), r, q);
+	struct aios_quant_scale s;
+
+	s.scale = aios_fma(aios_fma(-first, qmax, x), part, first);
+	s.scale = plain ? s.scale : most < least ? 0.0f : aios_nan();
+	s.inv = plain ? aios_float(aios_bits(inv) - (most & infinite) + one) : 0.0f;
+	return s;
+}
+
+/* The maximum of bits of a row's magnitudes, from a thread's columns of it. */
+template <int N> GPU_FN uint32_t wide_quantise_most(const struct gpu_vec v[N], uint32_t most[])
+{
+	const uint32_t waves = GPU_QUANTISE_THREADS / 32;
+	float absmax = 0.0f;
+	uint32_t own;
+
+	GPU_UNROLL
+	for (uint32_t k = 0; k < N; k++) {
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 4; e++)
+			absmax = gpu_absmax(absmax, aios_float(v[k].w[e]));
+	}
+	own = gpu_most(aios_bits(absmax));
+	if (gpu_tid() % 32 == 0)
+		most[gpu_tid() / 32] = own;
+	gpu_barrier();
+	return gpu_most(most[gpu_tid() % waves]);
+}
+
+/* Where a thread's codes go: those of its first step, with how many columns of the row from there. */
+struct wide_quantise_to {
+	unsigned char *hi, *lo;
+	uint32_t *scale; /* of the row */
+	uint32_t left, steps;
+};
+
+template <int N, uint32_t DTYPE>
+GPU_FN void wide_quantise_put(const struct wide_quantise_to &to, uint32_t real,
+			      const struct gpu_vec v[N], float inv)
+{
+	GPU_UNROLL
+	for (uint32_t k = 0; k < N; k++) {
+		const uint32_t at = k * WIDE_QUANTISE_STEP;
+		const bool go = real && at < to.left;
+		float four[4];
+		uint32_t hi, lo;
+
+		if (k && k >= to.steps)
+			break;
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 4; e++)
+			four[e] = aios_float(v[k].w[e]);
+		hi = quantise_codes(DTYPE, four, inv, &lo);
+		gpu_put32_if(go, (uint32_t *)(to.hi + at), hi);
+		if (DTYPE == AIOS_I8X2)
+			gpu_put32_if(go, (uint32_t *)(to.lo + at), lo);
+	}
+}
+
+/* Where a thread's columns of the row are, of all of its steps from the block's on. */
+template <int N>
+GPU_FN void wide_quantise_from(const struct aios_op_quantise &op, const unsigned char *from[N])
+{
+	const uint32_t cols = op.in.cols;
+	const uint32_t steps = (cols + WIDE_QUANTISE_STEP - 1) / WIDE_QUANTISE_STEP;
+
+	GPU_UNROLL
+	for (uint32_t k = 0; k < N; k++) {
+		uint32_t step = gpu_by() + k, i;
+
+		step -= step >= steps ? steps : 0;
+		i = step * WIDE_QUANTISE_STEP + 4 * gpu_tid();
+		i = k < steps && i < cols ? i : 0; /* to see a column again does no harm */
+		from[k] = gpu_keep_at(gpu_row(&op.in, gpu_bx()) + i * sizeof(float));
+	}
+}
+
+GPU_FN struct wide_quantise_to wide_quantise_to_of(const struct aios_op_quantise &op)
+{
+	const uint32_t i = gpu_by() * WIDE_QUANTISE_STEP + 4 * gpu_tid();
+	const uint32_t steps = (op.in.cols + WIDE_QUANTISE_STEP - 1) / WIDE_QUANTISE_STEP;
+	struct wide_quantise_to to;
+
+	to.hi = gpu_keep_at(gpu_row(&op.out, gpu_bx()) + i);
+	to.lo = gpu_keep_at(to.hi + op.out.plane_bytes);
+	to.scale = gpu_keep_at((uint32_t *)gpu_ptr(op.out.scale) + gpu_bx());
+	to.left = i < op.in.cols ? op.in.cols - i : 0;
+	to.steps = gpu_grid_y() > 1 ? 1 : steps;
+	return to;
+}
+
+/* A row of at most N steps. */
+template <int N, uint32_t DTYPE>
+GPU_FN void wide_quantise(const struct aios_op_quantise &op, struct gpu_quantise_shared *sh)
+{
+	const struct wide_quantise_to to = wide_quantise_to_of(op);
+	const unsigned char *from[N];
+
+	wide_quantise_from<N>(op, from);
+	GPU_NO_UNROLL
+	for (uint32_t real = gpu_rehearsal(); real < 2; real++) {
+		struct aios_quant_scale s;
+		struct gpu_vec v[N];
+
+		if (real)
+			gpu_grid_wait();
+		GPU_UNROLL
+		for (uint32_t k = 0; k < N; k++)
+			v[k] = gpu_load16_late(from[k]);
+		s = wide_quantise_scale<DTYPE>(wide_quantise_most<N>(v, sh->most[real]));
+		gpu_put32_if(real && gpu_tid() == 0 && gpu_by() == 0, to.scale, aios_bits(s.scale));
+		wide_quantise_put<N, DTYPE>(to, real, v, s.inv);
+	}
+}
+
+template <uint32_t DTYPE>
+GPU_FN void wide_quantise_any(const struct aios_op_quantise &op, struct gpu_quantise_shared *sh)
+{
+	if (op.in.cols <= 2 * WIDE_QUANTISE_STEP)
+		wide_quantise<2, DTYPE>(op, sh);
+	else
+		wide_quantise<GPU_QUANTISE_STEPS, DTYPE>(op, sh);
+}
+
+/* Grid: rows, 1 or the steps of a row. */
+GPU_KERNEL(GPU_QUANTISE_THREADS) gpu_quantise_wide(const struct gpu_quantise_args a)
+{
+	struct gpu_quantise_shared *sh = (struct gpu_quantise_shared *)gpu_shared();
+
+	gpu_grid_go();
+	if (a.op.out.dtype == AIOS_I8X2)
+		wide_quantise_any<AIOS_I8X2>(a.op, sh);
+	else
+		wide_quantise_any<AIOS_I8>(a.op, sh);
 }
 
 #endif /* GPU_QUANTISE_CUH */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wide.cuh - rmsnorm and quantise of few rows, 1,024 threads each: a thread has four neighbouring
- * columns, then the four 4,096 further on. Such a block does nothing twice, and to fetch code takes
- * longer than to execute it: what counts is how few instructions there are. The columns are a
- * multiple of four.
+ * wide.cuh - rmsnorm of few rows, 1,024 threads each: a thread has four neighbouring columns, then
+ * the four 4,096 further on. Such a block does nothing twice, and to fetch code takes longer than to
+ * execute it: what counts is how few instructions there are. The columns are a multiple of four.
  */
 #ifndef GPU_WIDE_CUH
 #define GPU_WIDE_CUH
@@ -122,45 +121,6 @@ GPU_FN void wide_store(const struct aios_tensor *t, uint32_t row, struct gpu_wid
 			*(uint32_t *)(to + t->plane_bytes + i) = lo;
 	}
 }
-
-/* --- quantise ------------------------------------------------------------------------- */
-
-template <int N>
-GPU_FN void wide_quantise(const struct aios_op_quantise &op, uint32_t row,
-			  struct gpu_wide_shared *sh)
-{
-	const unsigned char *in = gpu_row(&op.in, row);
-	float v[N][4];
-
-	GPU_NO_UNROLL
-	for (uint32_t real = gpu_rehearsal(); real < 2; real++) {
-		if (real)
-			gpu_grid_wait();
-		GPU_UNROLL
-		for (uint32_t k = 0; k < N; k++) {
-			const uint32_t i = 4 * gpu_tid() + k * WIDE_STEP;
-
-			v[k][0] = v[k][1] = v[k][2] = v[k][3] = 0.0f;
-			if (i < op.in.cols)
-				wide_load(in, op.in.dtype, i, v[k]);
-		}
-		wide_store<N>(&op.out, row, sh, real, v);
-		gpu_barrier(); /* what the rehearsal left has been read */
-	}
-}
-
-GPU_KERNEL(GPU_WIDE_THREADS) gpu_quantise_wide(const struct gpu_quantise_args a)
-{
-	struct gpu_wide_shared *sh = (struct gpu_wide_shared *)gpu_shared();
-
-	gpu_grid_go();
-	if (a.op.in.cols <= WIDE_STEP)
-		wide_quantise<1>(a.op, gpu_bx(), sh);
-	else
-		wide_quantise<3>(a.op, gpu_bx(), sh);
-}
-
-/* --- rmsnorm -------------------------------------------------------------------------- */
 
 /* A thread's columns of x, with `add` added, and all of the row in shared memory. */
 template <int N>
