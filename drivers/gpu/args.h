@@ -102,16 +102,6 @@ struct gpu_wgmma_args {
 #define GPU_STREAM_STAGES 32
 #define GPU_STREAM_BARS 640 /* bytes of barriers before the rest of shared memory */
 
-/* An RMSNorm whose output x would be. */
-struct gpu_norm {
-	aios_addr x; /* F32 */
-	uint64_t x_row_bytes;
-	aios_addr weight;
-	uint32_t weight_dtype;
-	float eps, weight_offset;
-	uint32_t reserved;
-};
-
 struct gpu_stream_args {
 	struct aios_op_matmul op;
 	uint32_t items;  /* of the output */
@@ -120,13 +110,12 @@ struct gpu_stream_args {
 	uint32_t slice;  /* bytes of a row in a stage, a power of two, 128 or more */
 	uint32_t shift;  /* log2(slice / 16) */
 	uint32_t stages;
-	uint32_t rows;        /* of x that a block takes */
-	uint32_t whole;       /* bytes for x in shared memory when all of it lies there, else 0 */
-	uint32_t blocks16;    /* with segments: blocks of 16 elements in one */
-	uint32_t rehearse;    /* all blocks run at once, so they have time for it */
-	uint32_t still;       /* bytes of a row that a rehearsal multiplies */
-	uint32_t units;       /* x is one row, which comes by units of 16 bytes */
-	struct gpu_norm norm; /* matmul_stream_norm: then x is written, by the first block */
+	uint32_t rows;     /* of x that a block takes */
+	uint32_t whole;    /* bytes for x in shared memory when all of it lies there, else 0 */
+	uint32_t blocks16; /* with segments: blocks of 16 elements in one */
+	uint32_t rehearse; /* all blocks run at once, so they have time for it */
+	uint32_t still;    /* bytes of a row that a rehearsal multiplies */
+	uint32_t units;    /* x is one row, which comes by units of 16 bytes */
 };
 
 /* --- attention --------------------------------------------------------------- */

@@ -61,7 +61,6 @@ struct gpu_stream_tune {
 	uint32_t budget; /* bytes of shared memory */
 	uint32_t whole;  /* 1: x whole where it fits */
 	uint32_t grid;
-	const struct aios_op_rmsnorm *norm; /* done before it; x is whole then */
 };
 
 /* The kernel, its argument struct, and its launch's grid and block; false: no such kernel. */
@@ -73,14 +72,6 @@ bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *
 bool gpu_batch_shape(const struct gpu_caps *caps, const struct aios_op_matmul *m,
 		     const struct gpu_stream_tune *tune, struct gpu_batch_args *a,
 		     struct gpu_launch *l);
-
-/*
- * A norm and the matmul that reads its output, in one kernel that also writes that output. 1:
- * planned; 0: plan both (many rows, other layouts or types); -errno. Both have been checked, m->x
- * is norm->out, norm->add is not there and the matmul writes nothing that the norm reads.
- */
-int gpu_plan_norm_matmul(struct plan *p, const struct aios_op_rmsnorm *norm,
-			 const struct aios_op_matmul *m);
 
 /* Scratch that the op's descriptor must bring. */
 uint64_t gpu_attention_scratch(const struct gpu_caps *caps, const struct aios_op_attention *op);

@@ -12,7 +12,7 @@
  * Is it worth holding this op back until the next is known? Its descriptor has been planned. True
  * only for what may be the first of a pair.
  */
-bool gpu_fuse_begins(const struct gpu_caps *caps, const struct aios_op *op);
+bool gpu_fuse_begins(const struct aios_op *op);
 
 /*
  * Plan a and then b as one: the memory is the same afterwards, bit for bit, as if both had run.

@@ -142,10 +142,6 @@
 	X(matmul_stream_i8x2_8_2, gpu_stream_args, 384)                                            \
 	X(matmul_stream_i8x2_16_2, gpu_stream_args, 384)                                           \
 	X(matmul_stream_i8x2_32_2, gpu_stream_args, 320)                                           \
-	X(matmul_stream_norm_bf16_1, gpu_stream_args, 384)                                         \
-	X(matmul_stream_norm_bf16_2, gpu_stream_args, 384)                                         \
-	X(matmul_stream_norm_f16_1, gpu_stream_args, 384)                                          \
-	X(matmul_stream_norm_f16_2, gpu_stream_args, 384)                                          \
 	X(matmul_stream_seg_bf16, gpu_stream_args, 384)                                            \
 	X(matmul_stream_seg_f16, gpu_stream_args, 384)
 

@@ -14,8 +14,8 @@
 #define GPU_MATMUL_STREAM_CUH
 
 #include "matmul_finish.cuh"
-#include "matmul_norm.cuh"
 #include "matrix.h"
+#include "stream_job.cuh"
 #include "wgmma_unit.cuh"
 
 /* What is multiplied. */
@@ -575,7 +575,7 @@ GPU_FN void stream_finish(const struct gpu_stream_args &a, const struct stream_j
 /* --- blocks ------------------------------------------------------------------------------- */
 
 /* All of a block's passes; when it is a rehearsal, one slice of one. */
-template <int KIND, int MT, bool HALF, int P, bool SEG, bool NORM>
+template <int KIND, int MT, bool HALF, int P, bool SEG>
 GPU_FN void stream_perform(const struct gpu_stream_args &a, const struct stream_job &j,
 			   uint32_t real)
 {
@@ -586,8 +586,6 @@ GPU_FN void stream_perform(const struct gpu_stream_args &a, const struct stream_
 	struct stream_walk<MT> walk;
 	struct stream_extra<MT, P> extra;
 
-	if (NORM)
-		norm_rows<KIND == STREAM_F16>(a, j, real);
 	walk.turn = { 0, 0, 0 };
 	walk.panel = real ? j.panel_bytes : 0;
 	walk.w0 = (real ? j.ring + warp * P * j.panel_bytes : still) + lane * 16;
@@ -596,7 +594,7 @@ GPU_FN void stream_perform(const struct gpu_stream_args &a, const struct stream_
 		walk.x0[i] = (HALF ? lane / 8 : lane / 16) * 16 +
 			     (real ? stream_lane_row<KIND, HALF>(j, i) * j.x_pitch :
 				     (uint32_t)(still - j.x));
-	if (a.whole && !NORM && real)
+	if (a.whole && real)
 		gpu_mbar_wait(j.x_full, 0);
 	GPU_NO_UNROLL
 	for (uint32_t pass = 0; pass < passes; pass++) {
@@ -619,19 +617,19 @@ GPU_FN void stream_perform(const struct gpu_stream_args &a, const struct stream_
  * copy ever goes: it waits for nothing, stores where no one reads, and brings the code to where it
  * is fetched from quickly.
  */
-template <int KIND, int MT, bool HALF, int P, bool SEG, bool NORM>
+template <int KIND, int MT, bool HALF, int P, bool SEG>
 GPU_FN void stream_multiply(const struct gpu_stream_args &a, const struct stream_job &j)
 {
 	GPU_NO_UNROLL
 	for (uint32_t real = a.rehearse ? gpu_rehearsal() : 1; real < 2; real++) {
 		if (real)
 			gpu_grid_wait();
-		stream_perform<KIND, MT, HALF, P, SEG, NORM>(a, j, real);
+		stream_perform<KIND, MT, HALF, P, SEG>(a, j, real);
 	}
 }
 
 /* Grid: shares of the items, groups of rows of x. Warp 0 fetches weights, warp 1 fetches x. */
-template <int KIND, int MT, bool HALF, int P, bool SEG, bool NORM>
+template <int KIND, int MT, bool HALF, int P, bool SEG>
 GPU_FN void stream_kernel(const struct gpu_stream_args &a)
 {
 	const struct stream_job j = stream_job_of(a);
@@ -648,15 +646,13 @@ GPU_FN void stream_kernel(const struct gpu_stream_args &a)
 	gpu_barrier();
 	if (gpu_tid() < 32) {
 		stream_fetch_w(a, j);
-	} else if (gpu_tid() < GPU_STREAM_FETCH && NORM) {
-		norm_fetch(a, j);
 	} else if (gpu_tid() < GPU_STREAM_FETCH) {
 		if (a.whole)
 			stream_fetch_whole(a, j);
 		else
 			stream_fetch_x(a, j);
 	} else {
-		stream_multiply<KIND, MT, HALF, P, SEG, NORM>(a, j);
+		stream_multiply<KIND, MT, HALF, P, SEG>(a, j);
 	}
 }
 
@@ -664,7 +660,7 @@ GPU_FN void stream_kernel(const struct gpu_stream_args &a)
 	GPU_KERNEL(GPU_STREAM_THREADS)                                                             \
 	gpu_matmul_stream_##name(const struct gpu_stream_args a)                                   \
 	{                                                                                          \
-		stream_kernel<kind, mt, half, panels, false, false>(a);                            \
+		stream_kernel<kind, mt, half, panels, false>(a);                                   \
 	}
 
 /* By the most rows of x and the panels of a warp. */
@@ -689,31 +685,18 @@ STREAM(STREAM_I8X2, i8x2_16_2, 2, false, 2)
 
 GPU_KERNEL_WIDE(GPU_STREAM_WIDE_THREADS) gpu_matmul_stream_i8x2_32_2(const struct gpu_stream_args a)
 {
-	stream_kernel<STREAM_I8X2, 4, false, 2, false, false>(a);
+	stream_kernel<STREAM_I8X2, 4, false, 2, false>(a);
 }
-
-/* With a norm before it. */
-#define STREAM_NORM(kind, name, panels)                                                            \
-	GPU_KERNEL(GPU_STREAM_THREADS)                                                             \
-	gpu_matmul_stream_norm_##name(const struct gpu_stream_args a)                              \
-	{                                                                                          \
-		stream_kernel<kind, 1, true, panels, false, true>(a);                              \
-	}
-
-STREAM_NORM(STREAM_BF16, bf16_1, 1)
-STREAM_NORM(STREAM_BF16, bf16_2, 2)
-STREAM_NORM(STREAM_F16, f16_1, 1)
-STREAM_NORM(STREAM_F16, f16_2, 2)
 
 /* With segments: up to 16 rows. */
 GPU_KERNEL(GPU_STREAM_THREADS) gpu_matmul_stream_seg_bf16(const struct gpu_stream_args a)
 {
-	stream_kernel<STREAM_BF16, 1, false, 1, true, false>(a);
+	stream_kernel<STREAM_BF16, 1, false, 1, true>(a);
 }
 
 GPU_KERNEL(GPU_STREAM_THREADS) gpu_matmul_stream_seg_f16(const struct gpu_stream_args a)
 {
-	stream_kernel<STREAM_F16, 1, false, 1, true, false>(a);
+	stream_kernel<STREAM_F16, 1, false, 1, true>(a);
 }
 
 #endif /* GPU_MATMUL_STREAM_CUH */

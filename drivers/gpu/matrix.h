@@ -120,12 +120,6 @@ template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
 	return w;
 }
 
-/* A barrier of `threads` threads, whole warps; `id` from 1 to 15 (0 is gpu_barrier()). */
-GPU_FN void gpu_barrier_some(uint32_t id, uint32_t threads)
-{
-	asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
-}
-
 /* --- barriers in shared memory ---------------------------------------------------- */
 
 /*

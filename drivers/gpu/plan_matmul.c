@@ -109,16 +109,9 @@ static const struct stream_kernels stream_seg_bf16 = { 16, GPU_K_matmul_stream_s
 static const struct stream_kernels stream_seg_f16 = { 16, GPU_K_matmul_stream_seg_f16,
 						      GPU_KERNEL_COUNT };
 
-static const struct stream_kernels stream_norm_bf16 = { 8, GPU_K_matmul_stream_norm_bf16_1,
-							GPU_K_matmul_stream_norm_bf16_2 };
-static const struct stream_kernels stream_norm_f16 = { 8, GPU_K_matmul_stream_norm_f16_1,
-						       GPU_K_matmul_stream_norm_f16_2 };
-
-static const struct stream_kernels *stream_kernels(const struct aios_op_matmul *m, bool norm)
+static const struct stream_kernels *stream_kernels(const struct aios_op_matmul *m)
 {
 	const struct stream_kernels *k = m->x.dtype == AIOS_BF16 ? stream_bf16 : stream_f16;
-	if (norm)
-		return m->x.dtype == AIOS_BF16 ? &stream_norm_bf16 : &stream_norm_f16;
 	if (m->segments > 1 && !aios_dtype_scaled(m->x.dtype))
 		return m->x.dtype == AIOS_BF16 ? &stream_seg_bf16 : &stream_seg_f16;
 	if (aios_dtype_scaled(m->x.dtype))
@@ -180,14 +173,6 @@ static uint32_t stream_still(const struct gpu_stream_args *a)
 	return a->rehearse ? GPU_PANEL_ROWS * a->still + a->warps * 32 * 8 : 0;
 }
 
-/* What the norm before it needs beside x: its input, partial sums, its weights. */
-static uint64_t stream_norm_bytes(const struct aios_op_matmul *m,
-				  const struct aios_op_rmsnorm *norm, uint32_t rows)
-{
-	return (uint64_t)rows * (m->x.cols * 4 + AIOS_LANES * sizeof(float)) +
-	       (uint64_t)m->x.cols * aios_dtype_bytes(norm->weight_dtype);
-}
-
 /* How many stages a block fills in all. */
 static uint32_t stream_fills(const struct aios_op_matmul *m, const struct gpu_stream_args *a,
 			     uint32_t grid)
@@ -208,16 +193,15 @@ static bool stream_at_once(const struct gpu_caps *caps, const struct aios_op_mat
 {
 	uint64_t pass = (uint64_t)a->warps * a->panels / (m->act ? 2 : 1);
 	uint64_t x = stream_x_bytes(m, a->rows, m->w.row_bytes);
-	uint64_t norm = tune->norm ? stream_norm_bytes(m, tune->norm, a->rows) : 0;
 
 	if (m->x.rows > STREAM_ONCE || tune->slice || tune->budget || tune->whole == 2 ||
 	    div_up(a->items, grid) > pass)
 		return false;
 	a->slice = (uint32_t)m->w.row_bytes;
-	a->whole = (uint32_t)(x + norm);
+	a->whole = (uint32_t)x;
 	a->still = a->slice < STREAM_STILL ? a->slice : STREAM_STILL;
 	a->stages = 1;
-	a->units = !norm && m->x.dtype != AIOS_I8X2 && a->rows == 1;
+	a->units = m->x.dtype != AIOS_I8X2 && a->rows == 1;
 	return GPU_STREAM_BARS + a->whole + stream_stage(m, a) + stream_still(a) <=
 	       (caps->shared_max < STREAM_SMALL ? caps->shared_max : STREAM_SMALL);
 }
@@ -230,8 +214,7 @@ static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul
 	uint64_t whole = stream_x_bytes(m, a->rows, m->w.row_bytes);
 	uint64_t all =
 		whole + div_up(a->items, grid) * (m->act ? 2 : 1) * GPU_PANEL_ROWS * m->w.row_bytes;
-	uint64_t norm = tune->norm ? stream_norm_bytes(m, tune->norm, a->rows) : 0;
-	bool small = all <= STREAM_SHORT, x_whole = tune->norm;
+	bool small = all <= STREAM_SHORT, x_whole = false;
 	uint64_t budget = small ? STREAM_SMALL : STREAM_LARGE;
 	uint32_t need;
 
@@ -243,10 +226,8 @@ static bool stream_ring(const struct gpu_caps *caps, const struct aios_op_matmul
 		budget = caps->shared_max - stream_still(a);
 	if (tune->whole ? tune->whole == 1 : all <= STREAM_SMALL && a->warps * a->panels > 1)
 		x_whole = true;
-	if (x_whole && whole + norm <= budget / 2)
-		a->whole = (uint32_t)(whole + norm);
-	else if (tune->norm)
-		return false;
+	if (x_whole && whole <= budget / 2)
+		a->whole = (uint32_t)whole;
 	budget -= GPU_STREAM_BARS + a->whole;
 	for (; a->slice > 128; a->slice /= 2)
 		if (a->slice <= m->w.row_bytes && stream_stage(m, a) * 5 <= budget)
@@ -267,7 +248,7 @@ bool gpu_stream_shape(const struct gpu_caps *caps, const struct aios_op_matmul *
 		      const struct gpu_stream_tune *tune, struct gpu_stream_args *a,
 		      struct gpu_launch *l)
 {
-	const struct stream_kernels *k = stream_kernels(m, tune->norm);
+	const struct stream_kernels *k = stream_kernels(m);
 	uint32_t grid = tune->grid ? tune->grid : caps->units;
 
 	memset(a, 0, sizeof(*a));
@@ -480,31 +461,6 @@ static int plan_batch(struct plan *p, const struct aios_op_matmul *m)
 	out = &p->launches[p->n - 1];
 	out->n_maps = l.n_maps;
 	memcpy(out->maps, l.maps, sizeof(out->maps));
-	return 1;
-}
-
-int gpu_plan_norm_matmul(struct plan *p, const struct aios_op_rmsnorm *norm,
-			 const struct aios_op_matmul *m)
-{
-	struct gpu_stream_tune tune = { .norm = norm };
-	struct gpu_stream_args a;
-	struct gpu_launch l;
-	int ret;
-
-	if (m->x.rows == 0 || m->x.rows > 8 || m->segments > 1 ||
-	    m->profile != AIOS_PROFILE_TC_SM90 || !stream_takes(m) ||
-	    !gpu_stream_shape(p->caps, m, &tune, &a, &l))
-		return 0;
-	a.norm.x = norm->x.data;
-	a.norm.x_row_bytes = norm->x.row_bytes;
-	a.norm.weight = norm->weight;
-	a.norm.weight_dtype = norm->weight_dtype;
-	a.norm.eps = norm->eps;
-	a.norm.weight_offset = norm->weight_offset;
-	ret = gpu_emit(p, l.kernel, &a, l.grid[0], l.grid[1], 1, l.shared);
-	if (ret)
-		return ret;
-	p->launches[p->n - 1].block[0] = l.block[0];
 	return 1;
 }
 

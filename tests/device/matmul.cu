@@ -23,6 +23,7 @@
 #include "matmul_any.cuh"
 #include "matmul_batch.cuh"
 #include "matmul_stream.cuh"
+#include "norm_factor.cuh"
 
 #include "launch.h"
 #include "matmul_ref.h"

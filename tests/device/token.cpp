@@ -128,7 +128,7 @@ template <typename T> static aios_addr put(const std::vector<T> &v)
 
 static struct gpu_order order;
 static union aios_op_any held;
-static bool holds, overlap = true, fuse = true, fuse_norm = true;
+static bool holds, overlap = true, fuse = true;
 static unsigned int n_launched;
 
 /* The plan's maps into the arguments, as drivers/cuda does it. */
@@ -219,7 +219,7 @@ static void enqueue(const struct aios_op *op)
 		return;
 	}
 	flush();
-	if (!fuse || (op->type == AIOS_OP_RMSNORM && !fuse_norm) || !gpu_fuse_begins(&caps, op)) {
+	if (!fuse || !gpu_fuse_begins(op)) {
 		launch_all(op, nullptr, l, n);
 		return;
 	}
@@ -638,9 +638,6 @@ int main(int argc, char **argv)
 		fuse = false;
 		printf("  nothing fused             %8.1f us\n", time_of(m, PARTS, 11));
 		fuse = true;
-		fuse_norm = false;
-		printf("  norms not fused           %8.1f us\n", time_of(m, PARTS, 11));
-		fuse_norm = true;
 		overlap = false;
 		printf("  nothing overlaps          %8.1f us\n", time_of(m, PARTS, 11));
 		overlap = true;

@@ -263,7 +263,7 @@ static int shim_launch(void *dev, void *queue, const struct aios_op *op, struct 
 		return run_all(d, both, n_both, st);
 	}
 	ret = run_held(d, q, st);
-	if (ret || !n || !gpu_fuse_begins(&d->caps, op))
+	if (ret || !n || !gpu_fuse_begins(op))
 		return ret ? ret : run_all(d, launches, n, st);
 	memcpy(&q->held, op, op->size < sizeof(q->held) ? op->size : sizeof(q->held));
 	q->holds = true;

@@ -19,7 +19,6 @@
 #define SHIM_SITES 64
 #define SHIM_MAX_COPIES 128
 #define SHIM_MAX_FLIGHTS 4096
-#define SHIM_NAMED 16
 #define SHIM_STACK 65536
 #define SHIM_POISON 0xa5
 
@@ -56,12 +55,6 @@ struct shim_wave {
 	struct shim_lanes lanes[2];
 };
 
-/* Named barriers. */
-struct shim_named {
-	uint32_t threads, arrived;
-	const char *site;
-};
-
 /* What is under way and tells `bar` when it has come. */
 struct shim_flight {
 	void *dst;
@@ -87,7 +80,6 @@ struct shim {
 	struct shim_wave waves[SHIM_MAX_THREADS / 32];
 	uint32_t order[SHIM_MAX_THREADS];
 	const char *met[SHIM_SITES]; /* places in the source that a mutant may lack */
-	struct shim_named named[SHIM_NAMED];
 	uint32_t n_flights;
 	struct shim_flight flights[SHIM_MAX_FLIGHTS];
 };
@@ -367,7 +359,6 @@ static void shim_block(void)
 	shim->live = n;
 	shim->arrived = 0;
 	memset(shim->waves, 0, sizeof(shim->waves));
-	memset(shim->named, 0, sizeof(shim->named));
 	shim->n_flights = 0;
 	for (i = 0; i < n; i++) {
 		shim->fibers[i].state = SHIM_READY;

@@ -22,7 +22,6 @@ void shim_mma(enum shim_matrix_op op, uint32_t d[4], const uint32_t a[4], const 
 /* n matrices, r[0 .. n). */
 void shim_ldmatrix(enum shim_matrix_op op, uint32_t n, uint32_t *r, const void *row,
 		   const char *site);
-void shim_barrier_some(uint32_t id, uint32_t threads, const char *site);
 void shim_mbar_init(uint64_t *bar, uint32_t count);
 void shim_mbar_arrive(uint64_t *bar, uint32_t expect);
 void shim_mbar_wait(uint64_t *bar, uint32_t parity);
@@ -36,7 +35,6 @@ void shim_async_arrive(uint64_t *bar);
 #define gpu_mma_s8(d, a, b) shim_mma(SHIM_MMA_S8, (uint32_t *)(d), (a), (b), SHIM_SITE)
 #define gpu_ldmatrix_x4(r, row) shim_ldmatrix(SHIM_LDMATRIX, 4, (r), (row), SHIM_SITE)
 #define gpu_ldmatrix_x4_trans(r, row) shim_ldmatrix(SHIM_LDMATRIX_TRANS, 4, (r), (row), SHIM_SITE)
-#define gpu_barrier_some(id, threads) shim_barrier_some((id), (threads), SHIM_SITE)
 
 /* Here a place is the address. */
 typedef unsigned char *gpu_place;

@@ -365,103 +365,6 @@ START_TEST(test_shapes)
 }
 END_TEST
 
-/* --- the norm before a matmul, in one kernel ---------------------------------------- */
-
-struct norm_case {
-	const char *kernel;
-	uint32_t t, n, k, dtype, weight, act, units, order;
-	float offset;
-};
-
-static const struct norm_case norm_cases[] = {
-	{ "stream_norm_bf16_1", 1, 40, 1024, AIOS_BF16, AIOS_BF16, 0, 3, SHIM_RANDOM, 0.0f },
-	{ "stream_norm_bf16_1", 3, 24, 128, AIOS_BF16, AIOS_F32, 0, 1, SHIM_FORWARD, 1.0f },
-	{ "stream_norm_bf16_2", 8, 200, 320, AIOS_BF16, AIOS_BF16, 0, 1, SHIM_REVERSE, 0.0f },
-	{ "stream_norm_bf16_2", 2, 24, 2560, AIOS_BF16, AIOS_BF16, SILU, 2, SHIM_RANDOM, 0.0f },
-	{ "stream_norm_bf16_2", 1, 40, 1024, AIOS_BF16, AIOS_BF16, SILU, 2, SHIM_RANDOM, 0.0f },
-	{ "stream_norm_bf16_1", 2, 33, 1024, AIOS_BF16, AIOS_F32, 0, 1, SHIM_REVERSE, 1.0f },
-	{ "stream_norm_bf16_1", 5, 80, 1024, AIOS_BF16, AIOS_F16, 0, 1, SHIM_RANDOM, 0.0f },
-	{ "stream_norm_bf16_2", 8, 200, 1024, AIOS_BF16, AIOS_BF16, 0, 1, SHIM_FORWARD, 0.0f },
-	{ "stream_norm_f16_1", 5, 33, 576, AIOS_F16, AIOS_F16, 0, 2, SHIM_RANDOM, 0.0f },
-	{ "stream_norm_f16_1", 5, 80, 1024, AIOS_F16, AIOS_BF16, 0, 1, SHIM_RANDOM, 0.0f },
-	{ "stream_norm_f16_2", 1, 64, 192, AIOS_F16, AIOS_F16, GELU, 3, SHIM_FORWARD, 1.0f },
-};
-
-/* The norm and the matmul one after the other, or as one; with outputs of their own. False: not one. */
-static bool norm_run(const struct norm_case *c, const struct gpu_caps *caps,
-		     const struct aios_op_rmsnorm *norm, const struct aios_op_matmul *m, bool fused)
-{
-	struct shim_config config = { .wave = 32, .order = c->order, .seed = 4 + c->order };
-	struct gpu_launch l[GPU_MAX_LAUNCHES];
-	struct aios_status st = { 0 };
-	struct plan p = { .caps = caps, .launches = l, .cap = GPU_MAX_LAUNCHES, .st = &st };
-
-	if (!fused) {
-		mm_run(caps, &norm->op, c->order, NULL);
-		mm_run(caps, &m->op, c->order, NULL);
-		return true;
-	}
-	if (gpu_plan_norm_matmul(&p, norm, m) != 1)
-		return false;
-	ck_assert_uint_eq(p.n, 1);
-	ck_assert_str_eq(gpu_kernel_name(l[0].kernel) + strlen("gpu_matmul_"), c->kernel);
-	ck_assert_int_eq(shim_run(&l[0], &config), 0);
-	return true;
-}
-
-START_TEST(test_norm)
-{
-	const struct norm_case *c = &norm_cases[_i];
-	struct aios_op_rmsnorm norm = { .op = AIOS_OP_INIT(struct aios_op_rmsnorm,
-							   AIOS_OP_RMSNORM) };
-	struct aios_op_matmul m = { .op = AIOS_OP_INIT(struct aios_op_matmul, AIOS_OP_MATMUL) };
-	struct gpu_caps caps = { .wave = 32, .units = c->units, .arch = 90 };
-	struct aios_tensor weight, w, both[3], out[3];
-	uint64_t state = c->k + c->t;
-	bool done;
-	int i;
-
-	if (skip_fibers())
-		return;
-	weight = mm_tensor(c->weight, 1, c->k);
-	w = mm_tensor(c->dtype, c->act ? 2 * c->n : c->n, c->k);
-	norm.x = mm_tensor(AIOS_F32, c->t, c->k);
-	mm_fill(&weight, c->t == 2 ? SPECIAL : NORMAL, &state);
-	mm_fill(&w, NORMAL, &state);
-	mm_fill(&norm.x, c->t == 5 ? SPECIAL : NORMAL, &state);
-	norm.eps = 1e-6f;
-	norm.weight_offset = c->offset;
-	norm.weight = weight.data;
-	norm.weight_dtype = c->weight;
-	m.profile = AIOS_PROFILE_TC_SM90;
-	m.segments = 1;
-	m.act = (uint8_t)c->act;
-	m.mid_type = AIOS_F32;
-	caps.shared_max = LITTLE_SHARED;
-	m.w = mm_convert(&caps, &w, c->dtype, AIOS_PROFILE_TC_SM90, c->order);
-	for (i = 0; i < 3; i++) { /* two launches, one, one with a ring if x leaves room for it */
-		both[i] = norm.out = m.x = mm_tensor(c->dtype, c->t, c->k);
-		out[i] = m.out = mm_tensor(AIOS_F32, c->t, c->n);
-		caps.shared_max = i == 2 ? LITTLE_SHARED : 232448;
-		done = norm_run(c, &caps, &norm, &m, i > 0);
-		ck_assert(done || i == 2);
-		if (!done)
-			continue;
-		ck_assert_mem_eq(mm_row(&both[0], 0), mm_row(&both[i], 0),
-				 c->t * both[0].row_bytes);
-		ck_assert_mem_eq(mm_row(&out[0], 0), mm_row(&out[i], 0), c->t * out[0].row_bytes);
-	}
-	for (i = 0; i < 3; i++) {
-		mm_free(&both[i]);
-		mm_free(&out[i]);
-	}
-	mm_free(&weight);
-	mm_free(&w);
-	mm_free(&norm.x);
-	mm_free(&m.w);
-}
-END_TEST
-
 Suite *test_matmul_sm90_suite(void)
 {
 	Suite *s = suite_create("matmul_sm90");
@@ -469,7 +372,6 @@ Suite *test_matmul_sm90_suite(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, test_shapes, 0, (int)(sizeof(mm_cases) / sizeof(mm_cases[0])));
-	tcase_add_loop_test(tc, test_norm, 0, (int)(sizeof(norm_cases) / sizeof(norm_cases[0])));
 	suite_add_tcase(s, tc);
 	return s;
 }

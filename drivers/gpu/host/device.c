@@ -263,9 +263,8 @@ const struct aios_param gpu_params[GPU_PARAMS] = {
 	{ .name = "fuse",
 	  .type = AIOS_PARAM_CHOICE,
 	  .default_text = "on",
-	  .choices = "on|attention|off",
-	  .help = "make one launch of two ops where there is a kernel; attention: only of rope_kv "
-		  "and attention; the bits are the same" },
+	  .choices = "on|off",
+	  .help = "make one launch of two ops where there is a kernel; the bits are the same" },
 	{ .name = "comm_library",
 	  .type = AIOS_PARAM_PATH,
 	  .default_text = "",
@@ -385,7 +384,6 @@ int gpu_slot_open(const struct aios_host *host, uint32_t index, void **out, stru
 	dev->pinned_max = device_param(host, "pinned", 0) << 20;
 	dev->overlap = device_switch(host, "overlap", "off");
 	dev->fuse = device_switch(host, "fuse", "off");
-	dev->fuse_norm = dev->fuse && device_switch(host, "fuse", "attention");
 	atomic_init(&dev->lost, 0);
 	atomic_init(&dev->generation, 1);
 	pthread_mutex_init(&dev->lock, NULL);

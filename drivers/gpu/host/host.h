@@ -61,7 +61,6 @@ struct gpu_device {
 	uint64_t pinned_max;  /* bytes of host memory that may be locked; 0: a quarter of it */
 	bool overlap;         /* launches may */
 	bool fuse;            /* ops may become one launch with the next */
-	bool fuse_norm;       /* norms too */
 	struct gpu_copier *copier;
 	atomic_int lost; /* 0, or the result that broke the context */
 	atomic_uint generation;

@@ -230,8 +230,7 @@ static int launch_next(struct gpu_device *dev, struct gpu_queue *queue, const st
 		ret = launch_held(dev, queue, st);
 	if (ret)
 		return ret;
-	if (!dev->fuse || (op->type == AIOS_OP_RMSNORM && !dev->fuse_norm) || n == 0 ||
-	    !gpu_fuse_begins(&dev->caps, op))
+	if (!dev->fuse || n == 0 || !gpu_fuse_begins(op))
 		return launch_all(dev, queue, op, NULL, launches, n, st);
 	hold(queue, op);
 	return 0;
