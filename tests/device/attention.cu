@@ -29,6 +29,7 @@ static double bandwidth; /* bytes a second, read */
 
 static const struct kernel kernels[] = {
 	KERNEL(rope_kv),
+	KERNEL(rope_kv_long),
 	KERNEL(attention_64),
 	KERNEL(attention_128),
 	KERNEL(attention_merge),
@@ -36,10 +37,14 @@ static const struct kernel kernels[] = {
 	KERNEL(attention_decode_bf16_128),
 	KERNEL(rope_attention_bf16_64),
 	KERNEL(rope_attention_bf16_128),
+	KERNEL(rope_attention_early_bf16_64),
+	KERNEL(rope_attention_early_bf16_128),
 	KERNEL(attention_tc_decode_bf16_64),
 	KERNEL(attention_tc_decode_bf16_128),
 	KERNEL(rope_attention_tc_bf16_64),
 	KERNEL(rope_attention_tc_bf16_128),
+	KERNEL(rope_attention_tc_early_bf16_64),
+	KERNEL(rope_attention_tc_early_bf16_128),
 	KERNEL(attention_tc_bf16_64),
 	KERNEL(attention_tc_bf16_128),
 };
