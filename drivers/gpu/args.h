@@ -107,8 +107,8 @@ struct gpu_stream_args {
 	uint32_t items;  /* of the output */
 	uint32_t warps;  /* that multiply */
 	uint32_t panels; /* of a warp at a time */
-	uint32_t slice;  /* bytes of a row in a stage, a power of two, 128 or more */
-	uint32_t shift;  /* log2(slice / 16) */
+	uint32_t slice;  /* bytes of a row in a stage: all, or a power of two from 128 on */
+	uint32_t shift;  /* log2(slice / 16); not of a whole row */
 	uint32_t stages;
 	uint32_t rows;     /* of x that a block takes */
 	uint32_t whole;    /* bytes for x in shared memory when all of it lies there, else 0 */

@@ -238,7 +238,7 @@ GPU_KERNEL(256) gpu_quantise_panels(const struct gpu_quantise_args a)
  * four units of its last place at most): the scale's by the rounded 1 / qmax, that of inv at
  * exponent 0.
  */
-template <uint32_t DTYPE> GPU_FN struct aios_quant_scale wide_quantise_scale(uint32_t most)
+template <uint32_t DTYPE> GPU_FN struct aios_quant_scale quantise_scale(uint32_t most)
 {
 	const uint32_t infinite = 0x7f800000u, one = 0x3f800000u, least = 0x0f800000u; /* 2^-96 */
 	const bool plain = most - least < infinite - least;
@@ -355,7 +355,7 @@ GPU_FN void wide_quantise(const struct aios_op_quantise &op, struct gpu_quantise
 		GPU_UNROLL
 		for (uint32_t k = 0; k < N; k++)
 			v[k] = gpu_load16_late(from[k]);
-		s = wide_quantise_scale<DTYPE>(wide_quantise_most<N>(v, sh->most[real]));
+		s = quantise_scale<DTYPE>(wide_quantise_most<N>(v, sh->most[real]));
 		gpu_put32_if(real && gpu_tid() == 0 && gpu_by() == 0, to.scale, aios_bits(s.scale));
 		wide_quantise_put<N, DTYPE>(to, real, v, s.inv);
 	}

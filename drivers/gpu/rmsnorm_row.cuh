@@ -12,6 +12,7 @@
 
 #include "args.h"
 #include "norm_factor.cuh"
+#include "quantise.cuh"
 
 #define NORM_ROW_STEPS GPU_NORM_ROW_STEPS
 #define NORM_ROW_FOURS (NORM_ROW_STEPS / 4)
@@ -120,11 +121,10 @@ GPU_FN void norm_row_make(const struct aios_op_rmsnorm &op, const struct norm_ro
 {
 	struct gpu_vec x[NORM_ROW_FOURS];
 	float factor;
-	bool plain;
 
 	n.sh->lanes[gpu_tid()] = norm_row_load(n, op.x.cols, x);
 	gpu_barrier();
-	factor = norm_factor(norm_tree(n.sh->lanes), op.x.cols, op.eps, &plain);
+	factor = norm_factor(rows_sum(n.sh->lanes), op.x.cols, op.eps);
 	GPU_UNROLL
 	for (uint32_t e = 0; e < NORM_ROW_STEPS; e++)
 		y[e] = aios_rms_apply(aios_float(x[e / 4].w[e % 4]), factor, n.w[e], 0.0f);
@@ -155,58 +155,20 @@ GPU_FN uint32_t norm_row_most(struct gpu_norm_row_shared *sh, const float y[NORM
 	return lo.w[1] > lo.w[0] ? lo.w[1] : lo.w[0];
 }
 
-/*
- * aios_quant_scale_of() of such bits. In the plain range a quotient is rounded correctly by one
- * correction, and the reciprocal by one step from its estimate (compared for each fraction, both
- * types, and each estimate in error by two units at most).
- */
-template <bool X2> GPU_FN struct aios_quant_scale norm_row_scale(uint32_t most)
-{
-	const float qmax = X2 ? AIOS_QMAX_I8X2 : AIOS_QMAX_I8, part = 1.0f / qmax;
-	const float absmax = aios_float(most), near = gpu_inverse_near(absmax);
-	const float r = aios_fma(near, aios_fma(-absmax, near, 1.0f), near);
-	struct aios_quant_scale s = { aios_mul(absmax, part), aios_mul(qmax, r) };
-
-	if (most - 0x0f800000u >= 0x6e800000u) /* less than 2^-96, or 2^125 and more */
-		return aios_quant_scale_of(absmax, most < 0x7f800000u, qmax);
-	s.inv = aios_fma(r, aios_fma(-absmax, s.inv, qmax), s.inv);
-	s.scale = aios_fma(aios_fma(-s.scale, qmax, absmax), part, s.scale);
-	return s;
-}
-
-/*
- * Codes of four columns, of I8X2 the upper slices, and the lower ones in *lo. Without a clamp:
- * |y * inv| rounds to qmax at most. inv 0 gives zeros, the codes of a row that is not finite.
- */
-template <bool X2> GPU_FN uint32_t norm_row_codes(const float y[4], float inv, uint32_t *lo)
-{
-	const uint32_t mask = inv == 0.0f ? 0 : 0xffffffffu;
-	uint32_t q[4];
-
-	GPU_UNROLL
-	for (uint32_t e = 0; e < 4; e++) /* 256 * hi + lo + 128 has hi, and lo + 128 */
-		q[e] = aios_bits(
-			aios_add(aios_mul(y[e], inv), X2 ? 0x1.8p23f + 128.0f : 0x1.8p23f));
-	q[0] = gpu_bytes(q[0], q[1], 0x5410);
-	q[2] = gpu_bytes(q[2], q[3], 0x5410);
-	*lo = (gpu_bytes(q[0], q[2], 0x6420) ^ 0x80808080u) & mask;
-	return gpu_bytes(q[0], q[2], X2 ? 0x7531 : 0x6420) & mask;
-}
-
-template <bool X2>
+template <uint32_t DTYPE>
 GPU_FN void norm_row_quantise(const struct aios_op_rmsnorm &op, const struct norm_row &n, bool real,
 			      const float y[NORM_ROW_STEPS])
 {
-	const struct aios_quant_scale s = norm_row_scale<X2>(norm_row_most(n.sh, y));
+	const struct aios_quant_scale s = quantise_scale<DTYPE>(norm_row_most(n.sh, y));
 	uint32_t *hi = (uint32_t *)n.out, *lo = (uint32_t *)(n.out + op.out.plane_bytes);
 
 	GPU_UNROLL
 	for (uint32_t i = 0; i < NORM_ROW_FOURS; i++) {
 		const bool there = real && norm_row_there(i, op.out.cols);
-		uint32_t low, high = norm_row_codes<X2>(y + 4 * i, s.inv, &low);
+		uint32_t low, high = quantise_codes(DTYPE, y + 4 * i, s.inv, &low);
 
 		gpu_put32_if(there, hi + i * (NORM_ROW_STEP / 4), high);
-		if (X2)
+		if (DTYPE == AIOS_I8X2)
 			gpu_put32_if(there, lo + i * (NORM_ROW_STEP / 4), low);
 	}
 	gpu_put32_if(real && gpu_tid() == 0, n.scale, aios_bits(s.scale));
@@ -238,9 +200,9 @@ GPU_KERNEL_WIDE(GPU_NORM_ROW_THREADS) gpu_rmsnorm_row(const struct gpu_rmsnorm_a
 			gpu_grid_wait();
 		norm_row_make(a.op, n, y);
 		if (a.op.out.dtype == AIOS_I8X2)
-			norm_row_quantise<true>(a.op, n, real, y);
+			norm_row_quantise<AIOS_I8X2>(a.op, n, real, y);
 		else if (a.op.out.dtype == AIOS_I8)
-			norm_row_quantise<false>(a.op, n, real, y);
+			norm_row_quantise<AIOS_I8>(a.op, n, real, y);
 		else
 			norm_row_round(a.op, n, real, y);
 	}

@@ -10,26 +10,31 @@
 #include "gpu.h"
 
 /*
- * The halving tree over 256 partial sums, one from each thread; every thread gets the result.
- * Every wave does all of it: the levels over 32 from shared memory, those below by xor, where both
- * partners add the same two numbers.
+ * The halving tree over 256 partial sums in shared memory, by each 32 threads for themselves: the
+ * levels over 32 from there, those below by xor, where both partners add the same two numbers.
  */
-GPU_FN float rows_tree(float *lanes, float partial)
+GPU_FN float rows_sum(const float *lanes)
 {
-	uint32_t tid = gpu_tid();
+	const uint32_t lane = gpu_tid() % 32;
 	float q[4], v;
 
-	gpu_barrier(); /* what the last call left has been read */
-	lanes[tid] = partial;
-	gpu_barrier();
 	GPU_UNROLL
 	for (uint32_t i = 0; i < 4; i++)
-		q[i] = aios_add(lanes[i * 32 + tid % 32], lanes[i * 32 + tid % 32 + 128]);
+		q[i] = aios_add(lanes[i * 32 + lane], lanes[i * 32 + lane + 128]);
 	v = aios_add(aios_add(q[0], q[2]), aios_add(q[1], q[3]));
 	GPU_UNROLL
 	for (uint32_t h = 16; h > 0; h /= 2)
 		v = aios_add(v, gpu_shfl_xor_f32(v, h));
 	return v;
+}
+
+/* The same over one partial sum from each of the 256 threads; every thread gets the result. */
+GPU_FN float rows_tree(float *lanes, float partial)
+{
+	gpu_barrier(); /* what the last call left has been read */
+	lanes[gpu_tid()] = partial;
+	gpu_barrier();
+	return rows_sum(lanes);
 }
 
 /* The maximum of one value from each of the 256 threads; any order gives the same. */

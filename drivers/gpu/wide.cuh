@@ -157,8 +157,7 @@ GPU_FN void wide_take(const struct aios_op_rmsnorm &op, uint32_t row, struct gpu
 /* The factor of the row in shared memory: 256 lanes, then the tree, by each wave for itself. */
 GPU_FN float wide_factor(const struct aios_op_rmsnorm &op, struct gpu_wide_shared *sh)
 {
-	const uint32_t lane = gpu_tid() % 32;
-	float q[4], sum = 0.0f;
+	float sum = 0.0f;
 
 	if (gpu_tid() < AIOS_LANES) {
 		for (uint32_t c = gpu_tid(); c < op.x.cols; c += AIOS_LANES)
@@ -166,13 +165,7 @@ GPU_FN float wide_factor(const struct aios_op_rmsnorm &op, struct gpu_wide_share
 		sh->lanes[gpu_tid()] = sum;
 	}
 	gpu_barrier();
-	GPU_UNROLL
-	for (uint32_t i = 0; i < 4; i++)
-		q[i] = aios_add(sh->lanes[i * 32 + lane], sh->lanes[i * 32 + lane + 128]);
-	sum = aios_add(aios_add(q[0], q[2]), aios_add(q[1], q[3]));
-	for (uint32_t h = 16; h > 0; h /= 2)
-		sum = aios_add(sum, gpu_shfl_xor_f32(sum, h));
-	return aios_rms_factor(sum, op.x.cols, op.eps);
+	return aios_rms_factor(rows_sum(sh->lanes), op.x.cols, op.eps);
 }
 
 template <int N>
