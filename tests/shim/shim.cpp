@@ -166,6 +166,14 @@ __attribute__((noreturn, format(printf, 1, 2))) static void shim_die(const char 
 	__builtin_trap(); /* a module may not import abort() */
 }
 
+/* Are these bytes in the block's shared memory? */
+static bool shim_inside(const void *p, uint64_t bytes)
+{
+	const uint64_t at = (uintptr_t)p - (uintptr_t)shim_here.shared, all = shim->launch->shared;
+
+	return at <= all && bytes <= all - at;
+}
+
 static uint32_t shim_random(uint32_t n)
 {
 	shim->random = shim->random * 6364136223846793005u + 1442695040888963407u;
