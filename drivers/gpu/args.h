@@ -140,7 +140,7 @@ struct gpu_attention_args {
 	uint32_t pitch; /* of a key or value; an odd multiple of 16, so that rows hit all banks */
 	uint32_t q_pitch, p_pitch;
 	uint32_t at_q, at_p, at_rows, at_own, at_k, at_v;
-	uint32_t page_shift; /* attention_tc: log2 of the page size; 32: it is no power of two */
+	uint32_t page_shift; /* prompts in tiles: log2 of the page size; 32: no power of two */
 	uint32_t rehearse;   /* rope_attention: blocks begin early enough to have time for it */
 };
 
@@ -155,6 +155,14 @@ struct gpu_attention_args {
 #define GPU_TC_THREADS 256
 #endif
 #define GPU_TC_QUERIES (GPU_TC_THREADS / 2)
+
+/* attention_fma: the same; floats from a query's weights over a block of keys to the next one's. */
+#define GPU_FMA_THREADS 128
+#define GPU_FMA_QUERIES (GPU_FMA_THREADS / 2)
+#define GPU_FMA_P_PITCH 72
+
+/* What both know of a tile's queries, at the beginning of shared memory; bytes. */
+#define GPU_TILES_SHARED(threads) ((threads) / 2 * 12)
 
 /* What struct aios_op_rope_kv says about a head. */
 struct gpu_rope {
@@ -330,10 +338,6 @@ struct gpu_decode_shared {
 struct gpu_merge_shared {
 	float m[GPU_MERGE_THREADS], l[GPU_MERGE_THREADS];
 	float e_total[GPU_MERGE_THREADS], e_chunk[GPU_MERGE_THREADS];
-};
-
-struct gpu_tc_shared {
-	uint32_t position[GPU_TC_QUERIES], first[GPU_TC_QUERIES]; /* of queries */
 };
 
 #endif /* GPU_ARGS_H */

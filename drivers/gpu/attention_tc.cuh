@@ -10,7 +10,7 @@
 #ifndef GPU_ATTENTION_TC_CUH
 #define GPU_ATTENTION_TC_CUH
 
-#include "attention_decode.cuh"
+#include "attention_tiles.cuh"
 #include "matrix.h"
 
 /* --- one row, all of a KV head's queries ---------------------------------------------- */
@@ -521,19 +521,10 @@ TC_EARLY(gpu_rope_attention_tc_early_f16_128, true, 128)
  * and c + 1. The outputs of chunks that are complete are in shared memory, a thread's own beside
  * each other's.
  */
-#define TC_WARPS (GPU_TC_THREADS / 32)
-#define TC_NONE UINT32_MAX /* `first` of a query that is not there */
-
-struct tc_job {
-	uint32_t seq, row, end, kv_head, head0; /* rows [row, end) */
-	uint32_t first, last;                   /* keys that any query sees lie in [first, last] */
-};
-
-/* What a warp's queries see. */
+/* What the lane's two queries see, beside what all 16 of the warp do. */
 struct tc_sight {
-	uint32_t first[2], position[2];      /* the lane's two queries */
-	uint32_t min_first, max_first;       /* all 16, those that are not there left out */
-	uint32_t min_position, max_position; /* min_first TC_NONE: none is there */
+	struct tiles_sight all;
+	uint32_t first[2], position[2];
 };
 
 template <int D> struct tc_state {
@@ -541,154 +532,28 @@ template <int D> struct tc_state {
 	float m[2], l[2], total_m[2], total_l[2];
 };
 
-GPU_FN struct gpu_tc_shared *tc_shared(void)
+/* Query i of the lane, of the block's. */
+GPU_FN uint32_t tc_query(uint32_t i)
 {
-	return (struct gpu_tc_shared *)gpu_shared();
-}
-
-/* The tiles of a sequence, a.rows rows each. */
-GPU_FN uint32_t tc_tiles(const struct gpu_attention_args &a, uint32_t seq)
-{
-	const int32_t *start = (const int32_t *)gpu_ptr(a.op.batch.seq_start);
-
-	return seq < a.op.batch.n_seqs ?
-		       ((uint32_t)(start[seq + 1] - start[seq]) + a.rows - 1) / a.rows :
-		       0;
-}
-
-/* Tile `tile` of all sequences', the last of each first, because they have most keys. */
-GPU_FN bool tc_find(const struct gpu_attention_args &a, uint32_t tile, struct tc_job *job)
-{
-	const int32_t *start = (const int32_t *)gpu_ptr(a.op.batch.seq_start);
-	uint32_t lane = gpu_tid() % 32, before = 0;
-
-	for (uint32_t s0 = 0; s0 < a.op.batch.n_seqs; s0 += 32) {
-		uint32_t n = tc_tiles(a, s0 + lane), sum = n;
-		uint64_t past;
-
-		for (uint32_t h = 1; h < 32; h *= 2) {
-			uint32_t left = gpu_shfl(sum, lane >= h ? lane - h : 0);
-
-			sum += lane >= h ? left : 0;
-		}
-		past = gpu_ballot(before + sum > tile);
-		if (past) {
-			uint32_t at = 0, in;
-
-			while (!(past >> at & 1))
-				at++;
-			in = before + gpu_shfl(sum, at) - 1 - tile;
-			job->seq = s0 + at;
-			job->row = (uint32_t)start[job->seq] + in * a.rows;
-			job->end = (uint32_t)start[job->seq + 1];
-			job->end = job->end - job->row < a.rows ? job->end : job->row + a.rows;
-			return true;
-		}
-		before += gpu_shfl(sum, 31);
-	}
-	return false;
-}
-
-/* Zeros in the job's heads of the padding among rows [row, row + a.rows). */
-GPU_FN void tc_zero(const struct gpu_attention_args &a, const struct tc_job &job, uint32_t row)
-{
-	uint32_t dim = a.op.kv.head_dim, group = a.op.n_heads / a.op.kv.n_kv_heads;
-	uint32_t end = job.head0 + a.heads, last = row + a.rows;
-
-	end = end < (job.kv_head + 1) * group ? end : (job.kv_head + 1) * group;
-	last = last < a.op.batch.n_tokens ? last : a.op.batch.n_tokens;
-	for (; row < last; row += 32) {
-		uint32_t mine = row + gpu_tid() % 32;
-		uint64_t pads = gpu_ballot(mine < last && keys_position(a.op.batch, mine) == -1);
-
-		for (uint32_t r = row; pads; r++, pads >>= 1)
-			for (uint32_t i = job.head0 * dim + gpu_tid(); (pads & 1) && i < end * dim;
-			     i += GPU_TC_THREADS)
-				gpu_store(attn_out(a, r), a.op.out.dtype, i, 0.0f);
-	}
-}
-
-/* Query q's row and head; false: it is not there, or padding. */
-GPU_FN bool tc_query(const struct gpu_attention_args &a, const struct tc_job &job, uint32_t q,
-		     uint32_t *row, uint32_t *head)
-{
-	uint32_t group = a.op.n_heads / a.op.kv.n_kv_heads;
-
-	*row = job.row + q / a.heads;
-	*head = job.head0 + q % a.heads;
-	return q < a.rows * a.heads && *row < job.end && *head < (job.kv_head + 1) * group &&
-	       keys_position(a.op.batch, *row) != -1;
-}
-
-/* All queries' sight to shared memory; the job's first and last key. False: nobody is there. */
-GPU_FN bool tc_begin(const struct gpu_attention_args &a, struct tc_job *job)
-{
-	struct gpu_tc_shared *sh = tc_shared();
-	uint32_t q = gpu_tid(), row, head;
-
-	if (q < GPU_TC_QUERIES) {
-		bool there = tc_query(a, *job, q, &row, &head);
-
-		sh->position[q] = there ? (uint32_t)keys_position(a.op.batch, row) : 0;
-		sh->first[q] = there ? attn_first(a.op, sh->position[q]) : TC_NONE;
-	}
-	gpu_barrier();
-	job->first = TC_NONE;
-	job->last = 0;
-	for (q = gpu_tid() % 32; q < GPU_TC_QUERIES; q += 32) {
-		if (sh->first[q] == TC_NONE)
-			continue;
-		job->first = sh->first[q] < job->first ? sh->first[q] : job->first;
-		job->last = sh->position[q] > job->last ? sh->position[q] : job->last;
-	}
-	for (uint32_t h = 16; h > 0; h /= 2) {
-		uint32_t first = gpu_shfl_xor(job->first, h), last = gpu_shfl_xor(job->last, h);
-
-		job->first = first < job->first ? first : job->first;
-		job->last = last > job->last ? last : job->last;
-	}
-	return job->first != TC_NONE;
+	return gpu_tid() / 32 * 16 + gpu_tid() % 32 / 4 + 8 * i;
 }
 
 GPU_FN void tc_look(struct tc_sight *w)
 {
-	const struct gpu_tc_shared *sh = tc_shared();
-	uint32_t q0 = gpu_tid() / 32 * 16;
+	const struct tiles_shared<GPU_TC_THREADS> *sh = tiles_of_block<GPU_TC_THREADS>();
 
 	GPU_UNROLL
 	for (uint32_t i = 0; i < 2; i++) {
-		w->first[i] = sh->first[q0 + gpu_tid() % 32 / 4 + 8 * i];
-		w->position[i] = sh->position[q0 + gpu_tid() % 32 / 4 + 8 * i];
+		w->first[i] = sh->first[tc_query(i)];
+		w->position[i] = sh->position[tc_query(i)];
 	}
-	w->min_first = w->min_position = TC_NONE;
-	w->max_first = w->max_position = 0;
-	for (uint32_t q = q0; q < q0 + 16; q++) {
-		uint32_t first = sh->first[q], position = sh->position[q];
-
-		if (first == TC_NONE)
-			continue;
-		w->min_first = first < w->min_first ? first : w->min_first;
-		w->max_first = first > w->max_first ? first : w->max_first;
-		w->min_position = position < w->min_position ? position : w->min_position;
-		w->max_position = position > w->max_position ? position : w->max_position;
-	}
+	tiles_look<GPU_TC_THREADS>(&w->all);
 }
 
 /* Query i of the lane sees a key of [key, key + n). */
 GPU_FN bool tc_sees(const struct tc_sight &w, uint32_t i, uint32_t key, uint32_t n)
 {
-	return w.first[i] < key + n && w.position[i] >= key && w.first[i] != TC_NONE;
-}
-
-/* A query of the warp sees a key of [key, key + n); each that is there sees all of them. */
-GPU_FN bool tc_any(const struct tc_sight &w, uint32_t key, uint32_t n)
-{
-	return w.min_first != TC_NONE && w.min_first < key + n && w.max_position >= key;
-}
-
-GPU_FN bool tc_all(const struct tc_sight &w, uint32_t key, uint32_t n)
-{
-	return w.max_first <= key && w.min_position >= key + n - 1;
+	return w.first[i] < key + n && w.position[i] >= key && w.first[i] != TILES_NONE;
 }
 
 /* --- keys and values -- */
@@ -707,42 +572,34 @@ template <int D> GPU_FN uint32_t tc_key(uint32_t i)
 }
 
 template <int D>
-GPU_FN void tc_find_pages(const struct gpu_attention_args &a, const struct tc_job &job,
+GPU_FN void tc_find_pages(const struct gpu_attention_args &a, const struct tiles_job &job,
 			  uint32_t start, struct tc_pages<D> *p)
 {
-	const int32_t *table = (const int32_t *)gpu_ptr(a.op.batch.block_table) +
-			       (uint64_t)job.seq * a.op.batch.max_blocks;
-
 	GPU_UNROLL
 	for (uint32_t i = 0; i < TC_KEYS(D); i++) {
 		uint32_t key = start + tc_key<D>(i);
 
 		if (key >= job.first && key <= job.last)
-			p->page[i] = table[a.page_shift < 32 ? key >> a.page_shift :
-							       key / a.op.kv.page_size];
+			p->page[i] = tiles_page(a, job, key);
 	}
 }
 
 /* Fetch a block of keys and its values into stage 0 or 1; values nobody sees are zeros. */
 template <int D>
-GPU_FN void tc_fetch(const struct gpu_attention_args &a, const struct tc_job &job, uint32_t start,
-		     uint32_t stage, const struct tc_pages<D> &p)
+GPU_FN void tc_fetch(const struct gpu_attention_args &a, const struct tiles_job &job,
+		     uint32_t start, uint32_t stage, const struct tc_pages<D> &p)
 {
-	const uint32_t pitch = D * 2 + 16, at = gpu_tid() % (D / 8) * 16, row = 2 * D;
-	uint32_t page_size = a.op.kv.page_size, head = job.kv_head * page_size;
-	uint64_t page_bytes = (uint64_t)a.op.kv.n_kv_heads * page_size * row;
+	const uint32_t pitch = D * 2 + 16, at = gpu_tid() % (D / 8) * 16;
 	const unsigned char *k = gpu_ptr(a.op.kv.k) + at, *v = gpu_ptr(a.op.kv.v) + at;
 
 	GPU_UNROLL
 	for (uint32_t i = 0; i < TC_KEYS(D); i++) {
-		uint32_t j = tc_key<D>(i), key = start + j, slot;
+		uint32_t j = tc_key<D>(i), key = start + j;
 		uint32_t to = (stage * AIOS_ATTN_BLOCK + j) * pitch + at;
 
 		if (key >= job.first && key <= job.last) {
-			uint64_t from;
+			uint64_t from = tiles_at(a, job, p.page[i], key) * (2 * D);
 
-			slot = a.page_shift < 32 ? key & (page_size - 1) : key % page_size;
-			from = (uint32_t)p.page[i] * page_bytes + (uint64_t)(head + slot) * row;
 			gpu_async_copy(decode_k(a) + to, k + from);
 			gpu_async_copy(decode_v(a) + to, v + from);
 		} else {
@@ -756,17 +613,18 @@ GPU_FN void tc_fetch(const struct gpu_attention_args &a, const struct tc_job &jo
 
 /* The warp's queries as the left operand, zeros where there are none. */
 template <int D>
-GPU_FN void tc_load_q(const struct gpu_attention_args &a, const struct tc_job &job,
-		      uint32_t q[D / 16][4])
+GPU_FN void tc_load_q(const struct gpu_attention_args &a, const struct tiles_job &job,
+		      const struct tc_sight &w, uint32_t q[D / 16][4])
 {
-	uint32_t lane = gpu_tid() % 32, row, head;
-
 	GPU_UNROLL
 	for (uint32_t i = 0; i < 2; i++) {
-		bool there = tc_query(a, job, gpu_tid() / 32 * 16 + lane / 4 + 8 * i, &row, &head);
-		const uint32_t *from = (const uint32_t *)gpu_row(&a.op.q, there ? row : job.row) +
-				       (uint64_t)(there ? head : job.head0) * (D / 2) + lane % 4;
+		bool there = w.first[i] != TILES_NONE;
+		const uint32_t *from;
+		uint32_t row, head;
 
+		tiles_query<GPU_TC_THREADS>(job, tc_query(i), &row, &head);
+		from = (const uint32_t *)gpu_row(&a.op.q, there ? row : job.row) +
+		       (uint64_t)(there ? head : job.head0) * (D / 2) + gpu_tid() % 4;
 		GPU_UNROLL
 		for (uint32_t step = 0; step < D / 16; step++) {
 			q[step][i] = there ? from[8 * step] : 0;
@@ -860,7 +718,7 @@ template <bool F16> GPU_FN bool tc_special(const uint32_t b[2])
 /* Those of the lane's four values that query q of the block sees; `key`: its group of 16. */
 GPU_FN void tc_mask(uint32_t q, uint32_t key, const uint32_t b[2], uint32_t out[2])
 {
-	const struct gpu_tc_shared *sh = tc_shared();
+	const struct tiles_shared<GPU_TC_THREADS> *sh = tiles_of_block<GPU_TC_THREADS>();
 
 	GPU_UNROLL
 	for (uint32_t i = 0; i < 2; i++) {
@@ -872,15 +730,25 @@ GPU_FN void tc_mask(uint32_t q, uint32_t key, const uint32_t b[2], uint32_t out[
 	}
 }
 
-/* Does the warp's group of 16 keys have a value that is infinite or NaN? */
-template <bool F16, int D> GPU_FN bool tc_any_special(const unsigned char *at)
+/*
+ * Does a group of 16 keys of the block, of which the warp's queries see a part, have a value that is
+ * infinite or NaN? `v`: the lane's row of the first group.
+ */
+template <bool F16, int D>
+GPU_FN bool tc_any_special(const struct tc_sight &w, uint32_t start, const unsigned char *v)
 {
 	bool special = false;
 	uint32_t b[4];
 
-	for (uint32_t d = 0; d < D / 8; d += 2) {
-		gpu_ldmatrix_x4_trans(b, at + d * 16);
-		special = special || tc_special<F16>(b) || tc_special<F16>(b + 2);
+	GPU_NO_UNROLL
+	for (uint32_t t = 0; t < 4; t++, v += 16 * (D * 2 + 16)) {
+		if (!tiles_any(w.all, start + 16 * t, 16) || tiles_all(w.all, start + 16 * t, 16))
+			continue;
+		GPU_UNROLL
+		for (uint32_t d = 0; d < D / 8; d += 2) {
+			gpu_ldmatrix_x4_trans(b, v + d * 16);
+			special = special || tc_special<F16>(b) || tc_special<F16>(b + 2);
+		}
 	}
 	return gpu_ballot(special) != 0;
 }
@@ -898,56 +766,62 @@ GPU_FN void tc_mma_some(const bool go[2], const uint32_t p[4], const uint32_t b[
 }
 
 /*
- * Infinities or NaN among 16 values of which some queries see a part: each query of the warp gets
- * a product of its own, with zeros in the place of those that it does not see.
+ * Infinities or NaN among values of which some queries see a part: over each group of 16 keys each
+ * query of the warp gets a product of its own, with zeros in the place of those that it does not see.
  */
 template <bool F16, int D>
-GPU_FN void tc_group_special(const struct tc_sight &w, uint32_t key, const unsigned char *at,
-			     const uint32_t p[4], struct tc_state<D> *u)
+GPU_FN void tc_values_special(const struct tc_sight &w, uint32_t start, const unsigned char *v,
+			      const uint32_t p[4][4], struct tc_state<D> *u)
 {
-	uint32_t q0 = gpu_tid() / 32 * 16, g = gpu_tid() % 32 / 4, b[4], mine[2];
+	uint32_t q0 = gpu_tid() / 32 * 16, g = gpu_tid() % 32 / 4, b[4], mine[2], mine_p[4];
 
-	for (uint32_t r = 0; r < 16; r++) {
+	GPU_NO_UNROLL
+	for (uint32_t i = 0; i < 4 * 16; i++) {
+		uint32_t t = i / 16, r = i % 16, key = start + 16 * t;
 		bool go[2] = { r == g && tc_sees(w, 0, key, 16),
 			       r == g + 8 && tc_sees(w, 1, key, 16) };
 
 		GPU_UNROLL
+		for (uint32_t e = 0; e < 4; e++)
+			mine_p[e] = t == 0 ? p[0][e] :
+				    t == 1 ? p[1][e] :
+				    t == 2 ? p[2][e] :
+					     p[3][e];
+		GPU_UNROLL
 		for (uint32_t d = 0; d < D / 8; d += 2) {
-			gpu_ldmatrix_x4_trans(b, at + d * 16);
+			gpu_ldmatrix_x4_trans(b, v + 16 * t * (D * 2 + 16) + d * 16);
 			tc_mask(q0 + r, key, b, mine);
-			tc_mma_some<F16>(go, p, mine, u->acc[d]);
+			tc_mma_some<F16>(go, mine_p, mine, u->acc[d]);
 			tc_mask(q0 + r, key, b + 2, mine);
-			tc_mma_some<F16>(go, p, mine, u->acc[d + 1]);
+			tc_mma_some<F16>(go, mine_p, mine, u->acc[d + 1]);
 		}
 	}
 }
 
-/* p . V over the 16 keys of a tile from `key` on; `at`: the lane's row of their values. */
+/* p . V over the block at `start`; `v`: the lane's row of the first 16 keys' values. */
 template <bool F16, bool FULL, int D>
-GPU_FN void tc_group(const struct tc_sight &w, uint32_t key, const unsigned char *at,
-		     const float s0[4], const float s1[4], struct tc_state<D> *u)
+GPU_FN void tc_values(const struct tc_sight &w, uint32_t start, const unsigned char *v,
+		      const uint32_t p[4][4], struct tc_state<D> *u)
 {
-	bool go[2] = { true, true };
-	uint32_t b[4], p[4];
+	uint32_t b[4];
 
-	if (!FULL && !tc_any(w, key, 16))
-		return;
-	p[0] = gpu_round_pair<F16>(s0[0], s0[1]);
-	p[1] = gpu_round_pair<F16>(s0[2], s0[3]);
-	p[2] = gpu_round_pair<F16>(s1[0], s1[1]);
-	p[3] = gpu_round_pair<F16>(s1[2], s1[3]);
-	if (!FULL && tc_any_special<F16, D>(at)) {
-		tc_group_special<F16, D>(w, key, at, p, u);
+	if (!FULL && tc_any_special<F16, D>(w, start, v)) {
+		tc_values_special<F16, D>(w, start, v, p, u);
 		return;
 	}
 	GPU_UNROLL
-	for (uint32_t i = 0; i < 2; i++)
-		go[i] = FULL || tc_sees(w, i, key, 16);
-	GPU_UNROLL
-	for (uint32_t d = 0; d < D / 8; d += 2) {
-		gpu_ldmatrix_x4_trans(b, at + d * 16);
-		tc_mma_some<F16>(go, p, b, u->acc[d]);
-		tc_mma_some<F16>(go, p, b + 2, u->acc[d + 1]);
+	for (uint32_t t = 0; t < 4; t++, v += 16 * (D * 2 + 16)) {
+		bool go[2] = { FULL || tc_sees(w, 0, start + 16 * t, 16),
+			       FULL || tc_sees(w, 1, start + 16 * t, 16) };
+
+		if (!FULL && !tiles_any(w.all, start + 16 * t, 16))
+			continue;
+		GPU_UNROLL
+		for (uint32_t d = 0; d < D / 8; d += 2) {
+			gpu_ldmatrix_x4_trans(b, v + d * 16);
+			tc_mma_some<F16>(go, p[t], b, u->acc[d]);
+			tc_mma_some<F16>(go, p[t], b + 2, u->acc[d + 1]);
+		}
 	}
 }
 
@@ -957,7 +831,7 @@ GPU_FN void tc_step(const struct gpu_attention_args &a, const struct tc_sight &w
 		    uint32_t stage, const uint32_t q[D / 16][4], struct tc_state<D> *u)
 {
 	uint32_t at = stage * AIOS_ATTN_BLOCK * (D * 2 + 16), lane = gpu_tid() % 32;
-	const unsigned char *v;
+	uint32_t p[4][4];
 	float s[8][4], alpha[2];
 
 	tc_dots<F16, D>(decode_k(a) + at, q, s);
@@ -972,11 +846,11 @@ GPU_FN void tc_step(const struct gpu_attention_args &a, const struct tc_sight &w
 				u->acc[d][i] = aios_mul(u->acc[d][i], alpha[i / 2]);
 		}
 	}
-	v = decode_v(a) + at + lane % 16 * (D * 2 + 16) + lane / 16 * 16;
 	GPU_UNROLL
-	for (uint32_t t = 0; t < 4; t++)
-		tc_group<F16, FULL, D>(w, start + 16 * t, v + 16 * t * (D * 2 + 16), s[2 * t],
-				       s[2 * t + 1], u);
+	for (uint32_t i = 0; i < 16; i++)
+		p[i / 4][i % 4] = gpu_round_pair<F16>(s[i / 2][i % 2 * 2], s[i / 2][i % 2 * 2 + 1]);
+	tc_values<F16, FULL, D>(w, start,
+				decode_v(a) + at + lane % 16 * (D * 2 + 16) + lane / 16 * 16, p, u);
 }
 
 /* --- chunks -- */
@@ -1012,8 +886,7 @@ GPU_FN void tc_join(const struct gpu_attention_args &a, const struct tc_sight &w
 		float e_total = 0.0f, e_chunk = 0.0f;
 		struct aios_attn_state total;
 
-		if (w.first[r] == TC_NONE || chunk < w.first[r] / a.op.chunk ||
-		    chunk > w.position[r] / a.op.chunk)
+		if (!tiles_in_chunk(a, w.first[r], w.position[r], chunk))
 			continue;
 		total.m = first ? u->m[r] : u->total_m[r];
 		total.l = first ? u->l[r] : u->total_l[r];
@@ -1036,36 +909,80 @@ GPU_FN void tc_join(const struct gpu_attention_args &a, const struct tc_sight &w
 	tc_reset<D>(u);
 }
 
+/* Outputs of query r of the lane: elements 8 * (d + i) + 2 * (lane % 4) and the one after it. */
 template <int D>
-GPU_FN void tc_store(const struct gpu_attention_args &a, const struct tc_job &job, bool one_chunk,
-		     const struct tc_state<D> &u)
+GPU_FN void tc_outputs(const struct gpu_attention_args &a, bool one_chunk, uint32_t r, uint32_t d,
+		       const struct tc_state<D> &u, float inv, float v[4][2])
 {
-	uint32_t lane = gpu_tid() % 32, row, head;
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 8; i++)
+		v[i / 2][i % 2] = aios_mul(one_chunk ? u.acc[d + i / 2][2 * r + i % 2] :
+						       *tc_total(a, d + i / 2, 2 * r + i % 2),
+					   inv);
+}
+
+/* To `to`, in words of two halves: four lanes share a query, and swap, so that each has 16 bytes. */
+template <bool F16>
+GPU_FN void tc_put_half(bool there, unsigned char *to, uint32_t d, const float v[4][2])
+{
+	bool nan = false;
+	uint32_t two[4];
+	struct gpu_vec all;
+
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 4; i++) {
+		two[i] = gpu_round_pair<F16>(v[i][0], v[i][1]);
+		nan = nan || v[i][0] != v[i][0] || v[i][1] != v[i][1];
+	}
+	if (nan) { /* rare */
+		GPU_UNROLL
+		for (uint32_t i = 0; i < 4; i++)
+			two[i] = gpu_canon_pair<F16>(two[i], v[i][0], v[i][1]);
+	}
+	all = gpu_quad_turn(two);
+	if (there)
+		*(struct gpu_vec *)(to + 16 * (d + gpu_tid() % 4)) = all;
+}
+
+GPU_FN void tc_put_f32(bool there, unsigned char *to, uint32_t d, const float v[4][2])
+{
+	GPU_UNROLL
+	for (uint32_t i = 0; i < 8; i++)
+		if (there)
+			((float *)to)[8 * (d + i / 2) + 2 * (gpu_tid() % 4) + i % 2] =
+				aios_canon(v[i / 2][i % 2]);
+}
+
+template <int D>
+GPU_FN void tc_store(const struct gpu_attention_args &a, const struct tiles_job &job,
+		     const struct tc_sight &w, bool one_chunk, const struct tc_state<D> &u)
+{
+	uint32_t dtype = a.op.out.dtype, row, head;
 
 	GPU_UNROLL
 	for (uint32_t r = 0; r < 2; r++) {
-		float inv = aios_attn_final(one_chunk ? u.l[r] : u.total_l[r]);
+		float inv = aios_attn_final(one_chunk ? u.l[r] : u.total_l[r]), v[4][2];
+		bool there = w.first[r] != TILES_NONE;
+		unsigned char *to;
 
-		if (!tc_query(a, job, gpu_tid() / 32 * 16 + lane / 4 + 8 * r, &row, &head))
-			continue;
+		tiles_query<GPU_TC_THREADS>(job, tc_query(r), &row, &head);
+		to = attn_out(a, there ? row : job.row) +
+		     (uint64_t)head * D * (dtype == AIOS_F32 ? 4 : 2);
 		GPU_UNROLL
-		for (uint32_t d = 0; d < D / 8; d++) {
-			uint64_t at = (uint64_t)head * D + 8 * d + 2 * (lane % 4);
-			float v[2];
-
-			GPU_UNROLL
-			for (uint32_t e = 0; e < 2; e++)
-				v[e] = aios_mul(one_chunk ? u.acc[d][2 * r + e] :
-							    *tc_total(a, d, 2 * r + e),
-						inv);
-			gpu_store(attn_out(a, row), a.op.out.dtype, at, v[0]);
-			gpu_store(attn_out(a, row), a.op.out.dtype, at + 1, v[1]);
+		for (uint32_t d = 0; d < D / 8; d += 4) {
+			tc_outputs<D>(a, one_chunk, r, d, u, inv, v);
+			if (dtype == AIOS_F32)
+				tc_put_f32(there, to, d, v);
+			else if (dtype == AIOS_BF16)
+				tc_put_half<false>(there, to, d, v);
+			else
+				tc_put_half<true>(there, to, d, v);
 		}
 	}
 }
 
 template <bool F16, int D>
-GPU_FN void tc_walk(const struct gpu_attention_args &a, const struct tc_job &job)
+GPU_FN void tc_walk(const struct gpu_attention_args &a, const struct tiles_job &job)
 {
 	uint32_t start = job.first / AIOS_ATTN_BLOCK * AIOS_ATTN_BLOCK, stage = 0, q[D / 16][4];
 	uint32_t chunk_end = (start / a.op.chunk + 1) * a.op.chunk;
@@ -1075,13 +992,12 @@ GPU_FN void tc_walk(const struct gpu_attention_args &a, const struct tc_job &job
 	bool one_chunk;
 
 	tc_look(&w);
-	one_chunk = w.min_first == TC_NONE ||
-		    w.min_first / a.op.chunk == w.max_position / a.op.chunk;
+	one_chunk = tiles_one_chunk(a, w.all);
 	tc_reset<D>(&u);
 	tc_find_pages<D>(a, job, start, &pages);
 	tc_fetch<D>(a, job, start, 0, pages);
 	tc_find_pages<D>(a, job, start + AIOS_ATTN_BLOCK, &pages);
-	tc_load_q<D>(a, job, q);
+	tc_load_q<D>(a, job, w, q);
 	for (; start <= job.last; start += AIOS_ATTN_BLOCK, stage ^= 1) {
 		gpu_async_wait(0);
 		gpu_barrier(); /* the block is there, the other stage has been read */
@@ -1089,9 +1005,9 @@ GPU_FN void tc_walk(const struct gpu_attention_args &a, const struct tc_job &job
 			tc_fetch<D>(a, job, start + AIOS_ATTN_BLOCK, stage ^ 1, pages);
 			tc_find_pages<D>(a, job, start + 2 * AIOS_ATTN_BLOCK, &pages);
 		}
-		if (tc_all(w, start, AIOS_ATTN_BLOCK) && w.min_first != TC_NONE)
+		if (tiles_all(w.all, start, AIOS_ATTN_BLOCK))
 			tc_step<F16, true, D>(a, w, start, stage, q, &u);
-		else if (tc_any(w, start, AIOS_ATTN_BLOCK))
+		else if (tiles_any(w.all, start, AIOS_ATTN_BLOCK))
 			tc_step<F16, false, D>(a, w, start, stage, q, &u);
 		if (start + AIOS_ATTN_BLOCK == chunk_end || start + AIOS_ATTN_BLOCK > job.last) {
 			if (!one_chunk)
@@ -1099,22 +1015,16 @@ GPU_FN void tc_walk(const struct gpu_attention_args &a, const struct tc_job &job
 			chunk_end += a.op.chunk;
 		}
 	}
-	tc_store<D>(a, job, one_chunk, u);
+	tc_store<D>(a, job, w, one_chunk, u);
 }
 
-/* Grid: tiles of all sequences (no more than the batch can have), times KV heads' head groups. */
+/* Grid: tiles_take()'s. */
 template <bool F16, int D> GPU_FN void tc_block(const struct gpu_attention_args &a)
 {
-	uint32_t heads = a.op.kv.n_kv_heads * a.groups, tile = gpu_bx() / heads;
-	uint32_t group = a.op.n_heads / a.op.kv.n_kv_heads, y = gpu_bx() % heads;
-	struct tc_job job;
+	struct tiles_job job;
 
 	gpu_grid_enter();
-	job.kv_head = y / a.groups;
-	job.head0 = job.kv_head * group + y % a.groups * a.heads;
-	if (tile < (a.op.batch.n_tokens + a.rows - 1) / a.rows)
-		tc_zero(a, job, tile * a.rows);
-	if (tc_find(a, tile, &job) && tc_begin(a, &job))
+	if (tiles_take<GPU_TC_THREADS>(a, &job))
 		tc_walk<F16, D>(a, job);
 }
 

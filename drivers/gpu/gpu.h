@@ -159,6 +159,15 @@ GPU_FN float gpu_f16_to_f32(uint16_t h)
 	return f;
 }
 
+/* Rounded to nearest even, subnormals kept; a NaN becomes some NaN. */
+GPU_FN uint16_t gpu_f32_to_f16(float x)
+{
+	uint16_t h;
+
+	asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(x));
+	return h;
+}
+
 /* c + four products of signed bytes. */
 GPU_FN int32_t gpu_dot4(uint32_t a, uint32_t b, int32_t c)
 {
@@ -306,6 +315,12 @@ GPU_FN uint64_t gpu_ballot(bool p)
 GPU_FN float gpu_f16_to_f32(uint16_t h)
 {
 	return (float)__builtin_bit_cast(_Float16, h);
+}
+
+/* Rounded to nearest even, subnormals kept; a NaN becomes some NaN. */
+GPU_FN uint16_t gpu_f32_to_f16(float x)
+{
+	return __builtin_bit_cast(uint16_t, (_Float16)x);
 }
 
 /* One instruction where there is one; all these are exact. */
@@ -597,6 +612,15 @@ template <typename T> GPU_FN T *gpu_keep_at(T *p)
 #if !defined(GPU_SHIM) && !defined(__HIP__)
 	asm volatile("" : "+l"(p));
 	__builtin_assume(__isGlobal(p));
+#endif
+	return p;
+}
+
+/* p, a variable of the thread, which stays in memory: it takes no registers where it is not used. */
+template <typename T> GPU_FN T *gpu_apart(T *p)
+{
+#if !defined(GPU_SHIM)
+	asm volatile("" : "+l"(p));
 #endif
 	return p;
 }

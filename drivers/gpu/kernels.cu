@@ -7,6 +7,7 @@
 #include "matmul_i8.cuh"
 #include "rope_kv.cuh"
 #include "attention.cuh"
+#include "attention_fma.cuh"
 #include "glu.cuh"
 #include "add.cuh"
 #include "gather_rows.cuh"

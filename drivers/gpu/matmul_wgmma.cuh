@@ -501,22 +501,12 @@ GPU_FN void wg_add_residual(const struct aios_op_matmul &op, const struct wg_par
 	}
 }
 
-/* The word of lo and hi with canonical NaN. */
-template <bool F16> GPU_FN uint32_t wg_canon_pair(uint32_t w, float lo, float hi)
-{
-	const uint32_t canon = F16 ? AIOS_NAN_F16 : AIOS_NAN_BF16;
-
-	if (aios_is_nan(lo))
-		w = (w & 0xffff0000u) | canon;
-	return aios_is_nan(hi) ? (w & 0xffffu) | canon << 16 : w;
-}
-
 /* Words of two columns; the four threads swap, so that each has all eight of one panel. */
 template <bool F16>
 GPU_FN void wg_store_half(const struct aios_op_matmul &op, const struct wg_part &part, uint32_t n,
 			  const struct wgmma_values<4> &s)
 {
-	bool odd = part.quad & 1, high = part.quad & 2, nan = false;
+	bool nan = false;
 
 	GPU_UNROLL
 	for (int i = 0; i < 8; i++)
@@ -524,7 +514,7 @@ GPU_FN void wg_store_half(const struct aios_op_matmul &op, const struct wg_part 
 	n += part.quad * 8;
 	GPU_UNROLL
 	for (uint32_t h = 0; h < 2; h++) {
-		uint32_t w[4], pair[2][2], got, own, t = part.t + 8 * h;
+		uint32_t w[4], t = part.t + 8 * h;
 		uint16_t *row = (uint16_t *)gpu_row(&op.out, t);
 		struct gpu_vec v;
 
@@ -534,22 +524,9 @@ GPU_FN void wg_store_half(const struct aios_op_matmul &op, const struct wg_part 
 		if (nan) { /* rare */
 			GPU_UNROLL
 			for (int p = 0; p < 4; p++)
-				w[p] = wg_canon_pair<F16>(w[p], s.v[h][p][0], s.v[h][p][1]);
+				w[p] = gpu_canon_pair<F16>(w[p], s.v[h][p][0], s.v[h][p][1]);
 		}
-		GPU_UNROLL
-		for (int i = 0; i < 2; i++) {
-			got = gpu_shfl_xor(odd ? w[2 * i] : w[2 * i + 1], 1);
-			own = odd ? w[2 * i + 1] : w[2 * i];
-			pair[i][0] = odd ? got : own;
-			pair[i][1] = odd ? own : got;
-		}
-		GPU_UNROLL
-		for (int i = 0; i < 2; i++) {
-			got = gpu_shfl_xor(high ? pair[0][i] : pair[1][i], 2);
-			own = high ? pair[1][i] : pair[0][i];
-			v.w[i] = high ? got : own;
-			v.w[2 + i] = high ? own : got;
-		}
+		v = gpu_quad_turn(w);
 		if (t >= op.x.rows)
 			continue;
 		if (n + 8 <= op.out.cols) {

@@ -315,4 +315,41 @@ template <bool F16> GPU_FN void gpu_mma_half(float d[4], const uint32_t a[4], co
 		gpu_mma_bf16(d, a, b);
 }
 
+/* The word of lo and hi with canonical NaN. */
+template <bool F16> GPU_FN uint32_t gpu_canon_pair(uint32_t w, float lo, float hi)
+{
+	const uint32_t canon = F16 ? AIOS_NAN_F16 : AIOS_NAN_BF16;
+
+	if (aios_is_nan(lo))
+		w = (w & 0xffff0000u) | canon;
+	return aios_is_nan(hi) ? (w & 0xffffu) | canon << 16 : w;
+}
+
+/*
+ * Of four neighbouring threads each has word tid % 4 of four vectors; it gets all words of vector
+ * tid % 4. Warp.
+ */
+GPU_FN struct gpu_vec gpu_quad_turn(const uint32_t w[4])
+{
+	bool odd = gpu_tid() & 1, high = gpu_tid() & 2;
+	uint32_t pair[2][2], got, own;
+	struct gpu_vec v;
+
+	GPU_UNROLL
+	for (int i = 0; i < 2; i++) {
+		got = gpu_shfl_xor(odd ? w[2 * i] : w[2 * i + 1], 1);
+		own = odd ? w[2 * i + 1] : w[2 * i];
+		pair[i][0] = odd ? got : own;
+		pair[i][1] = odd ? own : got;
+	}
+	GPU_UNROLL
+	for (int i = 0; i < 2; i++) {
+		got = gpu_shfl_xor(high ? pair[0][i] : pair[1][i], 2);
+		own = high ? pair[1][i] : pair[0][i];
+		v.w[i] = high ? got : own;
+		v.w[2 + i] = high ? own : got;
+	}
+	return v;
+}
+
 #endif /* GPU_MATRIX_H */

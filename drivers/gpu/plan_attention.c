@@ -97,26 +97,68 @@ static uint32_t decode_shape(const struct gpu_caps *caps, struct gpu_attention_a
 			   2 * GPU_SHARED_MIN);
 }
 
-/* Prompts in tc-sm90: as many queries as a block takes; bytes of shared memory, 0: not so. */
-static uint32_t tc_shape(const struct gpu_caps *caps, struct gpu_attention_args *a)
+/* Tiles of `queries` queries. */
+static void tile_queries(struct gpu_attention_args *a, uint32_t queries)
 {
 	const struct aios_op_attention *op = &a->op;
-	uint32_t group = op->n_heads / op->kv.n_kv_heads, dim = op->kv.head_dim, bytes;
+	uint32_t group = op->n_heads / op->kv.n_kv_heads;
 
-	if (!is_tc(op) || op->batch.max_q == 1 || (dim != 64 && dim != 128))
-		return 0;
-	a->heads = group < GPU_TC_QUERIES ? group : GPU_TC_QUERIES;
+	a->heads = group < queries ? group : queries;
 	a->groups = (uint32_t)div_up(group, a->heads);
-	a->rows = GPU_TC_QUERIES / a->heads;
+	a->rows = queries / a->heads;
 	a->n_chunks = 0;
 	for (a->page_shift = 0; a->page_shift < 32; a->page_shift++)
 		if (op->kv.page_size == 1u << a->page_shift)
 			break;
+}
+
+/* No more tiles than rows and sequences can give, for each KV head and head group. */
+static uint64_t tile_blocks(const struct gpu_attention_args *a)
+{
+	const struct aios_op_attention *op = &a->op;
+
+	return (div_up(op->batch.n_tokens, a->rows) + op->batch.n_seqs) * op->kv.n_kv_heads *
+	       a->groups;
+}
+
+/* Prompts in tc-sm90: as many queries as a block takes; bytes of shared memory, 0: not so. */
+static uint32_t tc_shape(const struct gpu_caps *caps, struct gpu_attention_args *a)
+{
+	const struct aios_op_attention *op = &a->op;
+	uint32_t dim = op->kv.head_dim, bytes;
+
+	if (!is_tc(op) || op->batch.max_q == 1 || (dim != 64 && dim != 128))
+		return 0;
+	tile_queries(a, GPU_TC_QUERIES);
 	a->pitch = dim * 2 + 16;
-	a->at_k = sizeof(struct gpu_tc_shared);
+	a->at_k = GPU_TILES_SHARED(GPU_TC_THREADS);
 	a->at_v = a->at_k + 2 * AIOS_ATTN_BLOCK * a->pitch;
 	a->at_p = a->at_v + 2 * AIOS_ATTN_BLOCK * a->pitch;
 	bytes = a->at_p + (op->batch.max_kv > op->chunk ? GPU_TC_QUERIES * dim * 4 : 0);
+	return bytes <= caps->shared_max ? bytes : 0;
+}
+
+/* With fewer queries a sequence 256 threads for 16 of them are faster than 32 for 16. */
+#define FMA_LEAST (GPU_FMA_QUERIES / 2)
+
+/* Prompts with the fma32 unit; bytes of shared memory, 0: not so. */
+static uint32_t fma_shape(const struct gpu_caps *caps, struct gpu_attention_args *a)
+{
+	const struct aios_op_attention *op = &a->op;
+	uint32_t group = op->n_heads / op->kv.n_kv_heads, dim = op->kv.head_dim, bytes;
+	uint64_t least = caps->tile_queries ? caps->tile_queries : FMA_LEAST;
+
+	if (is_tc(op) || is_cdna(op) || (dim != 64 && dim != 128) ||
+	    (uint64_t)op->batch.n_tokens * group < op->batch.n_seqs * least)
+		return 0;
+	tile_queries(a, GPU_FMA_QUERIES);
+	a->at_q = GPU_TILES_SHARED(GPU_FMA_THREADS);
+	a->at_v = a->at_q + GPU_FMA_QUERIES * (dim + 4) * 4;
+	a->at_k = a->at_v + AIOS_ATTN_BLOCK * dim * 4;
+	a->at_p = a->at_k;
+	bytes = dim + 4 > GPU_FMA_P_PITCH ? dim + 4 : GPU_FMA_P_PITCH;
+	bytes = a->at_k + AIOS_ATTN_BLOCK * bytes * 4;
+	share_chunks(caps, a, tile_blocks(a));
 	return bytes <= caps->shared_max ? bytes : 0;
 }
 
@@ -133,7 +175,7 @@ static void rows_shape(const struct gpu_caps *caps, struct gpu_attention_args *a
 }
 
 enum attention_way {
-	BY_TILE,  /* attention_tc */
+	BY_TILE,  /* attention_tc, attention_fma */
 	BY_ROW,   /* attention_decode, also for what attention_tc does not take */
 	BY_GROUP, /* attention_<dim>, attention_mfma_<dim> */
 };
@@ -148,6 +190,9 @@ static enum attention_way attention_shape(const struct gpu_caps *caps, struct gp
 	*shared = decode_shape(caps, a);
 	if (*shared)
 		return BY_ROW;
+	*shared = fma_shape(caps, a);
+	if (*shared)
+		return BY_TILE;
 	rows_shape(caps, a);
 	*shared = sizeof(struct gpu_attention_shared);
 	return BY_GROUP;
@@ -191,12 +236,14 @@ static uint32_t decode_kernel(const struct aios_op_attention *op)
 	return by_dim(first, op->kv.head_dim);
 }
 
-static uint32_t tc_kernel(const struct aios_op_attention *op)
+static uint32_t tile_kernel(const struct aios_op_attention *op)
 {
-	bool f16 = op->kv.dtype == AIOS_F16;
+	static const uint32_t first[2][2] = {
+		{ GPU_K_attention_fma_bf16_64, GPU_K_attention_fma_f16_64 },
+		{ GPU_K_attention_tc_bf16_64, GPU_K_attention_tc_f16_64 },
+	};
 
-	return by_dim(f16 ? GPU_K_attention_tc_f16_64 : GPU_K_attention_tc_bf16_64,
-		      op->kv.head_dim);
+	return by_dim(first[is_tc(op)][op->kv.dtype == AIOS_F16], op->kv.head_dim);
 }
 
 static uint32_t rope_kernel(const struct aios_op_attention *op, bool early)
@@ -258,15 +305,6 @@ static int attention_finish(struct plan *p, const struct gpu_attention_args *a,
 	return gpu_plan_quantise(p, &quantise.op);
 }
 
-/* attention_tc: no more tiles than rows and sequences can give. */
-static int plan_tiles(struct plan *p, const struct gpu_attention_args *a, uint32_t shared)
-{
-	const struct aios_op_attention *op = &a->op;
-	uint64_t tiles = div_up(op->batch.n_tokens, a->rows) + op->batch.n_seqs;
-
-	return gpu_emit(p, tc_kernel(op), a, tiles * op->kv.n_kv_heads * a->groups, 1, 1, shared);
-}
-
 int gpu_plan_attention(struct plan *p, const struct aios_op_attention *op)
 {
 	struct gpu_attention_args a = { .op = *op };
@@ -279,7 +317,8 @@ int gpu_plan_attention(struct plan *p, const struct aios_op_attention *op)
 	way = attention_shape(p->caps, &a, &shared);
 	attention_redirect(&a);
 	if (way == BY_TILE)
-		ret = plan_tiles(p, &a, shared);
+		ret = gpu_emit(p, tile_kernel(op), &a, tile_blocks(&a), 1,
+			       a.n_chunks ? a.n_chunks : 1, shared);
 	else
 		ret = gpu_emit(p, way == BY_ROW ? decode_kernel(op) : rows_kernel(op), &a,
 			       div_up(op->batch.n_tokens, a.rows),

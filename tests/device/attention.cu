@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "attention.cuh"
+#include "attention_fma.cuh"
 #include "attention_tc.cuh"
 
 #include "launch.h"
@@ -30,6 +31,8 @@ static double bandwidth; /* bytes a second, read */
 static const struct kernel kernels[] = {
 	KERNEL(rope_kv),
 	KERNEL(rope_kv_long),
+	KERNEL(attention_fma_bf16_64),
+	KERNEL(attention_fma_bf16_128),
 	KERNEL(attention_64),
 	KERNEL(attention_128),
 	KERNEL(attention_merge),
@@ -534,6 +537,12 @@ static const struct shape shapes[] = {
 	{ "tc prompt 0.6B 1 x 4096", TC, 16, 8, 128, 1, 4096, 4096, 4096, 4096 },
 	{ "tc prompt 8B 4 x 512 of 4096", TC, 32, 8, 128, 4, 512, 4096, 4096, 4096 },
 	{ "tc prompt dim 64 1 x 4096", TC, 32, 8, 64, 1, 4096, 4096, 4096, 4096 },
+	{ "fma prompt 8B 64 x 128", FMA, 32, 8, 128, 64, 128, 128, 128, 128 },
+	{ "fma prompt 8B 1 x 512", FMA, 32, 8, 128, 1, 512, 512, 512, 512 },
+	{ "fma prompt 8B 1 x 4096", FMA, 32, 8, 128, 1, 4096, 4096, 4096, 4096 },
+	{ "fma prompt 8B 4 x 512 of 4096", FMA, 32, 8, 128, 4, 512, 4096, 4096, 4096 },
+	{ "fma prompt 8B 1 x 256 of 16k", FMA, 32, 8, 128, 1, 256, 16000, 16000, 16384 },
+	{ "fma prompt dim 64 1 x 4096", FMA, 32, 8, 64, 1, 4096, 4096, 4096, 4096 },
 };
 
 int main(int argc, char **argv)
