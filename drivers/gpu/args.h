@@ -193,6 +193,8 @@ struct gpu_embed_args {
 };
 struct gpu_rmsnorm_args {
 	struct aios_op_rmsnorm op;
+	uint32_t staged; /* rows lie in shared memory while a block works on them; many rows only */
+	uint32_t reserved;
 };
 struct gpu_rope_kv_args {
 	struct aios_op_rope_kv op;
@@ -211,6 +213,8 @@ struct gpu_cast_args {
 };
 struct gpu_quantise_args {
 	struct aios_op_quantise op;
+	uint32_t staged; /* as in struct gpu_rmsnorm_args */
+	uint32_t reserved;
 };
 struct gpu_copy_pages_args {
 	struct aios_op_copy_pages op;
@@ -241,6 +245,23 @@ struct gpu_row_shared {
 	float lanes[256];
 	uint32_t bad; /* an element is not finite */
 	uint32_t reserved[3];
+};
+
+/*
+ * rmsnorm, quantise of many rows: the most threads of a block, a power of two as they all are; bytes
+ * that a row of n elements takes in shared memory, where it lies behind the struct; of a norm x and
+ * then `add`.
+ */
+#define GPU_MANY_THREADS 256
+#define GPU_STAGED_BYTES(n, elem) (((uint64_t)(n) * (elem) + 15) / 16 * 16)
+
+struct gpu_many_shared {
+	uint32_t most[GPU_MANY_THREADS / 32]; /* of 32 threads each */
+};
+
+struct gpu_norm_shared {
+	struct gpu_many_shared many;
+	float lanes[256];
 };
 
 /* rmsnorm of few rows: threads of a block, the most columns. */

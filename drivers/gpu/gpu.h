@@ -532,6 +532,20 @@ GPU_FN float gpu_absmax(float m, float x)
 #endif
 }
 
+/* aios_f32_to_bf16() of both, that of lo in the lower half. */
+GPU_FN uint32_t gpu_bf16_pair(float lo, float hi)
+{
+#if !defined(GPU_SHIM) && !defined(__HIP__) && __CUDA_ARCH__ >= 800
+	uint32_t w;
+
+	asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
+	w -= lo != lo ? 0x7fffu - AIOS_NAN_BF16 : 0; /* a NaN is 0x7fff there */
+	return w - (hi != hi ? (0x7fffu - AIOS_NAN_BF16) << 16 : 0);
+#else
+	return (uint32_t)aios_f32_to_bf16(hi) << 16 | aios_f32_to_bf16(lo);
+#endif
+}
+
 GPU_FN struct gpu_vec gpu_load16(const void *p)
 {
 	return *(const struct gpu_vec *)p;

@@ -11,7 +11,7 @@
 
 #define GPU_KERNELS(X)                                                                             \
 	X(embed, gpu_embed_args, 256)                                                              \
-	X(rmsnorm, gpu_rmsnorm_args, 256)                                                          \
+	X(rmsnorm, gpu_rmsnorm_args, GPU_MANY_THREADS)                                             \
 	X(matmul_rows_bf16, gpu_matmul_args, 128)                                                  \
 	X(matmul_rows_f16, gpu_matmul_args, 128)                                                   \
 	X(matmul_tile_bf16, gpu_matmul_args, 256)                                                  \
@@ -50,8 +50,8 @@
 	X(gather_rows, gpu_gather_rows_args, 128)                                                  \
 	X(cast, gpu_cast_args, 256)                                                                \
 	X(cast_panels, gpu_cast_args, 256)                                                         \
-	X(quantise, gpu_quantise_args, 256)                                                        \
-	X(quantise_panels, gpu_quantise_args, 256)                                                 \
+	X(quantise, gpu_quantise_args, GPU_MANY_THREADS)                                           \
+	X(quantise_panels, gpu_quantise_args, GPU_MANY_THREADS)                                    \
 	X(quantise_wide, gpu_quantise_args, GPU_QUANTISE_THREADS)                                  \
 	X(rmsnorm_wide, gpu_rmsnorm_args, GPU_WIDE_THREADS)                                        \
 	X(rmsnorm_row, gpu_rmsnorm_args, GPU_NORM_ROW_THREADS)                                     \

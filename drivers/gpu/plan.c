@@ -149,6 +149,53 @@ static int plan_copy_pages(struct plan *p, const struct aios_op_copy_pages *op)
 	return gpu_emit(p, GPU_K_copy_pages, op, op->n_pairs, parts < 64 ? parts : 64, 2, 0);
 }
 
+/*
+ * Many rows, one a block with so much shared memory. Fewer threads repeat less of what is done once
+ * a row; but a multiprocessor with few rows has nothing else to do meanwhile.
+ */
+static int plan_many(struct plan *p, uint32_t kernel, const void *args, uint64_t rows,
+		     uint32_t cols, uint64_t shared)
+{
+	const uint32_t threads = rows <= 4 * (uint64_t)p->caps->units ? GPU_MANY_THREADS :
+				 cols <= 2048                         ? 64 :
+				 cols <= 4096                         ? 128 :
+									GPU_MANY_THREADS;
+	const int ret = gpu_emit(p, kernel, args, rows, 1, 1, (size_t)shared);
+
+	if (!ret && rows)
+		p->launches[p->n - 1].block[0] = threads;
+	return ret;
+}
+
+/* Are rows with so much shared memory staged? If a multiprocessor has two of them then. */
+static bool many_staged(const struct plan *p, uint64_t bytes)
+{
+	return bytes + 1024 <= p->caps->shared_max / 2;
+}
+
+static int plan_rmsnorm_many(struct plan *p, const struct aios_op_rmsnorm *op)
+{
+	const uint32_t cols = op->x.cols;
+	const uint64_t lead = sizeof(struct gpu_norm_shared);
+	const uint64_t add = op->add.data ? aios_dtype_bytes(op->add.dtype) : 0;
+	const uint64_t all =
+		lead + GPU_STAGED_BYTES(cols, sizeof(float)) + GPU_STAGED_BYTES(cols, add);
+	const struct gpu_rmsnorm_args args = { .op = *op, .staged = many_staged(p, all) };
+
+	return plan_many(p, GPU_K_rmsnorm, &args, op->x.rows, cols, args.staged ? all : lead);
+}
+
+static int plan_quantise_many(struct plan *p, uint32_t kernel, const struct aios_op_quantise *op,
+			      uint64_t rows)
+{
+	const uint32_t cols = op->in.cols;
+	const uint64_t lead = sizeof(struct gpu_many_shared);
+	const uint64_t all = lead + GPU_STAGED_BYTES(cols, aios_dtype_bytes(op->in.dtype));
+	const struct gpu_quantise_args args = { .op = *op, .staged = many_staged(p, all) };
+
+	return plan_many(p, kernel, &args, rows, cols, args.staged ? all : lead);
+}
+
 /* Rows that rmsnorm_row takes; their columns are a multiple of four. */
 static bool norm_row_fits(const struct aios_op_rmsnorm *op)
 {
@@ -161,13 +208,14 @@ static bool norm_row_fits(const struct aios_op_rmsnorm *op)
 static int plan_rmsnorm(struct plan *p, const struct aios_op_rmsnorm *op)
 {
 	const uint32_t rows = op->x.rows, cols = op->x.cols;
+	const struct gpu_rmsnorm_args args = { .op = *op };
 
 	if (rows > p->caps->units || cols % 4 || cols > GPU_WIDE_NORM_COLS)
-		return gpu_emit(p, GPU_K_rmsnorm, op, rows, 1, 1, sizeof(struct gpu_row_shared));
+		return plan_rmsnorm_many(p, op);
 	if (norm_row_fits(op))
-		return gpu_emit(p, GPU_K_rmsnorm_row, op, rows, 1, 1,
+		return gpu_emit(p, GPU_K_rmsnorm_row, &args, rows, 1, 1,
 				sizeof(struct gpu_norm_row_shared));
-	return gpu_emit(p, GPU_K_rmsnorm_wide, op, rows, 1, 1,
+	return gpu_emit(p, GPU_K_rmsnorm_wide, &args, rows, 1, 1,
 			offsetof(struct gpu_wide_shared, x) + (size_t)cols * sizeof(float));
 }
 
@@ -176,11 +224,12 @@ int gpu_plan_quantise(struct plan *p, const struct aios_op_quantise *op)
 {
 	const uint32_t rows = op->in.rows, cols = op->in.cols;
 	const uint64_t steps = div_up(cols, 4 * GPU_QUANTISE_THREADS);
+	const struct gpu_quantise_args args = { .op = *op };
 
 	if (rows > p->caps->units || cols % 4 || steps > GPU_QUANTISE_STEPS ||
 	    op->in.dtype != AIOS_F32 || op->out.dtype == AIOS_E4M3)
-		return gpu_emit(p, GPU_K_quantise, op, rows, 1, 1, sizeof(struct gpu_row_shared));
-	return gpu_emit(p, GPU_K_quantise_wide, op, rows,
+		return plan_quantise_many(p, GPU_K_quantise, op, rows);
+	return gpu_emit(p, GPU_K_quantise_wide, &args, rows,
 			rows * steps <= p->caps->units ? steps : 1, 1,
 			sizeof(struct gpu_quantise_shared));
 }
@@ -214,8 +263,8 @@ static int plan_simple(struct plan *p, const struct aios_op *op)
 				1, row);
 	case AIOS_OP_QUANTISE:
 		if (any->quantise.out.layout == GPU_LAYOUT_PANELS)
-			return gpu_emit(p, GPU_K_quantise_panels, op,
-					GPU_PANEL_PAD_ROWS(any->quantise.out.rows), 1, 1, row);
+			return plan_quantise_many(p, GPU_K_quantise_panels, &any->quantise,
+						  GPU_PANEL_PAD_ROWS(any->quantise.out.rows));
 		return gpu_plan_quantise(p, &any->quantise);
 	case AIOS_OP_SAMPLE:
 		return gpu_emit(p, GPU_K_sample, op, any->sample.logits.rows, 1, 1,

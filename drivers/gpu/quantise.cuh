@@ -1,54 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * quantise.cuh - rows to I8, I8X2 or E4M3 with one scale each; out may be in panels (I8), whose
- * padding becomes zeros. One row a block; a thread has eight neighbouring elements, then the eight
- * 2048 further on, and so on, in registers where the row is not too long. Few rows of F32 to I8 or
- * I8X2: gpu_quantise_wide, at the end.
+ * padding becomes zeros. One row a block, which is copied to shared memory at once: that takes no
+ * registers, so that a multiprocessor has as many rows on their way as fit there. A row that is too
+ * long is read twice. Few rows of F32 to I8 or I8X2: gpu_quantise_wide, at the end.
  */
 #ifndef GPU_QUANTISE_CUH
 #define GPU_QUANTISE_CUH
 
 #include "panels.h"
 #include "rows.cuh"
-
-#define QUANTISE_STEP (8 * AIOS_LANES)
-
-/* Eight elements from element i on, as floats; zeros from `cols` on. */
-GPU_FN void quantise_eight(const unsigned char *in, uint32_t dtype, uint32_t i, uint32_t cols,
-			   float v[8])
-{
-	struct gpu_vec lo = { { 0, 0, 0, 0 } }, hi = { { 0, 0, 0, 0 } };
-
-	if (dtype == AIOS_F32) {
-		if (i < cols)
-			lo = gpu_load16(in + 4 * (uint64_t)i);
-		if (i + 4 < cols)
-			hi = gpu_load16(in + 4 * (uint64_t)i + 16);
-		GPU_UNROLL
-		for (uint32_t e = 0; e < 4; e++) {
-			v[e] = aios_float(lo.w[e]);
-			v[4 + e] = aios_float(hi.w[e]);
-		}
-	} else {
-		if (i < cols)
-			lo = gpu_load16(in + 2 * (uint64_t)i);
-		if (dtype == AIOS_F16)
-			gpu_halves<true>(lo, v);
-		else
-			gpu_halves<false>(lo, v);
-	}
-	GPU_UNROLL
-	for (uint32_t e = 0; e < 8; e++)
-		v[e] = i + e < cols ? v[e] : 0.0f; /* what lies in the row's padding is no matter */
-}
-
-GPU_FN float quantise_absmax(float absmax, const float v[8], bool *finite)
-{
-	GPU_UNROLL
-	for (uint32_t e = 0; e < 8; e++)
-		absmax = aios_absmax_step(absmax, v[e], finite);
-	return absmax;
-}
 
 /*
  * aios_rint(aios_quant_clamp()) of an element of a finite row whose scale is not 0, plus what
@@ -109,129 +70,6 @@ GPU_FN uint32_t quantise_codes(uint32_t dtype, const float v[4], float inv, uint
 	return codes;
 }
 
-/* n <= 8 bytes of `pair` to `to`, which is aligned to 8. */
-GPU_FN void quantise_put(unsigned char *to, const uint32_t pair[2], uint32_t n)
-{
-	if (n >= 8) {
-		((uint32_t *)to)[0] = pair[0];
-		((uint32_t *)to)[1] = pair[1];
-		return;
-	}
-	for (uint32_t e = 0; e < n; e++)
-		to[e] = (unsigned char)(pair[e / 4] >> 8 * (e % 4));
-}
-
-/* Store eight elements from element i on; in panels also those that are padding. */
-GPU_FN void quantise_store(const struct aios_tensor *t, uint32_t row, uint32_t i, const float v[8],
-			   float inv)
-{
-	uint32_t hi[2], lo[2], n = t->cols - i < 8 ? t->cols - i : 8;
-
-	hi[0] = quantise_codes(t->dtype, v, inv, &lo[0]);
-	hi[1] = quantise_codes(t->dtype, v + 4, inv, &lo[1]);
-	if (t->layout == GPU_LAYOUT_PANELS) {
-		quantise_put(gpu_ptr(t->data) + GPU_PANEL_OFFSET(row, i, t->row_bytes), hi, 8);
-		return;
-	}
-	quantise_put(gpu_row(t, row) + i, hi, n);
-	if (t->dtype == AIOS_I8X2)
-		quantise_put(gpu_row(t, row) + t->plane_bytes + i, lo, n);
-}
-
-/* Zeros in the panels' padding: all of a row from element `from` on. */
-GPU_FN void quantise_pad(const struct aios_tensor *t, uint32_t row, uint32_t from)
-{
-	const uint32_t zero[2] = { 0, 0 };
-
-	for (uint64_t i = ((from + 7) & ~7u) + 8 * gpu_tid(); i < t->row_bytes; i += QUANTISE_STEP)
-		quantise_put(gpu_ptr(t->data) + GPU_PANEL_OFFSET(row, i, t->row_bytes), zero, 8);
-}
-
-/* A row of at most N * QUANTISE_STEP elements. */
-template <int N>
-GPU_FN void quantise_short(const struct aios_op_quantise &op, uint32_t row,
-			   struct gpu_row_shared *shared)
-{
-	const unsigned char *in = gpu_row(&op.in, row);
-	uint32_t first = 8 * gpu_tid(), cols = op.in.cols;
-	float v[N][8], absmax = 0.0f, inv;
-	bool finite = true;
-
-	GPU_UNROLL
-	for (uint32_t k = 0; k < N; k++)
-		quantise_eight(in, op.in.dtype, first + k * QUANTISE_STEP, cols, v[k]);
-	GPU_UNROLL
-	for (uint32_t k = 0; k < N; k++)
-		absmax = quantise_absmax(absmax, v[k], &finite);
-	inv = rows_scale(&op.out, row, shared, absmax, finite);
-	GPU_UNROLL
-	for (uint32_t k = 0; k < N; k++)
-		if (first + k * QUANTISE_STEP < cols)
-			quantise_store(&op.out, row, first + k * QUANTISE_STEP, v[k], inv);
-}
-
-/* Any row, read twice. */
-GPU_FN void quantise_long(const struct aios_op_quantise &op, uint32_t row,
-			  struct gpu_row_shared *shared)
-{
-	const unsigned char *in = gpu_row(&op.in, row);
-	uint32_t first = 8 * gpu_tid(), cols = op.in.cols;
-	float v[8], absmax = 0.0f, inv;
-	bool finite = true;
-
-	for (uint64_t i = first; i < cols; i += QUANTISE_STEP) {
-		quantise_eight(in, op.in.dtype, (uint32_t)i, cols, v);
-		absmax = quantise_absmax(absmax, v, &finite);
-	}
-	inv = rows_scale(&op.out, row, shared, absmax, finite);
-	for (uint64_t i = first; i < cols; i += QUANTISE_STEP) {
-		quantise_eight(in, op.in.dtype, (uint32_t)i, cols, v);
-		quantise_store(&op.out, row, (uint32_t)i, v, inv);
-	}
-}
-
-GPU_FN void quantise_row(const struct aios_op_quantise &op, uint32_t row)
-{
-	struct gpu_row_shared *shared = (struct gpu_row_shared *)gpu_shared();
-	uint32_t cols = op.in.cols;
-
-	if (cols <= 2 * QUANTISE_STEP)
-		quantise_short<2>(op, row, shared);
-	else if (cols <= 6 * QUANTISE_STEP)
-		quantise_short<6>(op, row, shared);
-	else
-		quantise_long(op, row, shared);
-}
-
-GPU_KERNEL(256) gpu_quantise(const struct gpu_quantise_args a)
-{
-	gpu_grid_enter();
-	quantise_row(a.op, gpu_bx());
-}
-
-/* Grid: rows, those that are padding too. */
-GPU_KERNEL(256) gpu_quantise_panels(const struct gpu_quantise_args a)
-{
-	uint32_t row = gpu_bx();
-
-	gpu_grid_enter();
-	quantise_pad(&a.op.out, row, row < a.op.in.rows ? a.op.in.cols : 0);
-	if (row < a.op.in.rows)
-		quantise_row(a.op, row);
-}
-
-/* --- few rows ------------------------------------------------------------------------- */
-
-/*
- * Few rows of F32 to I8 or I8X2, columns a multiple of four: what counts is how long one row takes,
- * most of which is to load it and to make its codes. A thread has four neighbouring columns of a
- * step, then those a step further on. Where the grid's y is the number of steps, each block of a row
- * reads all of it for the scale, beginning with the step whose codes it stores; where y is 1, one
- * block stores all.
- */
-
-#define WIDE_QUANTISE_STEP (4 * GPU_QUANTISE_THREADS)
-
 /*
  * aios_quant_scale_of() of a maximum of bits of magnitudes, without a branch. Both quotients are
  * rounded correctly (compared for each fraction, and for each estimate of 1 / fraction in error by
@@ -254,6 +92,166 @@ template <uint32_t DTYPE> GPU_FN struct aios_quant_scale quantise_scale(uint32_t
 	s.inv = plain ? aios_float(aios_bits(inv) - (most & infinite) + one) : 0.0f;
 	return s;
 }
+
+/* The same for each type. */
+GPU_FN struct aios_quant_scale quantise_scale_of(uint32_t dtype, uint32_t most)
+{
+	if (dtype == AIOS_I8X2)
+		return quantise_scale<AIOS_I8X2>(most);
+	if (dtype == AIOS_I8)
+		return quantise_scale<AIOS_I8>(most);
+	return aios_quant_scale_of(aios_float(most), most < 0x7f800000u, AIOS_QMAX_E4M3);
+}
+
+/* --- many rows ------------------------------------------------------------------------- */
+
+/* Where codes of a row go. */
+struct quantise_to {
+	unsigned char *row;
+	uint64_t plane; /* bytes to the lower slices of I8X2 */
+};
+
+GPU_FN struct quantise_to quantise_to_of(const struct aios_tensor &t, bool panels, uint32_t row)
+{
+	unsigned char *at = panels ? gpu_ptr(t.data) + GPU_PANEL_OFFSET(row, 0, t.row_bytes) :
+				     gpu_row(&t, row);
+
+	return quantise_to{ gpu_keep_at(at), t.plane_bytes };
+}
+
+/* Codes of n columns, four or one, from i on. */
+GPU_FN void quantise_put(const struct quantise_to &to, uint32_t dtype, bool panels, uint32_t i,
+			 const float v[4], float inv, uint32_t n)
+{
+	unsigned char *at = to.row + (panels ? GPU_PANEL_OFFSET(0, i, 0) : i);
+	uint32_t lo, hi = quantise_codes(dtype, v, inv, &lo);
+
+	if (n == 1) {
+		*at = (unsigned char)hi;
+		if (dtype == AIOS_I8X2)
+			at[to.plane] = (unsigned char)lo;
+		return;
+	}
+	*(uint32_t *)at = hi;
+	if (dtype == AIOS_I8X2)
+		*(uint32_t *)(at + to.plane) = lo;
+}
+
+/* Codes of a row whose columns lie at `in`. */
+GPU_FN void quantise_put_row(const struct aios_tensor &t, uint32_t dtype, bool panels, uint32_t row,
+			     const unsigned char *in, uint32_t in_dtype, float inv)
+{
+	const struct quantise_to to = quantise_to_of(t, panels, row);
+	const uint32_t i = t.cols / 4 * 4 + gpu_tid();
+
+	rows_walk(in, in_dtype, t.cols, gpu_threads(), [&](uint32_t at, const float v[4]) {
+		quantise_put(to, dtype, panels, at, v, inv, 4);
+	});
+	if (gpu_tid() < t.cols % 4) {
+		const float last[4] = { gpu_load(in, in_dtype, i), 0.0f, 0.0f, 0.0f };
+
+		quantise_put(to, dtype, panels, i, last, inv, 1);
+	}
+}
+
+/* Bits of the largest magnitude of the thread's columns; of an infinity or a NaN if one is such. */
+GPU_FN uint32_t quantise_most(const unsigned char *in, uint32_t dtype, uint32_t cols)
+{
+	float most[4] = { 0.0f, 0.0f, 0.0f, 0.0f };
+
+	rows_walk(in, dtype, cols, gpu_threads(), [&](uint32_t, const float v[4]) {
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 4; e++)
+			most[e] = gpu_absmax(most[e], v[e]);
+	});
+	if (gpu_tid() < cols % 4)
+		most[0] = gpu_absmax(most[0], gpu_load(in, dtype, cols / 4 * 4 + gpu_tid()));
+	most[0] = gpu_absmax(gpu_absmax(most[0], most[1]), gpu_absmax(most[2], most[3]));
+	return aios_bits(most[0]);
+}
+
+/* A row whose columns lie at `in`. The types are apart from `op` where the code is to know them. */
+GPU_FN void quantise_row(const struct aios_op_quantise &op, bool panels, uint32_t row,
+			 const unsigned char *in, uint32_t in_dtype, uint32_t dtype)
+{
+	struct gpu_many_shared *sh = (struct gpu_many_shared *)gpu_shared();
+	const uint32_t most = rows_most(sh->most, quantise_most(in, in_dtype, op.in.cols));
+	const struct aios_quant_scale s = quantise_scale_of(dtype, most);
+
+	if (gpu_tid() == 0)
+		((float *)gpu_ptr(op.out.scale))[row] = s.scale;
+	quantise_put_row(op.out, dtype, panels, row, in, in_dtype, s.inv);
+}
+
+/* The same of types that are often met, then of any. */
+GPU_FN void quantise_rows(const struct aios_op_quantise &op, uint32_t row, const unsigned char *in)
+{
+	const uint32_t dtype = op.out.dtype;
+
+	if (op.in.dtype == AIOS_F32 && dtype == AIOS_I8X2)
+		quantise_row(op, false, row, in, AIOS_F32, AIOS_I8X2);
+	else if (op.in.dtype == AIOS_F32 && dtype == AIOS_I8)
+		quantise_row(op, false, row, in, AIOS_F32, AIOS_I8);
+	else
+		quantise_row(op, false, row, in, op.in.dtype, dtype);
+}
+
+/* Has a barrier: the row is in shared memory. */
+GPU_FN const unsigned char *quantise_stage(const struct aios_op_quantise &op, uint32_t row)
+{
+	unsigned char *to = gpu_shared() + sizeof(struct gpu_many_shared);
+
+	rows_stage(to, gpu_row(&op.in, row), op.in.cols * gpu_dtype_bytes(op.in.dtype));
+	gpu_async_wait(0);
+	gpu_barrier();
+	return to;
+}
+
+GPU_KERNEL_MIN(GPU_MANY_THREADS, 6) gpu_quantise(const struct gpu_quantise_args a)
+{
+	const uint32_t row = gpu_bx();
+
+	gpu_grid_enter();
+	if (a.staged)
+		quantise_rows(a.op, row, quantise_stage(a.op, row));
+	else
+		quantise_row(a.op, false, row, gpu_keep_at(gpu_row(&a.op.in, row)), a.op.in.dtype,
+			     a.op.out.dtype);
+}
+
+/* Zeros in the panels' padding: all of a row from column `from` on. */
+GPU_FN void quantise_pad(const struct aios_tensor &t, uint32_t row, uint32_t from)
+{
+	for (uint64_t i = from + gpu_tid(); i < t.row_bytes; i += gpu_threads())
+		gpu_ptr(t.data)[GPU_PANEL_OFFSET(row, i, t.row_bytes)] = 0;
+}
+
+/* Grid: rows, those that are padding too. */
+GPU_KERNEL_MIN(GPU_MANY_THREADS, 6) gpu_quantise_panels(const struct gpu_quantise_args a)
+{
+	const uint32_t row = gpu_bx(), dtype = a.op.in.dtype;
+
+	gpu_grid_enter();
+	quantise_pad(a.op.out, row, row < a.op.in.rows ? a.op.in.cols : 0);
+	if (row >= a.op.in.rows)
+		return;
+	if (a.staged)
+		quantise_row(a.op, true, row, quantise_stage(a.op, row), dtype, AIOS_I8);
+	else
+		quantise_row(a.op, true, row, gpu_keep_at(gpu_row(&a.op.in, row)), dtype, AIOS_I8);
+}
+
+/* --- few rows ------------------------------------------------------------------------- */
+
+/*
+ * Few rows of F32 to I8 or I8X2, columns a multiple of four: what counts is how long one row takes,
+ * most of which is to load it and to make its codes. A thread has four neighbouring columns of a
+ * step, then those a step further on. Where the grid's y is the number of steps, each block of a row
+ * reads all of it for the scale, beginning with the step whose codes it stores; where y is 1, one
+ * block stores all.
+ */
+
+#define WIDE_QUANTISE_STEP (4 * GPU_QUANTISE_THREADS)
 
 /* The maximum of bits of a row's magnitudes, from a thread's columns of it. */
 template <int N> GPU_FN uint32_t wide_quantise_most(const struct gpu_vec v[N], uint32_t most[])

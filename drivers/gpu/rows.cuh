@@ -185,16 +185,110 @@ GPU_FN void rows_load(const void *src, uint32_t dtype, uint32_t first, uint32_t 
 	}
 }
 
+/* --- many rows, each whole in shared memory ------------------------------------------------ */
+
 /*
- * put(k, column) for a thread's N columns, first by first. One type of output at a time: code that is
- * run through once costs what it takes to fetch it.
+ * A row's first `bytes`, rounded up to 16, on their way to shared memory, by all threads. They are
+ * there after gpu_async_wait(0) and a barrier.
  */
-template <int N, typename P> GPU_FN void rows_put(uint32_t cols, P put)
+GPU_FN void rows_stage(unsigned char *to, const unsigned char *from, uint32_t bytes)
 {
+	for (uint32_t at = 16 * gpu_tid(); at < bytes; at += 16 * gpu_threads())
+		gpu_async_copy(to + at, from + at);
+	gpu_async_commit();
+}
+
+/* Columns i to i + 3 of a vector of F32, BF16 or F16, widened; i is a multiple of four. */
+GPU_FN void rows_four(const unsigned char *src, uint32_t dtype, uint32_t i, float v[4])
+{
+	if (dtype == AIOS_F32) {
+		const struct gpu_vec four = gpu_load16((const float *)src + i);
+
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 4; e++)
+			v[e] = aios_float(four.w[e]);
+	} else {
+		const uint64_t four = *(const uint64_t *)((const uint16_t *)src + i);
+
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 4; e++) {
+			const uint32_t half = (uint32_t)(four >> 16 * e) & 0xffffu;
+
+			v[e] = dtype == AIOS_F16 ? gpu_half<true>(half) : gpu_half<false>(half);
+		}
+	}
+}
+
+/* each(i, v) of columns i to i + 3: every step-th of the row's whole fours, from number tid on. */
+template <typename F>
+GPU_FN void rows_walk(const unsigned char *row, uint32_t dtype, uint32_t cols, uint32_t step,
+		      F each)
+{
+	const uint32_t fours = cols / 4;
+	uint32_t k = gpu_tid();
+	float v[4][4];
+
+	GPU_NO_UNROLL
+	for (; k + 3 * step < fours; k += 4 * step) {
+		GPU_UNROLL
+		for (uint32_t j = 0; j < 4; j++)
+			rows_four(row, dtype, 4 * (k + j * step), v[j]);
+		GPU_UNROLL
+		for (uint32_t j = 0; j < 4; j++)
+			each(4 * (k + j * step), v[j]);
+	}
+	GPU_NO_UNROLL
+	for (; k < fours; k += step) {
+		rows_four(row, dtype, 4 * k, v[0]);
+		each(4 * k, v[0]);
+	}
+}
+
+/* n columns, four or one, from i on to a row of F32 as they are. */
+GPU_FN void rows_keep(unsigned char *row, uint32_t i, const float v[4], uint32_t n)
+{
+	struct gpu_vec four;
+
+	if (n == 1) {
+		((float *)row)[i] = v[0];
+		return;
+	}
 	GPU_UNROLL
-	for (uint32_t k = 0; k < N; k++)
-		if (gpu_tid() + k * AIOS_LANES < cols)
-			put(k, gpu_tid() + k * AIOS_LANES);
+	for (uint32_t e = 0; e < 4; e++)
+		four.w[e] = aios_bits(v[e]);
+	*(struct gpu_vec *)((float *)row + i) = four;
+}
+
+/* The same to a row of F32, BF16 or F16, rounded and NaN canonical. */
+GPU_FN void rows_put(unsigned char *row, uint32_t dtype, uint32_t i, const float v[4], uint32_t n)
+{
+	if (n == 1) {
+		gpu_store(row, dtype, i, v[0]);
+	} else if (dtype == AIOS_F32) {
+		const float f[4] = { aios_canon(v[0]), aios_canon(v[1]), aios_canon(v[2]),
+				     aios_canon(v[3]) };
+
+		rows_keep(row, i, f, 4);
+	} else {
+		uint32_t w[2];
+
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 2; e++)
+			w[e] = dtype == AIOS_BF16 ? gpu_bf16_pair(v[2 * e], v[2 * e + 1]) :
+						    (uint32_t)aios_f32_to_f16(v[2 * e + 1]) << 16 |
+							    aios_f32_to_f16(v[2 * e]);
+		*(uint64_t *)((uint16_t *)row + i) = (uint64_t)w[1] << 32 | w[0];
+	}
+}
+
+/* The largest number of all threads of the block; most[] is for one of each 32. Has a barrier. */
+GPU_FN uint32_t rows_most(uint32_t most[], uint32_t own)
+{
+	own = gpu_most(own);
+	if (gpu_tid() % 32 == 0)
+		most[gpu_tid() / 32] = own;
+	gpu_barrier();
+	return gpu_most(most[gpu_tid() & (gpu_threads() / 32 - 1)]); /* a power of two of them */
 }
 
 #endif /* GPU_ROWS_CUH */
