@@ -197,12 +197,6 @@ GPU_FN void fma_scores(const struct gpu_attention_args &a, const struct fma_sigh
 	attn_scores_of<FMA_OWN * FMA_KEYS>(a.op, &s[0][0]);
 }
 
-/* Rounded to the type of the cache, and widened; a NaN stays some NaN. */
-template <bool F16> GPU_FN float fma_round(float p)
-{
-	return F16 ? gpu_f16_to_f32(gpu_f32_to_f16(p)) : aios_round_bf16(p);
-}
-
 /* Query i: scores to weights in shared memory, m and l brought forward; returns alpha. */
 template <bool F16, int D>
 GPU_FN float fma_soften(const struct gpu_attention_args &a, const struct fma_sight &w,
@@ -229,8 +223,12 @@ GPU_FN float fma_soften(const struct gpu_attention_args &a, const struct fma_sig
 	p[FMA_KEYS] = aios_sub(m, m_new);
 	gpu_exp2<FMA_KEYS + 1>(p);
 	GPU_UNROLL
-	for (uint32_t j = 0; j < FMA_KEYS; j++)
-		to[8 * j] = p[j] = fma_round<F16>(p[j]);
+	for (uint32_t j = 0; j < FMA_KEYS; j += 2) {
+		uint32_t two = gpu_round_pair<F16>(p[j], p[j + 1]);
+
+		to[8 * j] = p[j] = gpu_half<F16>(two & 0xffffu);
+		to[8 * j + 8] = p[j + 1] = gpu_half<F16>(two >> 16);
+	}
 	/* The tree: keys 32, 16 and 8 apart, then those of other threads. */
 	GPU_UNROLL
 	for (uint32_t j = 0; j < FMA_KEYS / 2; j++)

@@ -937,7 +937,7 @@ GPU_FN void tc_put_half(bool there, unsigned char *to, uint32_t d, const float v
 	if (nan) { /* rare */
 		GPU_UNROLL
 		for (uint32_t i = 0; i < 4; i++)
-			two[i] = gpu_canon_pair<F16>(two[i], v[i][0], v[i][1]);
+			two[i] = gpu_canon_pair<F16>(two[i]);
 	}
 	all = gpu_quad_turn(two);
 	if (there)

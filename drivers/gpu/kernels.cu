@@ -6,6 +6,7 @@
 #include "matmul.cuh"
 #include "matmul_i8.cuh"
 #include "rope_kv.cuh"
+#include "rope_rows.cuh"
 #include "attention.cuh"
 #include "attention_fma.cuh"
 #include "glu.cuh"

@@ -26,6 +26,7 @@
 	X(attention_fma_bf16_128, gpu_attention_args, GPU_FMA_THREADS)                             \
 	X(attention_fma_f16_64, gpu_attention_args, GPU_FMA_THREADS)                               \
 	X(attention_fma_f16_128, gpu_attention_args, GPU_FMA_THREADS)                              \
+	X(rope_kv_rows, gpu_rope_kv_args, 128)                                                     \
 	X(attention_64, gpu_attention_args, 256)                                                   \
 	X(attention_128, gpu_attention_args, 256)                                                  \
 	X(attention_256, gpu_attention_args, 256)                                                  \

@@ -524,7 +524,7 @@ GPU_FN void wg_store_half(const struct aios_op_matmul &op, const struct wg_part 
 		if (nan) { /* rare */
 			GPU_UNROLL
 			for (int p = 0; p < 4; p++)
-				w[p] = gpu_canon_pair<F16>(w[p], s.v[h][p][0], s.v[h][p][1]);
+				w[p] = gpu_canon_pair<F16>(w[p]);
 		}
 		v = gpu_quad_turn(w);
 		if (t >= op.x.rows)

@@ -108,18 +108,6 @@ GPU_FN void gpu_ldmatrix_x4_trans(uint32_t r[4], gpu_place row)
 		     : "memory");
 }
 
-/* Both rounded to 16 bits, lo in the lower half. A NaN stays one, not the canonical one. */
-template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
-{
-	uint32_t w;
-
-	if (F16)
-		asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
-	else
-		asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
-	return w;
-}
-
 /* --- barriers in shared memory ---------------------------------------------------- */
 
 /*
@@ -313,16 +301,6 @@ template <bool F16> GPU_FN void gpu_mma_half(float d[4], const uint32_t a[4], co
 		gpu_mma_f16(d, a, b);
 	else
 		gpu_mma_bf16(d, a, b);
-}
-
-/* The word of lo and hi with canonical NaN. */
-template <bool F16> GPU_FN uint32_t gpu_canon_pair(uint32_t w, float lo, float hi)
-{
-	const uint32_t canon = F16 ? AIOS_NAN_F16 : AIOS_NAN_BF16;
-
-	if (aios_is_nan(lo))
-		w = (w & 0xffff0000u) | canon;
-	return aios_is_nan(hi) ? (w & 0xffffu) | canon << 16 : w;
 }
 
 /*

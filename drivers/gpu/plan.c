@@ -113,17 +113,29 @@ static int plan_logits(struct plan *p, const struct aios_op_logits *op)
 	return ret;
 }
 
+/* Many rows, and heads that rope_kv_rows takes. */
+static bool rope_rows_fits(const struct plan *p, const struct aios_op_rope_kv *op)
+{
+	const uint32_t dim = op->kv.head_dim;
+
+	return op->batch.n_tokens > p->caps->units && op->rot_dim == dim && dim >= 16 &&
+	       dim <= 256 && !(dim & (dim - 1));
+}
+
 /* With many rows a block takes all heads of one, so that it finds the angles once. */
 static int plan_rope_kv(struct plan *p, const struct aios_op_rope_kv *op)
 {
-	uint64_t heads = (uint64_t)op->n_heads + 2 * (uint64_t)op->kv.n_kv_heads;
-	uint64_t most = div_up(heads, GPU_ROPE_HEADS);
-	uint64_t want =
-		div_up(16 * (uint64_t)p->caps->units, op->batch.n_tokens ? op->batch.n_tokens : 1);
+	const uint64_t heads = (uint64_t)op->n_heads + 2 * (uint64_t)op->kv.n_kv_heads;
+	const uint32_t dim = op->kv.head_dim, rows = op->batch.n_tokens;
+	const bool many = rope_rows_fits(p, op);
+	const uint64_t most = div_up(heads, many ? GPU_ROPE_THREADS / (dim / 16) : GPU_ROPE_HEADS);
+	const uint64_t blocks = (many ? 4 : 16) * (uint64_t)p->caps->units;
+	uint64_t want = div_up(blocks, rows ? rows : 1);
 
-	return gpu_emit(p, op->kv.head_dim > 128 ? GPU_K_rope_kv_long : GPU_K_rope_kv, op,
-			op->batch.n_tokens, most < want ? most : want, 1,
-			sizeof(struct gpu_rope_shared));
+	if (many)
+		return gpu_emit(p, GPU_K_rope_kv_rows, op, rows, most < want ? most : want, 1, 0);
+	return gpu_emit(p, dim > 128 ? GPU_K_rope_kv_long : GPU_K_rope_kv, op, rows,
+			most < want ? most : want, 1, sizeof(struct gpu_rope_shared));
 }
 
 /* A part has enough to keep its block's loads in flight. */

@@ -259,6 +259,12 @@ GPU_FN void rows_keep(unsigned char *row, uint32_t i, const float v[4], uint32_t
 	*(struct gpu_vec *)((float *)row + i) = four;
 }
 
+/* lo and hi as they are stored. */
+template <bool F16> GPU_FN uint32_t rows_pair(float lo, float hi)
+{
+	return gpu_canon_pair<F16>(gpu_round_pair<F16>(lo, hi));
+}
+
 /* The same to a row of F32, BF16 or F16, rounded and NaN canonical. */
 GPU_FN void rows_put(unsigned char *row, uint32_t dtype, uint32_t i, const float v[4], uint32_t n)
 {
@@ -274,9 +280,8 @@ GPU_FN void rows_put(unsigned char *row, uint32_t dtype, uint32_t i, const float
 
 		GPU_UNROLL
 		for (uint32_t e = 0; e < 2; e++)
-			w[e] = dtype == AIOS_BF16 ? gpu_bf16_pair(v[2 * e], v[2 * e + 1]) :
-						    (uint32_t)aios_f32_to_f16(v[2 * e + 1]) << 16 |
-							    aios_f32_to_f16(v[2 * e]);
+			w[e] = dtype == AIOS_BF16 ? rows_pair<false>(v[2 * e], v[2 * e + 1]) :
+						    rows_pair<true>(v[2 * e], v[2 * e + 1]);
 		*(uint64_t *)((uint16_t *)row + i) = (uint64_t)w[1] << 32 | w[0];
 	}
 }

@@ -22,6 +22,7 @@
 #include "attention.cuh"
 #include "attention_fma.cuh"
 #include "attention_tc.cuh"
+#include "rope_rows.cuh"
 
 #include "launch.h"
 
@@ -33,6 +34,7 @@ static const struct kernel kernels[] = {
 	KERNEL(rope_kv_long),
 	KERNEL(attention_fma_bf16_64),
 	KERNEL(attention_fma_bf16_128),
+	KERNEL(rope_kv_rows),
 	KERNEL(attention_64),
 	KERNEL(attention_128),
 	KERNEL(attention_merge),

@@ -443,8 +443,8 @@ static void check_all(void)
 
 template <bool F16> __device__ static uint32_t rounded(float x)
 {
-	uint32_t a = gpu_canon_pair<F16>(gpu_round_pair<F16>(x, 1.0f), x, 1.0f);
-	uint32_t b = gpu_canon_pair<F16>(gpu_round_pair<F16>(1.0f, x), 1.0f, x);
+	uint32_t a = gpu_canon_pair<F16>(gpu_round_pair<F16>(x, 1.0f));
+	uint32_t b = gpu_canon_pair<F16>(gpu_round_pair<F16>(1.0f, x));
 
 	return (a & 0xffff) == b >> 16 ? b >> 16 : ~0u;
 }

@@ -164,7 +164,6 @@ GPU_FN void gpu_async_wait(uint32_t n)
 }
 
 #define gpu_f16_to_f32(h) aios_f16_to_f32(h)
-#define gpu_f32_to_f16(x) aios_f32_to_f16(x)
 
 GPU_FN int32_t gpu_dot4(uint32_t a, uint32_t b, int32_t c)
 {

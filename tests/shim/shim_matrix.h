@@ -54,13 +54,6 @@ GPU_FN void shim_mma_f32(enum shim_matrix_op op, float d[4], const uint32_t a[4]
 	__builtin_memcpy(d, bits, sizeof(bits));
 }
 
-template <bool F16> GPU_FN uint32_t gpu_round_pair(float lo, float hi)
-{
-	if (F16)
-		return (uint32_t)aios_f32_to_f16(hi) << 16 | aios_f32_to_f16(lo);
-	return (uint32_t)aios_f32_to_bf16(hi) << 16 | aios_f32_to_bf16(lo);
-}
-
 template <typename T> GPU_FN void gpu_mbar_init(T *bar, uint32_t count)
 {
 	shim_mbar_init((uint64_t *)bar, count);

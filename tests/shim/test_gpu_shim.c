@@ -43,6 +43,8 @@ static const struct shim_case shim_cases[] = {
 	{ "32", "random", "4", "17", "l2/attention/fma32/*", NULL, NULL, "1" },
 	{ "32", "reverse", "132", "18", "l2/attention/i8x2/*", NULL, NULL, "1" },
 	{ "64", "forward", "7", "19", "l2/attention/*/*", NULL, NULL, "1" },
+	{ "32", "random", "1", "20", "l2/rope_kv/*", NULL, NULL, NULL },
+	{ "64", "reverse", "8", "21", "l2/rope_kv/*", NULL, NULL, NULL },
 };
 
 static void shim_conform(const struct shim_case *c)
