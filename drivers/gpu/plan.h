@@ -24,8 +24,6 @@ struct gpu_caps {
 	uint32_t arch;       /* CUDA: 10 * major + minor; else 0 */
 	uint32_t cdna; /* 1 to 3: with that generation's matrix units, and waves of 64; else 0 */
 	uint32_t wgmma_rows; /* from how many rows matmul_wgmma runs; 0: as plan_wgmma.c has it */
-	/* From how many queries a sequence attention_fma runs; 0: as plan_attention.c has it. */
-	uint32_t tile_queries;
 	bool maps; /* launches may have tensor maps */
 };
 

@@ -138,18 +138,13 @@ static uint32_t tc_shape(const struct gpu_caps *caps, struct gpu_attention_args 
 	return bytes <= caps->shared_max ? bytes : 0;
 }
 
-/* With fewer queries a sequence 256 threads for 16 of them are faster than 32 for 16. */
-#define FMA_LEAST (GPU_FMA_QUERIES / 2)
-
 /* Prompts with the fma32 unit; bytes of shared memory, 0: not so. */
 static uint32_t fma_shape(const struct gpu_caps *caps, struct gpu_attention_args *a)
 {
 	const struct aios_op_attention *op = &a->op;
-	uint32_t group = op->n_heads / op->kv.n_kv_heads, dim = op->kv.head_dim, bytes;
-	uint64_t least = caps->tile_queries ? caps->tile_queries : FMA_LEAST;
+	uint32_t dim = op->kv.head_dim, bytes;
 
-	if (is_tc(op) || is_cdna(op) || (dim != 64 && dim != 128) ||
-	    (uint64_t)op->batch.n_tokens * group < op->batch.n_seqs * least)
+	if (is_tc(op) || is_cdna(op) || op->batch.max_q == 1 || (dim != 64 && dim != 128))
 		return 0;
 	tile_queries(a, GPU_FMA_QUERIES);
 	a->at_q = GPU_TILES_SHARED(GPU_FMA_THREADS);

@@ -102,7 +102,6 @@ static int shim_open(const struct aios_host *host, uint32_t index, void **out,
 	dev->caps.arch = dev->config.wave == 64 ? 0 : shim_number(host, "arch", "SHIM_ARCH");
 	dev->caps.maps = dev->caps.arch == 90;
 	dev->caps.wgmma_rows = shim_number(host, "wgmma_rows", "SHIM_WGMMA_ROWS");
-	dev->caps.tile_queries = shim_number(host, "tile_queries", "SHIM_TILE_QUERIES");
 	*out = dev;
 	return 0;
 }
@@ -367,12 +366,6 @@ static const struct aios_param shim_params[] = {
 	  .min = 0,
 	  .max = 1 << 30,
 	  .help = "from how many rows matmul_wgmma runs; 0: as the plan has it" },
-	{ .name = "tile_queries",
-	  .type = AIOS_PARAM_INT,
-	  .default_text = "0",
-	  .min = 0,
-	  .max = 1 << 30,
-	  .help = "from how many queries a sequence attention_fma runs; 0: as the plan has it" },
 	{ .name = "units",
 	  .type = AIOS_PARAM_INT,
 	  .default_text = "4",
