@@ -127,31 +127,33 @@ GPU_FN void fma_find(const struct gpu_attention_args &a, const struct tiles_job 
 	}
 }
 
-template <bool F16, int D>
-GPU_FN void fma_load(const struct gpu_attention_args &a, const struct tiles_job &job,
-		     uint32_t start, const struct fma_pages<D> &p)
+/* A thread's units of a block of keys, or of their values. */
+template <int D> struct fma_units {
+	struct gpu_vec unit[FMA_UNITS(D)];
+};
+
+/* Ask for those of the cache at `base`. */
+template <int D>
+GPU_FN void fma_ask(const struct gpu_attention_args &a, const struct tiles_job &job, aios_addr base,
+		    uint32_t start, const struct fma_pages<D> &p, struct fma_units<D> *u)
 {
-	const uint16_t *k = (const uint16_t *)gpu_ptr(a.op.kv.k);
-	const uint16_t *v = (const uint16_t *)gpu_ptr(a.op.kv.v);
-	struct gpu_vec key[FMA_UNITS(D)], value[FMA_UNITS(D)];
-	uint32_t unit = gpu_tid() % (D / 8);
+	const uint16_t *from = (const uint16_t *)gpu_ptr(base) + 8 * (gpu_tid() % (D / 8));
 
 	GPU_UNROLL
 	for (uint32_t i = 0; i < FMA_UNITS(D); i++) {
-		uint64_t at = tiles_at(a, job, p.page[i], start + fma_key<D>(i)) * D + 8 * unit;
+		u->unit[i] = gpu_vec{ { 0, 0, 0, 0 } };
+		if (p.page[i] >= 0)
+			u->unit[i] = gpu_load16(
+				from + tiles_at(a, job, p.page[i], start + fma_key<D>(i)) * D);
+	}
+}
 
-		if (p.page[i] < 0)
-			continue;
-		key[i] = gpu_load16(k + at);
-		value[i] = gpu_load16(v + at);
-	}
+/* Put them where `to` is the first key's place, PITCH floats from one key to the next. */
+template <bool F16, int D, int PITCH> GPU_FN void fma_fill(float *to, const struct fma_units<D> &u)
+{
 	GPU_UNROLL
-	for (uint32_t i = 0; i < FMA_UNITS(D); i++) {
-		if (p.page[i] < 0)
-			continue;
-		fma_put<F16>(fma_k<D>(a, fma_key<D>(i)) + 8 * unit, key[i]);
-		fma_put<F16>(fma_v<D>(a, fma_key<D>(i)) + 8 * unit, value[i]);
-	}
+	for (uint32_t i = 0; i < FMA_UNITS(D); i++)
+		fma_put<F16>(to + fma_key<D>(i) * PITCH + 8 * (gpu_tid() % (D / 8)), u.unit[i]);
 }
 
 /* --- one block of keys --------------------------------------------------------------- */
@@ -318,18 +320,11 @@ GPU_FN void fma_values(const struct gpu_attention_args &a, const struct fma_sigh
 	}
 }
 
-/*
- * The block at `start`, for all queries of the block of threads, which has its keys and values in
- * shared memory; has a barrier, after which the keys are there no more.
- */
+/* Scores to weights, and what is there of the outputs times alpha. */
 template <bool F16, int D>
-GPU_FN void fma_step(const struct gpu_attention_args &a, const struct fma_sight &w, uint32_t start,
-		     struct fma_state<D> *u)
+GPU_FN void fma_weights(const struct gpu_attention_args &a, const struct fma_sight &w,
+			uint32_t start, const float s[FMA_OWN][FMA_KEYS], struct fma_state<D> *u)
 {
-	float s[FMA_OWN][FMA_KEYS];
-
-	fma_scores<D>(a, w, start, s);
-	gpu_barrier();
 	GPU_UNROLL
 	for (uint32_t i = 0; i < FMA_OWN; i++) {
 		float alpha = fma_soften<F16, D>(a, w, start, i, s[i], u);
@@ -338,8 +333,6 @@ GPU_FN void fma_step(const struct gpu_attention_args &a, const struct fma_sight 
 		for (uint32_t d = 0; d < D / 8; d++)
 			u->acc[i][d] = aios_mul(u->acc[i][d], alpha);
 	}
-	gpu_wave_sync(); /* 32 threads read what they have written */
-	fma_values<D>(a, w, start, u);
 }
 
 /* --- chunks -------------------------------------------------------------------------- */
@@ -356,24 +349,38 @@ template <int D> GPU_FN void fma_reset(struct fma_state<D> *u)
 	}
 }
 
-/* The keys [from, last], all of one chunk, from its beginning. */
+/*
+ * The keys [from, last], all of one chunk, from its beginning. Values are on their way while there is
+ * work on the keys, and the next keys while there is on the values.
+ */
 template <bool F16, int D>
 GPU_FN void fma_chunk(const struct gpu_attention_args &a, const struct tiles_job &job,
 		      const struct fma_sight &w, uint32_t from, uint32_t last,
 		      struct fma_state<D> *u)
 {
 	uint32_t start = from / AIOS_ATTN_BLOCK * AIOS_ATTN_BLOCK;
+	struct fma_units<D> keys, values;
 	struct fma_pages<D> pages;
 
 	fma_reset<D>(u);
 	fma_find<D>(a, job, start, &pages);
+	fma_ask<D>(a, job, a.op.kv.k, start, pages, &keys);
 	GPU_NO_UNROLL
 	for (; start <= last; start += AIOS_ATTN_BLOCK) {
+		float s[FMA_OWN][FMA_KEYS];
+
 		gpu_barrier(); /* weights and values of the block before have been read */
-		fma_load<F16, D>(a, job, start, pages);
-		fma_find<D>(a, job, start + AIOS_ATTN_BLOCK, &pages);
+		fma_fill<F16, D, D + 4>(fma_k<D>(a, 0), keys);
 		gpu_barrier();
-		fma_step<F16, D>(a, w, start, u);
+		fma_ask<D>(a, job, a.op.kv.v, start, pages, &values);
+		fma_find<D>(a, job, start + AIOS_ATTN_BLOCK, &pages);
+		fma_scores<D>(a, w, start, s);
+		fma_fill<F16, D, D>(fma_v<D>(a, 0), values);
+		gpu_barrier(); /* the keys have been read: weights take their place */
+		fma_ask<D>(a, job, a.op.kv.k, start + AIOS_ATTN_BLOCK, pages, &keys);
+		fma_weights<F16, D>(a, w, start, s, u);
+		gpu_wave_sync(); /* 32 threads read what they have written */
+		fma_values<D>(a, w, start, u);
 	}
 }
 
@@ -386,19 +393,22 @@ GPU_FN void fma_join(const struct gpu_attention_args &a, const struct fma_sight 
 	for (uint32_t i = 0; i < FMA_OWN; i++) {
 		struct aios_attn_state st = { total->m[i], total->l[i] };
 		bool first = chunk == w.first[i] / a.op.chunk;
-		float e_total = 0.0f, e_chunk = 0.0f;
+		float e_total = 0.0f, e_chunk = 0.0f, acc[D / 8];
 
 		if (!tiles_in_chunk(a, w.first[i], w.position[i], chunk))
 			continue;
+		GPU_UNROLL
+		for (uint32_t d = 0; d < D / 8; d++)
+			acc[d] = total->acc[i][d];
 		if (!first)
 			aios_attn_merge(&st, u.m[i], u.l[i], &e_total, &e_chunk);
 		total->m[i] = first ? u.m[i] : st.m;
 		total->l[i] = first ? u.l[i] : st.l;
 		GPU_UNROLL
 		for (uint32_t d = 0; d < D / 8; d++)
-			total->acc[i][d] = first ? u.acc[i][d] :
-						   aios_attn_merge_acc(total->acc[i][d], e_total,
-								       u.acc[i][d], e_chunk);
+			total->acc[i][d] =
+				first ? u.acc[i][d] :
+					aios_attn_merge_acc(acc[d], e_total, u.acc[i][d], e_chunk);
 	}
 }
 
