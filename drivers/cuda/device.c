@@ -132,11 +132,10 @@ int cuda_peer_copy(struct gpu_device *dev, const struct gpu_peer *peer, uint64_t
 
 int cuda_load(struct gpu_device *dev, struct aios_status *st)
 {
-	int ret = gpu_load(dev, cuda_image, 0, GPU_SHARED_KERNELS, st);
+	int ret = gpu_load(dev, cuda_image, 0, GPU_SM80_END, st);
 
 	if (ret == 0 && dev->caps.arch == 90)
-		ret = gpu_load(dev, cuda_image_sm90, GPU_SHARED_KERNELS,
-			       GPU_SM90_END - GPU_SHARED_KERNELS, st);
+		ret = gpu_load(dev, cuda_image_sm90, GPU_SM80_END, GPU_SM90_END - GPU_SM80_END, st);
 	return ret;
 }
 

@@ -9,7 +9,7 @@
 	.hidden cuda_image
 	.type cuda_image, %object
 cuda_image:
-	.incbin CUDA_KERNELS_FILE
+	.incbin CUDA_SM80_FILE
 	.size cuda_image, . - cuda_image
 
 	.balign 64
@@ -25,14 +25,14 @@ cuda_image_sm90:
 	.hidden cuda_image_toolkit
 	.type cuda_image_toolkit, %object
 cuda_image_toolkit:
-	.long CUDA_KERNELS_TOOLKIT
+	.long CUDA_SM80_TOOLKIT
 	.size cuda_image_toolkit, 4
 
 	.globl cuda_image_archs
 	.hidden cuda_image_archs
 	.type cuda_image_archs, %object
 cuda_image_archs:
-	.asciz CUDA_KERNELS_ARCHS
+	.asciz CUDA_SM80_ARCHS
 	.size cuda_image_archs, . - cuda_image_archs
 
 	.section .note.GNU-stack, "", %progbits

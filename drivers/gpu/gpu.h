@@ -638,7 +638,7 @@ template <typename T> GPU_FN T *gpu_keep_at(T *p)
 /* p, a variable of the thread, which stays in memory: it takes no registers where it is not used. */
 template <typename T> GPU_FN T *gpu_apart(T *p)
 {
-#if !defined(GPU_SHIM)
+#if !defined(GPU_SHIM) && !defined(__HIP__)
 	asm volatile("" : "+l"(p));
 #endif
 	return p;

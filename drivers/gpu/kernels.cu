@@ -8,7 +8,6 @@
 #include "rope_kv.cuh"
 #include "rope_rows.cuh"
 #include "attention.cuh"
-#include "attention_fma.cuh"
 #include "glu.cuh"
 #include "add.cuh"
 #include "gather_rows.cuh"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kernels.h - every kernel of drivers/gpu, once: X(name, argument struct, threads a block). Those
- * of kernels.cu come first, those of sm90.cu from GPU_SHARED_KERNELS on, and from GPU_SM90_END on
- * those that cdna.cu has beside kernels.cu's.
+ * of kernels.cu come first, from GPU_SHARED_KERNELS on those that sm80.cu has beside them, those of
+ * sm90.cu from GPU_SM80_END on, and from GPU_SM90_END on those that cdna.cu has beside kernels.cu's.
  * The entry point in the device image is `gpu_<name>`, extern "C"; its one parameter is the
  * argument struct by value; no block has more threads than stated here.
  */
@@ -22,10 +22,6 @@
 	X(matmul_i8_tile, gpu_matmul_args, 256)                                                    \
 	X(rope_kv, gpu_rope_kv_args, 128)                                                          \
 	X(rope_kv_long, gpu_rope_kv_args, 128)                                                     \
-	X(attention_fma_bf16_64, gpu_attention_args, GPU_FMA_THREADS)                              \
-	X(attention_fma_bf16_128, gpu_attention_args, GPU_FMA_THREADS)                             \
-	X(attention_fma_f16_64, gpu_attention_args, GPU_FMA_THREADS)                               \
-	X(attention_fma_f16_128, gpu_attention_args, GPU_FMA_THREADS)                              \
 	X(rope_kv_rows, gpu_rope_kv_args, 128)                                                     \
 	X(attention_64, gpu_attention_args, 256)                                                   \
 	X(attention_128, gpu_attention_args, 256)                                                  \
@@ -65,6 +61,13 @@
 	X(logprobs, gpu_logprobs_args, 256)                                                        \
 	X(all_reduce, gpu_all_reduce_args, 256)                                                    \
 	X(all_gather, gpu_all_gather_args, 256)
+
+/* Those of CUDA, whatever the architecture: they take more shared memory than AMD's devices have. */
+#define GPU_SM80_KERNELS(X)                                                                        \
+	X(attention_fma_bf16_64, gpu_attention_args, GPU_FMA_THREADS)                              \
+	X(attention_fma_bf16_128, gpu_attention_args, GPU_FMA_THREADS)                             \
+	X(attention_fma_f16_64, gpu_attention_args, GPU_FMA_THREADS)                               \
+	X(attention_fma_f16_128, gpu_attention_args, GPU_FMA_THREADS)
 
 /*
  * Those of sm90.cu, which use the matrix units and bulk copies of compute capability 9.0. A
@@ -159,10 +162,15 @@
 	X(attention_mfma_256, gpu_attention_args, 256)                                             \
 	X(attention_mfma_512, gpu_attention_args, 256)
 
+#define GPU_ALL_KERNELS(X)                                                                         \
+	GPU_KERNELS(X) GPU_SM80_KERNELS(X) GPU_SM90_KERNELS(X) GPU_CDNA_KERNELS(X)
+
 #define GPU_KERNEL_ENUM(name, args, threads) GPU_K_##name,
 enum gpu_kernel {
 	GPU_KERNELS(GPU_KERNEL_ENUM) GPU_SHARED_KERNELS,
-	GPU_SM90_FIRST = GPU_SHARED_KERNELS - 1,
+	GPU_SM80_FIRST = GPU_SHARED_KERNELS - 1,
+	GPU_SM80_KERNELS(GPU_KERNEL_ENUM) GPU_SM80_END,
+	GPU_SM90_FIRST = GPU_SM80_END - 1,
 	GPU_SM90_KERNELS(GPU_KERNEL_ENUM) GPU_SM90_END,
 	GPU_CDNA_FIRST = GPU_SM90_END - 1,
 	GPU_CDNA_KERNELS(GPU_KERNEL_ENUM) GPU_KERNEL_COUNT

@@ -17,12 +17,9 @@
 #define KERNEL_THREADS(name, args, threads) [GPU_K_##name] = (threads),
 #define KERNEL_ARGS(name, args, threads) [GPU_K_##name] = sizeof(struct args),
 
-static const char *const kernel_names[GPU_KERNEL_COUNT] = { GPU_KERNELS(
-	KERNEL_NAME) GPU_SM90_KERNELS(KERNEL_NAME) GPU_CDNA_KERNELS(KERNEL_NAME) };
-static const uint32_t kernel_threads[GPU_KERNEL_COUNT] = { GPU_KERNELS(
-	KERNEL_THREADS) GPU_SM90_KERNELS(KERNEL_THREADS) GPU_CDNA_KERNELS(KERNEL_THREADS) };
-static const uint32_t kernel_args[GPU_KERNEL_COUNT] = { GPU_KERNELS(KERNEL_ARGS) GPU_SM90_KERNELS(
-	KERNEL_ARGS) GPU_CDNA_KERNELS(KERNEL_ARGS) };
+static const char *const kernel_names[GPU_KERNEL_COUNT] = { GPU_ALL_KERNELS(KERNEL_NAME) };
+static const uint32_t kernel_threads[GPU_KERNEL_COUNT] = { GPU_ALL_KERNELS(KERNEL_THREADS) };
+static const uint32_t kernel_args[GPU_KERNEL_COUNT] = { GPU_ALL_KERNELS(KERNEL_ARGS) };
 
 _Static_assert(sizeof(union aios_op_any) + 64 <= GPU_ARGS_MAX, "GPU_ARGS_MAX is too small");
 

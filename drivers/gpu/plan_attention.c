@@ -138,13 +138,13 @@ static uint32_t tc_shape(const struct gpu_caps *caps, struct gpu_attention_args 
 	return bytes <= caps->shared_max ? bytes : 0;
 }
 
-/* Prompts with the fma32 unit; bytes of shared memory, 0: not so. */
+/* Prompts with the fma32 unit, on CUDA; bytes of shared memory, 0: not so. */
 static uint32_t fma_shape(const struct gpu_caps *caps, struct gpu_attention_args *a)
 {
 	const struct aios_op_attention *op = &a->op;
 	uint32_t dim = op->kv.head_dim, bytes;
 
-	if (is_tc(op) || is_cdna(op) || op->batch.max_q == 1 || (dim != 64 && dim != 128))
+	if (!caps->arch || is_tc(op) || op->batch.max_q == 1 || (dim != 64 && dim != 128))
 		return 0;
 	tile_queries(a, GPU_FMA_QUERIES);
 	a->at_q = GPU_TILES_SHARED(GPU_FMA_THREADS);

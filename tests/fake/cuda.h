@@ -8,7 +8,7 @@
 #define FAKE_IMAGE_SM90 "fake cuda image, sm_90a"
 #define FAKE_IMAGES                                                                                \
 	{                                                                                          \
-		{ FAKE_IMAGE_SM90, GPU_SHARED_KERNELS, GPU_SM90_END, 9 },                          \
-			{ FAKE_IMAGE, 0, GPU_SHARED_KERNELS, 0 }, { 0 },                           \
+		{ FAKE_IMAGE_SM90, GPU_SM80_END, GPU_SM90_END, 9 },                                \
+			{ FAKE_IMAGE, 0, GPU_SM80_END, 0 }, { 0 },                                 \
 	}
 #define FAKE_BUS 0x3b /* of the first device */

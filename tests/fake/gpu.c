@@ -742,12 +742,9 @@ int fake_peer_allow(int dev, int peer)
 #define FAKE_NAME(name, args, threads) [GPU_K_##name] = "gpu_" #name,
 #define FAKE_ARGS(name, args, threads) [GPU_K_##name] = sizeof(struct args),
 #define FAKE_THREADS(name, args, threads) [GPU_K_##name] = (threads),
-static const char *const fake_names[] = { GPU_KERNELS(FAKE_NAME) GPU_SM90_KERNELS(FAKE_NAME)
-						  GPU_CDNA_KERNELS(FAKE_NAME) };
-static const size_t fake_args[] = { GPU_KERNELS(FAKE_ARGS) GPU_SM90_KERNELS(FAKE_ARGS)
-					    GPU_CDNA_KERNELS(FAKE_ARGS) };
-static const unsigned int fake_threads[] = { GPU_KERNELS(FAKE_THREADS) GPU_SM90_KERNELS(
-	FAKE_THREADS) GPU_CDNA_KERNELS(FAKE_THREADS) };
+static const char *const fake_names[] = { GPU_ALL_KERNELS(FAKE_NAME) };
+static const size_t fake_args[] = { GPU_ALL_KERNELS(FAKE_ARGS) };
+static const unsigned int fake_threads[] = { GPU_ALL_KERNELS(FAKE_THREADS) };
 
 static const struct fake_image fake_images[] = FAKE_IMAGES;
 

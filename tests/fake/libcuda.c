@@ -47,7 +47,7 @@ void fake_run(const struct gpu_launch *launch)
 {
 	struct shim_config config = { .wave = 32, .order = SHIM_FORWARD };
 
-	if (fake_gpu.run && launch->kernel < GPU_SHARED_KERNELS && shim_run(launch, &config))
+	if (fake_gpu.run && launch->kernel < GPU_SM80_END && shim_run(launch, &config))
 		fake_gpu.broken = GPU_OUT_OF_MEMORY;
 }
 

@@ -12,6 +12,7 @@
 
 #include "shim_run.h"
 
+#include "attention_fma.cuh"
 #include "cdna.cu"
 #include "sm90.cu"
 
@@ -332,9 +333,7 @@ static void shim_thread(void)
 {
 	for (;;) {
 		switch (shim->launch->kernel) {
-			GPU_KERNELS(SHIM_CASE)
-			GPU_SM90_KERNELS(SHIM_CASE)
-			GPU_CDNA_KERNELS(SHIM_CASE)
+			GPU_ALL_KERNELS(SHIM_CASE)
 		}
 		shim->live--;
 		shim->waves[shim->now->tid / shim->config->wave].left++;

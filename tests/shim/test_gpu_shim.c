@@ -23,7 +23,7 @@ struct shim_case {
 
 static const struct shim_case shim_cases[] = {
 	{ "32", "forward", "4", "0", "l2/*/fma32/*", NULL, NULL },
-	{ "32", "reverse", "132", "1", "l2/*/i8x2/*", NULL, NULL },
+	{ "32", "reverse", "132", "1", "l2/*/i8x2/*", "80", NULL },
 	{ "64", "random", "4", "2", "l2/*/i8/*", NULL, NULL },
 	{ "64", "reverse", "1", "3", "l2/*/fma32/*", NULL, NULL },
 	{ "32", "random", "132", "4", "l2/r*", NULL, NULL },
@@ -41,7 +41,8 @@ static const struct shim_case shim_cases[] = {
 	{ "32", "reverse", "132", "16", "l2/weights*", "90", "1" },
 	{ "32", "random", "1", "17", "l2/rope_kv/*", NULL, NULL },
 	{ "64", "reverse", "8", "18", "l2/rope_kv/*", NULL, NULL },
-	{ "32", "random", "4", "19", "l2/attention/*/*", NULL, NULL },
+	{ "32", "random", "4", "19", "l2/attention/*/*", "80", NULL },
+	{ "32", "forward", "4", "20", "l4/rows*", "80", NULL },
 };
 
 static void shim_conform(const struct shim_case *c)
