@@ -28,14 +28,14 @@ template <int THREADS> struct tiles_shared {
 	uint32_t place[THREADS / 2]; /* row, from job.row on, * 65536 + head, from job.head0 on */
 };
 
-template <int THREADS> GPU_FN struct tiles_shared<THREADS> *tiles_of_block(void) {
-	static_assert(sizeof(struct tiles_shared<THREADS>) == GPU_TILES_SHARED(THREADS), "");
-	return (struct tiles_shared<THREADS> *)gpu_shared();
+template <int THREADS> GPU_FN tiles_shared<THREADS> *tiles_of_block(void)
+{
+	static_assert(sizeof(tiles_shared<THREADS>) == GPU_TILES_SHARED(THREADS), "");
+	return (tiles_shared<THREADS> *)gpu_shared();
 }
 
 /* The tiles of a sequence, a.rows rows each. */
-GPU_FN uint32_t
-tiles_of(const struct gpu_attention_args &a, uint32_t seq)
+GPU_FN uint32_t tiles_of(const struct gpu_attention_args &a, uint32_t seq)
 {
 	const int32_t *start = (const int32_t *)gpu_ptr(a.op.batch.seq_start);
 
