@@ -298,7 +298,7 @@ static void mr_quantise(const struct mr_case *c, uint32_t in, uint32_t dtype, bo
 	struct aios_op_quantise op = {
 		.op = AIOS_OP_INIT(struct aios_op_quantise, AIOS_OP_QUANTISE),
 		.in = mr_tensor(in, c->rows, c->cols),
-		.out = mr_tensor(dtype, panels ? GPU_PANEL_PAD_ROWS(c->rows) : c->rows,
+		.out = mr_tensor(dtype, panels ? (uint32_t)GPU_PANEL_PAD_ROWS(c->rows) : c->rows,
 				 panels ? c->cols + GPU_PANEL_K_PAD : c->cols),
 	};
 	float *v = mr_alloc(c->cols * sizeof(float));
