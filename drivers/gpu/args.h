@@ -310,6 +310,8 @@ struct gpu_sample_shared {
 	uint64_t list[GPU_SAMPLE_LIST], weights[GPU_SAMPLE_LIST];
 	uint64_t count, sum; /* what one thread found, for all */
 	uint32_t digit, listed;
+	float reached; /* a logit that enough of the row are not smaller than */
+	uint32_t reserved;
 	uint32_t counts[256];
 	uint32_t bin_counts[GPU_SAMPLE_BINS];
 };

@@ -3,12 +3,15 @@
  * sample.cuh - temperature, top-k, top-p, min-p, one Philox draw. One row a block.
  *
  * Weights are integers and keys are distinct, so "the first k" and "the shortest prefix that
- * reaches p" are "all keys from a cutoff on", and sums are the same in any order. Candidates are
- * counted in bins by their distance from the best, 1/32 each, which keep their order. Where no more
- * than a block has threads lie before the end of the bin with the cutoff, they are listed, and all
- * the rest is done on the list. Else those of that bin are listed and compared with each other;
- * should too many be in it (equal logits, say), the cutoff is found eight bits at a time instead,
- * over the whole row. Candidates of weight 0 can change nothing and are not counted.
+ * reaches p" are "all keys from a cutoff on", and sums are the same in any order. Candidates of
+ * weight 0 can change nothing and are not counted.
+ *
+ * Of what each thread has seen of the row, the largest logits tell one that k of the row reach, for
+ * any k up to the number of threads: those that do are few, so they are listed, and all the rest is
+ * done on the list. Where it is no use (many equal logits, a large k, a prefix that is longer than
+ * the list), candidates are counted in bins by their distance from the best, 1/32 each, which keep
+ * their order. Those of the bin with the cutoff are listed and compared with each other; should too
+ * many be in it, the cutoff is found eight bits at a time instead, over the whole row.
  */
 #include "keymax.cuh"
 
@@ -317,25 +320,102 @@ GPU_FN bool sample_cut(struct sample_row *r, struct gpu_sample_shared *s, uint64
 
 /* --- few candidates ------------------------------------------------------------------- */
 
-/* Are all candidates up to the end of the bin that was picked few enough for a list? */
-GPU_FN bool sample_is_few(const struct gpu_sample_shared *s)
+#define SAMPLE_TOP                                                                                 \
+	256 /* the most that are sure to be listed; about 355 are then, of random logits */
+
+/*
+ * The largest logit and the `top`-th largest of those that each thread has as `mine`: at least
+ * `top` of the row are not smaller, if so many threads have seen one.
+ */
+GPU_FN float sample_reached(struct gpu_sample_shared *s, float mine, uint32_t top, float *most)
 {
-	return s->digit < GPU_SAMPLE_BINS && s->count + s->bin_counts[s->digit] <= GPU_SAMPLE_LIST;
+	float *all = (float *)s->bin_sums; /* of each thread */
+	uint32_t before = 0, tid = gpu_tid(), threads = gpu_threads();
+
+	gpu_barrier();
+	all[tid] = mine;
+	gpu_barrier();
+	*most = mine;
+	for (uint32_t i = 0; i < threads; i += 4) {
+		const struct gpu_vec four = gpu_load16(all + i);
+
+		GPU_UNROLL
+		for (uint32_t e = 0; e < 4; e++) {
+			const float x = aios_float(four.w[e]);
+
+			before += x > mine || (x == mine && i + e < tid);
+			*most = x > *most ? x : *most;
+		}
+	}
+	if (before + 1 == top)
+		s->reached = mine;
+	gpu_barrier();
+	return s->reached;
 }
 
 /*
- * All that is left to do, on a list of those candidates, one a thread. total: of all weights, which
- * top-p without top-k asks for.
+ * Below this no logit can have the quotient x of `least`, or a larger one: it is further off than
+ * quotients that are rounded to the same number can be. Very small and very large ones are not bounded.
+ */
+GPU_FN float sample_below(float least, float x)
+{
+	const float size = aios_abs(x);
+
+	return size > 0x1p-100f && size < 0x1p100f ? least - aios_abs(least) * 0x1p-20f :
+						     -aios_inf();
+}
+
+/*
+ * List all candidates that are not worse than a logit of `least`; of more than GPU_SAMPLE_LIST only so
+ * many, s->listed tells. Returns the sum of all weights of the row, if `sum` asks for it.
+ */
+GPU_FN uint64_t sample_gather(const struct sample_row *r, struct gpu_sample_shared *s, float least,
+			      bool sum)
+{
+	const float worst = aios_div(least, r->temperature), below = sample_below(least, worst);
+	uint64_t total = 0;
+
+	if (gpu_tid() == 0)
+		s->listed = 0;
+	gpu_barrier();
+	keymax_walk(r->logits, 0, r->n, [&](float logit, uint32_t id) {
+		uint64_t w;
+		uint32_t at;
+		float x;
+
+		if (!sum && !(logit >= below))
+			return;
+		x = aios_div(logit, r->temperature);
+		w = aios_sample_weight(x, r->max);
+		total += w;
+		if (!w || !(x >= worst))
+			return;
+		at = gpu_take32(&s->listed, 1);
+		if (at < GPU_SAMPLE_LIST) {
+			s->list[at] = aios_rank_key(x, id);
+			s->weights[at] = w;
+		}
+	});
+	gpu_barrier();
+	return sum ? keysum_block(s->keys, total) : 0;
+}
+
+/* The sum of the list's weights. */
+GPU_FN uint64_t sample_weighed(struct gpu_sample_shared *s)
+{
+	return keysum_block(s->keys, gpu_tid() < s->listed ? s->weights[gpu_tid()] : 0);
+}
+
+/*
+ * The choice from a list of at most one candidate a thread, which has all that can be chosen. total:
+ * of all weights of the row, which top-p without top-k asks for.
  */
 GPU_FN uint32_t sample_few(const struct sample_row *r, struct gpu_sample_shared *s,
 			   const struct aios_sample_row *p, bool use_k, bool use_p, uint64_t total)
 {
-	const uint32_t i = gpu_tid();
+	const uint32_t i = gpu_tid(), n = s->listed;
 	uint64_t key = 0, weight = 0, count = 0, sum = 0, cutoff = 0, target, best;
-	uint32_t n;
 
-	sample_list(r, s, 0);
-	n = s->listed;
 	if (i < n) {
 		key = s->list[i];
 		weight = s->weights[i];
@@ -473,13 +553,50 @@ GPU_FN void sample_many(struct sample_row *r, struct gpu_sample_shared *s,
 		r->cutoff = sample_cutoff(r, s, total, p->top_p);
 }
 
+/* The largest quotient. */
+GPU_FN float sample_max(const struct sample_row *r, struct gpu_sample_shared *s)
+{
+	uint64_t best = 0;
+
+	keymax_walk(r->logits, 0, r->n, [&](float logit, uint32_t id) {
+		(void)id;
+		best = keymax_join<false>(best, keymax_of(aios_div(logit, r->temperature)));
+	});
+	return keymax_float(keymax_block(s->keys, best));
+}
+
+/* Cut by top-k and top-p, at least one of them, where the list was of no use; all bins are full. */
+GPU_FN void sample_bins(struct sample_row *r, struct gpu_sample_shared *s,
+			const struct aios_sample_row *p, bool use_k, bool use_p)
+{
+	sample_fill(r, s);
+	if (use_k) {
+		sample_pick(s, p->top_k, 0.0f);
+		use_k = s->digit < GPU_SAMPLE_BINS; /* else all of them stay */
+	}
+	if (!use_k && use_p)
+		sample_pick(s, sample_binned(s), p->top_p);
+	sample_many(r, s, p, use_k, use_p);
+}
+
+/* The list of the best candidates: is all that can be chosen in it? *total: see sample_few(). */
+GPU_FN bool sample_top(const struct sample_row *r, struct gpu_sample_shared *s,
+		       const struct aios_sample_row *p, bool use_k, float least, uint64_t *total)
+{
+	*total = sample_gather(r, s, least, !use_k);
+	if (s->listed == 0 || s->listed > GPU_SAMPLE_LIST)
+		return false;
+	return use_k || sample_enough(0, sample_weighed(s), *total, p->top_p);
+}
+
 GPU_FN uint32_t sample_one(const float *logits, uint32_t n, const struct aios_sample_row *p,
 			   struct gpu_sample_shared *s)
 {
 	const bool use_p = p->top_p > 0.0f && p->top_p < 1.0f;
-	bool use_k = p->top_k > 0 && p->top_k < n;
-	uint64_t best = 0, total = 0;
+	const bool use_k = p->top_k > 0 && p->top_k < n;
+	float best = -aios_inf(), least;
 	struct sample_row r;
+	uint64_t total;
 
 	r.logits = logits;
 	r.n = n;
@@ -490,22 +607,19 @@ GPU_FN uint32_t sample_one(const float *logits, uint32_t n, const struct aios_sa
 		return keymax_argmax(s->keys, logits, n);
 	keymax_walk(logits, 0, n, [&](float logit, uint32_t id) {
 		(void)id;
-		best = keymax_join<false>(best, keymax_of(aios_div(logit, r.temperature)));
+		best = logit > best ? logit : best;
 	});
-	r.max = keymax_float(keymax_block(s->keys, best));
+	least = sample_reached(s, best, use_k && p->top_k < SAMPLE_TOP ? p->top_k : SAMPLE_TOP,
+			       &best);
+	/* No quotient is larger than that of the largest; -0 becomes +0. */
+	r.max = aios_div(aios_add(best, 0.0f), r.temperature);
+	if (aios_is_nan(r.max)) /* of infinities */
+		r.max = sample_max(&r, s);
 	if (use_k || use_p) {
-		sample_fill(&r, s);
-		if (use_k) {
-			sample_pick(s, p->top_k, 0.0f);
-			use_k = s->digit < GPU_SAMPLE_BINS; /* else all of them stay */
-		}
-		if (!use_k && use_p) {
-			total = sample_binned(s);
-			sample_pick(s, total, p->top_p);
-		}
-		if (sample_is_few(s))
+		if ((!use_k || p->top_k <= SAMPLE_TOP) &&
+		    sample_top(&r, s, p, use_k, least, &total))
 			return sample_few(&r, s, p, use_k, use_p, total);
-		sample_many(&r, s, p, use_k, use_p);
+		sample_bins(&r, s, p, use_k, use_p);
 	}
 	total = sample_total(&r, s, true);
 	if (total == 0) /* no logit above -inf */
