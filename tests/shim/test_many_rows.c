@@ -14,12 +14,10 @@
 
 #include "emit.h"
 #include "panels.h"
+#include "shim_data.h"
 #include "shim_run.h"
 
 Suite *test_many_rows_suite(void);
-
-#define PAD 16 /* bytes behind a row that no one may use */
-#define FILL 0x5a
 
 /* A shape, the machine, and what is planned for it. */
 struct mr_case {
@@ -62,60 +60,9 @@ static const struct {
 
 #define MR_KINDS (sizeof(mr_kinds) / sizeof(*mr_kinds))
 
-static uint32_t mr_random(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(*state >> 32);
-}
-
-static void *mr_alloc(size_t bytes)
-{
-	void *p = aligned_alloc(256, (bytes + 255) / 256 * 256);
-
-	ck_assert_ptr_nonnull(p);
-	memset(p, FILL, bytes);
-	return p;
-}
-
-static struct aios_tensor mr_tensor(uint32_t dtype, uint32_t rows, uint32_t cols)
-{
-	struct aios_tensor t = { .dtype = dtype, .rows = rows, .cols = cols };
-
-	t.row_bytes = ((uint64_t)cols * aios_dtype_bytes(dtype) + 15) / 16 * 16 + PAD;
-	t.plane_bytes = dtype == AIOS_I8X2 ? rows * t.row_bytes : 0;
-	t.data = (uintptr_t)mr_alloc(2 * rows * t.row_bytes);
-	t.scale = (uintptr_t)mr_alloc(rows * sizeof(float));
-	return t;
-}
-
-static void mr_free(const struct aios_tensor *t)
-{
-	free((void *)(uintptr_t)t->data);
-	free((void *)(uintptr_t)t->scale);
-}
-
 static void *mr_row(const struct aios_tensor *t, uint32_t r)
 {
 	return (void *)(uintptr_t)(t->data + r * t->row_bytes);
-}
-
-static void mr_set(void *row, uint32_t dtype, uint32_t i, float v)
-{
-	if (dtype == AIOS_F32)
-		((float *)row)[i] = v;
-	else if (dtype == AIOS_BF16)
-		((uint16_t *)row)[i] = aios_f32_to_bf16(v);
-	else
-		((uint16_t *)row)[i] = aios_f32_to_f16(v);
-}
-
-static float mr_get(const void *row, uint32_t dtype, uint32_t i)
-{
-	if (dtype == AIOS_F32)
-		return ((const float *)row)[i];
-	if (dtype == AIOS_BF16)
-		return aios_bf16_to_f32(((const uint16_t *)row)[i]);
-	return aios_f16_to_f32(((const uint16_t *)row)[i]);
 }
 
 static void mr_fill(const struct aios_tensor *t, uint64_t *state, bool plain)
@@ -124,10 +71,10 @@ static void mr_fill(const struct aios_tensor *t, uint64_t *state, bool plain)
 		const uint32_t kind = plain ? 0 : (uint32_t)(*state >> 40) % MR_KINDS;
 
 		for (uint32_t c = 0; c < t->cols; c++)
-			mr_set(mr_row(t, r), t->dtype, c,
-			       (float)(int32_t)mr_random(state) * 0x1p-31f * mr_kinds[kind].size);
-		mr_set(mr_row(t, r), t->dtype, mr_random(state) % t->cols,
-		       mr_random(state) % 2 ? mr_kinds[kind].one : -mr_kinds[kind].one);
+			shim_set(mr_row(t, r), t->dtype, c,
+				 (float)(int32_t)shim_next(state) * 0x1p-31f * mr_kinds[kind].size);
+		shim_set(mr_row(t, r), t->dtype, shim_next(state) % t->cols,
+			 shim_next(state) % 2 ? mr_kinds[kind].one : -mr_kinds[kind].one);
 	}
 }
 
@@ -172,9 +119,9 @@ static void mr_same_padding(const struct aios_tensor *t, uint32_t r)
 	const unsigned char *row = mr_row(t, r);
 
 	for (uint64_t i = t->cols * aios_dtype_bytes(t->dtype); i < t->row_bytes; i++) {
-		ck_assert_uint_eq(row[i], FILL);
+		ck_assert_uint_eq(row[i], SHIM_FILL);
 		if (t->dtype == AIOS_I8X2)
-			ck_assert_uint_eq(row[t->plane_bytes + i], FILL);
+			ck_assert_uint_eq(row[t->plane_bytes + i], SHIM_FILL);
 	}
 }
 
@@ -235,7 +182,7 @@ static void mr_norm_row(const struct aios_op_rmsnorm *op, uint32_t r, float *v)
 	float lanes[AIOS_LANES], factor;
 
 	for (uint32_t i = 0; i < op->x.cols && op->add.data; i++)
-		v[i] = aios_canon(aios_add(v[i], mr_get(mr_row(&op->add, r), op->add.dtype, i)));
+		v[i] = aios_canon(aios_add(v[i], shim_get(mr_row(&op->add, r), op->add.dtype, i)));
 	for (uint32_t i = 0; i < op->x.cols; i++)
 		ck_assert_uint_eq(((const uint32_t *)mr_row(&op->x, r))[i], aios_bits(v[i]));
 	mr_same_padding(&op->x, r);
@@ -243,7 +190,7 @@ static void mr_norm_row(const struct aios_op_rmsnorm *op, uint32_t r, float *v)
 		lanes[lane] = aios_lane_sumsq_partial(v, op->x.cols, lane);
 	factor = aios_rms_factor(aios_halving_tree(lanes, AIOS_LANES), op->x.cols, op->eps);
 	for (uint32_t i = 0; i < op->x.cols; i++)
-		v[i] = aios_rms_apply(v[i], factor, mr_get(weight, op->weight_dtype, i),
+		v[i] = aios_rms_apply(v[i], factor, shim_get(weight, op->weight_dtype, i),
 				      op->weight_offset);
 }
 
@@ -255,19 +202,19 @@ static void mr_norm(const struct mr_case *c, uint32_t dtype, uint32_t turn)
 		.op = AIOS_OP_INIT(struct aios_op_rmsnorm, AIOS_OP_RMSNORM),
 		.eps = turn % 2 ? 1e-6f : 0.0f,
 		.weight_offset = turn % 4 == 3 ? 1.0f : 0.0f,
-		.x = mr_tensor(AIOS_F32, c->rows, c->cols),
+		.x = shim_tensor(AIOS_F32, c->rows, c->cols),
 		.weight_dtype = weight_dtype,
-		.out = mr_tensor(dtype, c->rows, c->cols),
+		.out = shim_tensor(dtype, c->rows, c->cols),
 	};
-	struct aios_tensor weight = mr_tensor(weight_dtype, 1, c->cols);
-	float *was = mr_alloc(c->rows * c->cols * sizeof(float));
+	struct aios_tensor weight = shim_tensor(weight_dtype, 1, c->cols);
+	float *was = shim_alloc(c->rows * c->cols * sizeof(float));
 	uint64_t state = c->cols * 64 + turn;
 
 	mr_fill(&op.x, &state, false);
 	mr_fill(&weight, &state, true);
 	op.weight = weight.data;
 	if (add) {
-		op.add = mr_tensor(add, c->rows, c->cols);
+		op.add = shim_tensor(add, c->rows, c->cols);
 		mr_fill(&op.add, &state, true);
 	}
 	for (uint32_t r = 0; r < c->rows; r++)
@@ -278,11 +225,11 @@ static void mr_norm(const struct mr_case *c, uint32_t dtype, uint32_t turn)
 		mr_same(&op.out, r, was + (size_t)r * c->cols);
 	}
 	free(was);
-	mr_free(&op.x);
-	mr_free(&op.out);
-	mr_free(&weight);
+	shim_free(&op.x);
+	shim_free(&op.out);
+	shim_free(&weight);
 	if (add)
-		mr_free(&op.add);
+		shim_free(&op.add);
 }
 
 /* In panels all bytes of the padding are zeros. */
@@ -297,11 +244,11 @@ static void mr_quantise(const struct mr_case *c, uint32_t in, uint32_t dtype, bo
 {
 	struct aios_op_quantise op = {
 		.op = AIOS_OP_INIT(struct aios_op_quantise, AIOS_OP_QUANTISE),
-		.in = mr_tensor(in, c->rows, c->cols),
-		.out = mr_tensor(dtype, panels ? (uint32_t)GPU_PANEL_PAD_ROWS(c->rows) : c->rows,
-				 panels ? c->cols + GPU_PANEL_K_PAD : c->cols),
+		.in = shim_tensor(in, c->rows, c->cols),
+		.out = shim_tensor(dtype, panels ? (uint32_t)GPU_PANEL_PAD_ROWS(c->rows) : c->rows,
+				   panels ? c->cols + GPU_PANEL_K_PAD : c->cols),
 	};
-	float *v = mr_alloc(c->cols * sizeof(float));
+	float *v = shim_alloc(c->cols * sizeof(float));
 	uint64_t state = c->cols * 64 + in * 8 + dtype;
 
 	if (panels) {
@@ -314,7 +261,7 @@ static void mr_quantise(const struct mr_case *c, uint32_t in, uint32_t dtype, bo
 	mr_run(c, &op.op, panels ? "gpu_quantise_panels" : "gpu_quantise");
 	for (uint32_t r = 0; r < c->rows; r++) {
 		for (uint32_t i = 0; i < c->cols; i++)
-			v[i] = mr_get(mr_row(&op.in, r), in, i);
+			v[i] = shim_get(mr_row(&op.in, r), in, i);
 		if (panels)
 			mr_same_scaled(&op.out, r, v);
 		else
@@ -323,8 +270,8 @@ static void mr_quantise(const struct mr_case *c, uint32_t in, uint32_t dtype, bo
 	if (panels)
 		mr_same_panels(&op.out);
 	free(v);
-	mr_free(&op.in);
-	mr_free(&op.out);
+	shim_free(&op.in);
+	shim_free(&op.out);
 }
 
 START_TEST(test_norm)

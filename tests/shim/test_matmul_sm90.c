@@ -12,6 +12,7 @@
 #include "emit.h"
 #include "env.h"
 #include "matmul_ref.h"
+#include "shim_data.h"
 #include "shim_run.h"
 
 Suite *test_matmul_sm90_suite(void);
@@ -106,12 +107,6 @@ static const struct mm_case mm_cases[] = {
 
 /* --- data ------------------------------------------------------------------------ */
 
-static uint32_t mm_random(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(*state >> 32);
-}
-
 /* Roughly normal, of exponents that differ. */
 static float mm_number(uint64_t *state)
 {
@@ -119,34 +114,8 @@ static float mm_number(uint64_t *state)
 	int i;
 
 	for (i = 0; i < 4; i++)
-		v += (float)(int32_t)mm_random(state) * 0x1p-31f;
-	return mm_random(state) % 8 ? v : v * 0x1p-7f;
-}
-
-static void *mm_alloc(size_t bytes)
-{
-	void *p = aligned_alloc(256, (bytes + 255) / 256 * 256);
-
-	ck_assert_ptr_nonnull(p);
-	memset(p, 0x5a, bytes);
-	return p;
-}
-
-static void mm_put(void *data, uint32_t dtype, size_t i, float v)
-{
-	if (dtype == AIOS_F32)
-		((float *)data)[i] = v;
-	else
-		((uint16_t *)data)[i] = dtype == AIOS_BF16 ? aios_f32_to_bf16(v) :
-							     aios_f32_to_f16(v);
-}
-
-static float mm_get(const void *data, uint32_t dtype, size_t i)
-{
-	if (dtype == AIOS_F32)
-		return ((const float *)data)[i];
-	return dtype == AIOS_BF16 ? aios_bf16_to_f32(((const uint16_t *)data)[i]) :
-				    aios_f16_to_f32(((const uint16_t *)data)[i]);
+		v += (float)(int32_t)shim_next(state) * 0x1p-31f;
+	return shim_next(state) % 8 ? v : v * 0x1p-7f;
 }
 
 /* A tensor of plain rows; its rows end in bytes that no one may use. */
@@ -156,9 +125,9 @@ static struct aios_tensor mm_tensor(uint32_t dtype, uint32_t rows, uint32_t cols
 
 	t.row_bytes = ((uint64_t)cols * aios_dtype_bytes(dtype) + 15) / 16 * 16 + 16;
 	t.plane_bytes = dtype == AIOS_I8X2 ? rows * t.row_bytes : 0;
-	t.data = (uintptr_t)mm_alloc((t.plane_bytes ? 2 : 1) * rows * t.row_bytes);
+	t.data = (uintptr_t)shim_alloc((t.plane_bytes ? 2 : 1) * rows * t.row_bytes);
 	if (aios_dtype_scaled(dtype))
-		t.scale = (uintptr_t)mm_alloc(rows * sizeof(float));
+		t.scale = (uintptr_t)shim_alloc(rows * sizeof(float));
 	return t;
 }
 
@@ -176,10 +145,10 @@ static void mm_fill(const struct aios_tensor *t, uint32_t dist, uint64_t *state)
 
 	for (r = 0; r < t->rows; r++)
 		for (c = 0; c < t->cols; c++)
-			mm_put(mm_row(t, r), t->dtype, c, mm_number(state));
-	for (r = 0; dist == SPECIAL && r < t->rows; r += 1 + mm_random(state) % 4)
-		for (c = mm_random(state) % t->cols; c < t->cols; c += t->cols / 2 + 1)
-			mm_put(mm_row(t, r), t->dtype, c, special[mm_random(state) % 7]);
+			shim_set(mm_row(t, r), t->dtype, c, mm_number(state));
+	for (r = 0; dist == SPECIAL && r < t->rows; r += 1 + shim_next(state) % 4)
+		for (c = shim_next(state) % t->cols; c < t->cols; c += t->cols / 2 + 1)
+			shim_set(mm_row(t, r), t->dtype, c, special[shim_next(state) % 7]);
 }
 
 static void mm_free(struct aios_tensor *t)
@@ -225,9 +194,9 @@ static struct aios_tensor mm_convert(const struct gpu_caps *caps, const struct a
 		out = mm_tensor(dtype, in->rows, in->cols);
 	} else {
 		ck_assert_int_eq(gpu_weight_layout(caps, (uint32_t)profile, &out, &bytes, &st), 0);
-		out.data = (uintptr_t)mm_alloc(bytes);
+		out.data = (uintptr_t)shim_alloc(bytes);
 		if (aios_dtype_scaled(dtype))
-			out.scale = (uintptr_t)mm_alloc(in->rows * sizeof(float));
+			out.scale = (uintptr_t)shim_alloc(in->rows * sizeof(float));
 	}
 	cast.in = quantise.in = *in;
 	cast.out = quantise.out = out;
@@ -275,7 +244,7 @@ static void mm_compare(const struct mm_bed *b)
 					     b->bias && op->act ? b->bias + cols + n : NULL, res);
 
 			want[0] = got[0] = 0;
-			mm_put(want, op->out.dtype, 0, v);
+			shim_set(want, op->out.dtype, 0, v);
 			memcpy(got,
 			       (char *)mm_row(&op->out, t) + n * aios_dtype_bytes(op->out.dtype),
 			       aios_dtype_bytes(op->out.dtype));
@@ -292,10 +261,10 @@ static void mm_bias(struct mm_bed *b, const struct mm_case *c, uint32_t rows, ui
 	if (!c->bias)
 		return;
 	t = mm_tensor(c->bias, 1, rows);
-	b->bias = mm_alloc(rows * sizeof(float));
+	b->bias = shim_alloc(rows * sizeof(float));
 	for (i = 0; i < rows; i++) {
-		mm_put(mm_row(&t, 0), c->bias, i, mm_number(state));
-		b->bias[i] = mm_get(mm_row(&t, 0), c->bias, i);
+		shim_set(mm_row(&t, 0), c->bias, i, mm_number(state));
+		b->bias[i] = shim_get(mm_row(&t, 0), c->bias, i);
 	}
 	b->op.bias = t.data;
 	b->op.bias_dtype = (uint8_t)c->bias;

@@ -13,11 +13,10 @@
 #include <aios/numerics.h>
 
 #include "emit.h"
+#include "shim_data.h"
 #include "shim_run.h"
 
 Suite *test_quantise_rows_suite(void);
-
-#define PAD 16 /* bytes behind a row that no one may use */
 
 struct qr_case {
 	uint32_t cols, rows, units, wave, order;
@@ -45,38 +44,6 @@ static const float qr_most[] = {
 
 #define QR_ROWS (uint32_t)(sizeof(qr_most) / sizeof(*qr_most))
 
-static uint32_t qr_random(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(*state >> 32);
-}
-
-static void *qr_alloc(size_t bytes)
-{
-	void *p = aligned_alloc(256, (bytes + 255) / 256 * 256);
-
-	ck_assert_ptr_nonnull(p);
-	memset(p, 0x5a, bytes);
-	return p;
-}
-
-static struct aios_tensor qr_tensor(uint32_t dtype, uint32_t rows, uint32_t cols)
-{
-	struct aios_tensor t = { .dtype = dtype, .rows = rows, .cols = cols };
-
-	t.row_bytes = ((uint64_t)cols * aios_dtype_bytes(dtype) + 15) / 16 * 16 + PAD;
-	t.plane_bytes = dtype == AIOS_I8X2 ? rows * t.row_bytes : 0;
-	t.data = (uintptr_t)qr_alloc(2 * rows * t.row_bytes);
-	t.scale = (uintptr_t)qr_alloc(rows * sizeof(float));
-	return t;
-}
-
-static void qr_free(struct aios_tensor *t)
-{
-	free((void *)(uintptr_t)t->data);
-	free((void *)(uintptr_t)t->scale);
-}
-
 /* Multiples of `most` of either sign, halves of codes among them; `most` itself once at random. */
 static void qr_fill(float *x, uint32_t cols, float most, uint64_t *state)
 {
@@ -84,13 +51,13 @@ static void qr_fill(float *x, uint32_t cols, float most, uint64_t *state)
 	uint32_t c;
 
 	for (c = 0; c < cols; c++) {
-		float part = (float)(int32_t)qr_random(state) * 0x1p-31f;
+		float part = (float)(int32_t)shim_next(state) * 0x1p-31f;
 
 		if (c % 5 == 0)
-			part = (float)((int32_t)(qr_random(state) % 65278) - 32639) / 65278.0f;
+			part = (float)((int32_t)(shim_next(state) % 65278) - 32639) / 65278.0f;
 		x[c] = finite * (c % 7 ? part : part * 0x1p-9f);
 	}
-	x[qr_random(state) % cols] = qr_random(state) % 2 ? most : -most;
+	x[shim_next(state) % cols] = shim_next(state) % 2 ? most : -most;
 }
 
 static void qr_same(const struct qr_case *c, const struct aios_tensor *in,
@@ -119,7 +86,7 @@ static void qr_same(const struct qr_case *c, const struct aios_tensor *in,
 			      i, (double)x[i], got, q);
 	}
 	for (; i < out->row_bytes; i++)
-		ck_assert_int_eq(hi[i], 0x5a);
+		ck_assert_int_eq(hi[i], SHIM_FILL);
 }
 
 static void qr_run(const struct qr_case *c, const struct aios_op_quantise *op)
@@ -144,8 +111,8 @@ static void qr_check(const struct qr_case *c, uint32_t dtype)
 {
 	struct aios_op_quantise op = {
 		.op = AIOS_OP_INIT(struct aios_op_quantise, AIOS_OP_QUANTISE),
-		.in = qr_tensor(AIOS_F32, c->rows, c->cols),
-		.out = qr_tensor(dtype, c->rows, c->cols),
+		.in = shim_tensor(AIOS_F32, c->rows, c->cols),
+		.out = shim_tensor(dtype, c->rows, c->cols),
 	};
 	uint64_t state = c->cols + dtype;
 	uint32_t first, r;
@@ -158,8 +125,8 @@ static void qr_check(const struct qr_case *c, uint32_t dtype)
 		for (r = 0; r < c->rows; r++)
 			qr_same(c, &op.in, &op.out, r);
 	}
-	qr_free(&op.in);
-	qr_free(&op.out);
+	shim_free(&op.in);
+	shim_free(&op.out);
 }
 
 START_TEST(test_rows)

@@ -12,6 +12,7 @@
 
 #include "emit.h"
 #include "env.h"
+#include "shim_data.h"
 #include "shim_run.h"
 
 Suite *test_rope_attention_suite(void);
@@ -71,37 +72,14 @@ static const struct ra_case ra_cases[] = {
 	  { 129, 3, -2 } },
 };
 
-static uint32_t ra_random(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(*state >> 32);
-}
-
 /* Memory of random floats of the type, up to about 1. */
 static void *ra_floats(uint32_t dtype, uint64_t n, uint64_t *state)
 {
-	char *p = aligned_alloc(256, (n * aios_dtype_bytes(dtype) + 511) / 256 * 256);
+	void *p = shim_alloc(n * aios_dtype_bytes(dtype));
 	uint64_t i;
 
-	ck_assert_ptr_nonnull(p);
-	for (i = 0; i < n; i++) {
-		float v = (float)(int32_t)ra_random(state) * 0x1p-31f;
-
-		if (dtype == AIOS_F32)
-			((float *)(void *)p)[i] = v;
-		else
-			((uint16_t *)(void *)p)[i] = dtype == AIOS_BF16 ? aios_f32_to_bf16(v) :
-									  aios_f32_to_f16(v);
-	}
-	return p;
-}
-
-static void *ra_bytes(uint64_t n)
-{
-	void *p = aligned_alloc(256, (n + 511) / 256 * 256);
-
-	ck_assert_ptr_nonnull(p);
-	memset(p, 0x5a, n);
+	for (i = 0; i < n; i++)
+		shim_set(p, dtype, i, (float)(int32_t)shim_next(state) * 0x1p-31f);
 	return p;
 }
 
@@ -127,7 +105,7 @@ static void ra_batch(struct ra_bed *b, const struct ra_case *c)
 	batch->max_q = 1;
 	batch->max_kv = (uint32_t)most + 1 + 70; /* a bound, as graphs have it */
 	batch->max_blocks = batch->max_kv / c->page + 1;
-	b->table = ra_bytes((uint64_t)b->rows * batch->max_blocks * 4);
+	b->table = shim_alloc((uint64_t)b->rows * batch->max_blocks * 4);
 	for (s = 0; s < b->rows; s++) {
 		b->arrays[0][s] = c->positions[s];
 		b->arrays[1][s] = b->arrays[2][s] = s;
@@ -187,9 +165,9 @@ static void ra_make(struct ra_bed *b, const struct ra_case *c)
 
 		b->k[i] = ra_floats(c->kv, n, &same);
 		b->v[i] = ra_floats(c->kv, n, &same);
-		b->q[i] = ra_bytes(b->q_bytes);
-		b->out[i] = ra_bytes(b->out_bytes);
-		b->scale[i] = ra_bytes(rows * 4);
+		b->q[i] = shim_alloc(b->q_bytes);
+		b->out[i] = shim_alloc(b->out_bytes);
+		b->scale[i] = shim_alloc(rows * 4);
 		b->norm[i] = ra_floats(AIOS_F32, c->dim, &state);
 	}
 	r->qkv = ra_tensor(b->qkv, AIOS_BF16, rows, all);
@@ -225,7 +203,7 @@ static void ra_aim(struct ra_bed *b, const struct ra_case *c, int i)
 	gpu_query(&b->caps, &b->attention.op, &answer);
 	ck_assert_msg(answer.level == AIOS_SUPPORT_EXACT, "%s", answer.reason);
 	if (!b->scratch)
-		b->scratch = ra_bytes(answer.scratch_bytes + 16);
+		b->scratch = shim_alloc(answer.scratch_bytes + 16);
 	b->attention.scratch.data = (uintptr_t)b->scratch;
 	b->attention.scratch.bytes = answer.scratch_bytes;
 }

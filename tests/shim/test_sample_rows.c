@@ -11,6 +11,7 @@
 #include <aios/numerics.h>
 
 #include "emit.h"
+#include "shim_data.h"
 #include "shim_run.h"
 
 Suite *test_sample_rows_suite(void);
@@ -36,12 +37,6 @@ enum sr_kind {
 	SR_SMALL,      /* subnormals */
 	SR_KINDS,
 };
-
-static uint32_t sr_random(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(*state >> 32);
-}
 
 static float sr_logit(enum sr_kind kind, uint32_t r)
 {
@@ -180,7 +175,7 @@ static void sr_round(uint32_t cols, uint32_t round, uint64_t *state)
 				       .shared_max = 65536 };
 	const struct shim_config config = { .wave = caps.wave, .order = round % 3, .seed = round };
 	const size_t row_bytes = ((size_t)cols * 4 + 15) / 16 * 16;
-	float *logits = aligned_alloc(256, (SR_ROWS * row_bytes + 255) / 256 * 256);
+	float *logits = shim_alloc(SR_ROWS * row_bytes);
 	struct aios_sample_row params[SR_ROWS];
 	int32_t ids[SR_ROWS];
 	struct aios_op_sample op = {
@@ -198,19 +193,18 @@ static void sr_round(uint32_t cols, uint32_t round, uint64_t *state)
 	unsigned int n;
 	uint32_t r, c;
 
-	ck_assert_ptr_nonnull(logits);
 	memset(logits, 0xff, SR_ROWS * row_bytes);
 	memset(params, 0, sizeof(params));
 	for (r = 0; r < SR_ROWS; r++) {
 		for (c = 0; c < cols; c++)
 			logits[r * row_bytes / 4 + c] =
-				sr_logit((enum sr_kind)((r + round) % SR_KINDS), sr_random(state));
-		params[r].seed = sr_random(state);
+				sr_logit((enum sr_kind)((r + round) % SR_KINDS), shim_next(state));
+		params[r].seed = shim_next(state);
 		params[r].position = round;
-		params[r].temperature = SR_OF(sr_temperatures, sr_random(state));
-		params[r].top_k = SR_OF(sr_top_k, sr_random(state));
-		params[r].top_p = SR_OF(sr_top_p, sr_random(state));
-		params[r].min_p = SR_OF(sr_min_p, sr_random(state));
+		params[r].temperature = SR_OF(sr_temperatures, shim_next(state));
+		params[r].top_k = SR_OF(sr_top_k, shim_next(state));
+		params[r].top_p = SR_OF(sr_top_p, shim_next(state));
+		params[r].min_p = SR_OF(sr_min_p, shim_next(state));
 	}
 	ck_assert_msg(gpu_plan(&caps, &op.op, l, GPU_MAX_LAUNCHES, &n, &st) == 0, "%s", st.message);
 	ck_assert_uint_eq(n, 1);
