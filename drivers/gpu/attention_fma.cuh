@@ -101,30 +101,11 @@ GPU_FN void fma_load_q(const struct gpu_attention_args &a, const struct tiles_jo
 		fma_put<F16>(fma_q<D>(a, gpu_tid() / (D / 8) + i * step) + unit, v[i]);
 }
 
-/* Of a block of keys and their values a thread has a unit of 16 bytes of every so many. */
-#define FMA_UNITS(dim) (AIOS_ATTN_BLOCK * (dim) / 8 / GPU_FMA_THREADS)
+#define FMA_UNITS(dim) TILES_KEYS(GPU_FMA_THREADS, dim)
 
 template <int D> GPU_FN uint32_t fma_key(uint32_t i)
 {
-	return gpu_tid() / (D / 8) + i * (GPU_FMA_THREADS / (D / 8));
-}
-
-template <int D> struct fma_pages {
-	int32_t page[FMA_UNITS(D)]; /* -1: nobody sees the key */
-};
-
-template <int D>
-GPU_FN void fma_find(const struct gpu_attention_args &a, const struct tiles_job &job,
-		     uint32_t start, struct fma_pages<D> *p)
-{
-	GPU_UNROLL
-	for (uint32_t i = 0; i < FMA_UNITS(D); i++) {
-		uint32_t key = start + fma_key<D>(i);
-
-		p->page[i] = -1;
-		if (key >= job.first && key <= job.last)
-			p->page[i] = tiles_page(a, job, key);
-	}
+	return tiles_key<GPU_FMA_THREADS, D>(i);
 }
 
 /* A thread's units of a block of keys, or of their values. */
@@ -135,7 +116,8 @@ template <int D> struct fma_units {
 /* Ask for those of the cache at `base`. */
 template <int D>
 GPU_FN void fma_ask(const struct gpu_attention_args &a, const struct tiles_job &job, aios_addr base,
-		    uint32_t start, const struct fma_pages<D> &p, struct fma_units<D> *u)
+		    uint32_t start, const struct tiles_pages<GPU_FMA_THREADS, D> &p,
+		    struct fma_units<D> *u)
 {
 	const uint16_t *from = (const uint16_t *)gpu_ptr(base) + 8 * (gpu_tid() % (D / 8));
 
@@ -360,10 +342,10 @@ GPU_FN void fma_chunk(const struct gpu_attention_args &a, const struct tiles_job
 {
 	uint32_t start = from / AIOS_ATTN_BLOCK * AIOS_ATTN_BLOCK;
 	struct fma_units<D> keys, values;
-	struct fma_pages<D> pages;
+	struct tiles_pages<GPU_FMA_THREADS, D> pages;
 
 	fma_reset<D>(u);
-	fma_find<D>(a, job, start, &pages);
+	tiles_find_pages<true>(a, job, start, &pages);
 	fma_ask<D>(a, job, a.op.kv.k, start, pages, &keys);
 	GPU_NO_UNROLL
 	for (; start <= last; start += AIOS_ATTN_BLOCK) {
@@ -373,7 +355,7 @@ GPU_FN void fma_chunk(const struct gpu_attention_args &a, const struct tiles_job
 		fma_fill<F16, D, D + 4>(fma_k<D>(a, 0), keys);
 		gpu_barrier();
 		fma_ask<D>(a, job, a.op.kv.v, start, pages, &values);
-		fma_find<D>(a, job, start + AIOS_ATTN_BLOCK, &pages);
+		tiles_find_pages<true>(a, job, start + AIOS_ATTN_BLOCK, &pages);
 		fma_scores<D>(a, w, start, s);
 		fma_fill<F16, D, D>(fma_v<D>(a, 0), values);
 		gpu_barrier(); /* the keys have been read: weights take their place */

@@ -521,6 +521,7 @@ TC_EARLY(gpu_rope_attention_tc_early_f16_128, true, 128)
  * and c + 1. The outputs of chunks that are complete are in shared memory, a thread's own beside
  * each other's.
  */
+
 /* What the lane's two queries see, beside what all 16 of the warp do. */
 struct tc_sight {
 	struct tiles_sight all;
@@ -558,43 +559,17 @@ GPU_FN bool tc_sees(const struct tc_sight &w, uint32_t i, uint32_t key, uint32_t
 
 /* --- keys and values -- */
 
-/* Keys of a block of which a thread fetches a 16-byte unit, and their pages. */
-#define TC_KEYS(dim) (AIOS_ATTN_BLOCK * (dim) / 8 / GPU_TC_THREADS)
-
-template <int D> struct tc_pages {
-	int32_t page[TC_KEYS(D)];
-};
-
-/* Key i of the thread in a block of keys. */
-template <int D> GPU_FN uint32_t tc_key(uint32_t i)
-{
-	return gpu_tid() / (D / 8) + i * (GPU_TC_THREADS / (D / 8));
-}
-
-template <int D>
-GPU_FN void tc_find_pages(const struct gpu_attention_args &a, const struct tiles_job &job,
-			  uint32_t start, struct tc_pages<D> *p)
-{
-	GPU_UNROLL
-	for (uint32_t i = 0; i < TC_KEYS(D); i++) {
-		uint32_t key = start + tc_key<D>(i);
-
-		if (key >= job.first && key <= job.last)
-			p->page[i] = tiles_page(a, job, key);
-	}
-}
-
 /* Fetch a block of keys and its values into stage 0 or 1; values nobody sees are zeros. */
 template <int D>
 GPU_FN void tc_fetch(const struct gpu_attention_args &a, const struct tiles_job &job,
-		     uint32_t start, uint32_t stage, const struct tc_pages<D> &p)
+		     uint32_t start, uint32_t stage, const struct tiles_pages<GPU_TC_THREADS, D> &p)
 {
 	const uint32_t pitch = D * 2 + 16, at = gpu_tid() % (D / 8) * 16;
 	const unsigned char *k = gpu_ptr(a.op.kv.k) + at, *v = gpu_ptr(a.op.kv.v) + at;
 
 	GPU_UNROLL
-	for (uint32_t i = 0; i < TC_KEYS(D); i++) {
-		uint32_t j = tc_key<D>(i), key = start + j;
+	for (uint32_t i = 0; i < TILES_KEYS(GPU_TC_THREADS, D); i++) {
+		uint32_t j = tiles_key<GPU_TC_THREADS, D>(i), key = start + j;
 		uint32_t to = (stage * AIOS_ATTN_BLOCK + j) * pitch + at;
 
 		if (key >= job.first && key <= job.last) {
@@ -986,7 +961,7 @@ GPU_FN void tc_walk(const struct gpu_attention_args &a, const struct tiles_job &
 {
 	uint32_t start = job.first / AIOS_ATTN_BLOCK * AIOS_ATTN_BLOCK, stage = 0, q[D / 16][4];
 	uint32_t chunk_end = (start / a.op.chunk + 1) * a.op.chunk;
-	struct tc_pages<D> pages;
+	struct tiles_pages<GPU_TC_THREADS, D> pages;
 	struct tc_state<D> u;
 	struct tc_sight w;
 	bool one_chunk;
@@ -994,16 +969,16 @@ GPU_FN void tc_walk(const struct gpu_attention_args &a, const struct tiles_job &
 	tc_look(&w);
 	one_chunk = tiles_one_chunk(a, w.all);
 	tc_reset<D>(&u);
-	tc_find_pages<D>(a, job, start, &pages);
+	tiles_find_pages<false>(a, job, start, &pages);
 	tc_fetch<D>(a, job, start, 0, pages);
-	tc_find_pages<D>(a, job, start + AIOS_ATTN_BLOCK, &pages);
+	tiles_find_pages<false>(a, job, start + AIOS_ATTN_BLOCK, &pages);
 	tc_load_q<D>(a, job, w, q);
 	for (; start <= job.last; start += AIOS_ATTN_BLOCK, stage ^= 1) {
 		gpu_async_wait(0);
 		gpu_barrier(); /* the block is there, the other stage has been read */
 		if (start + AIOS_ATTN_BLOCK <= job.last) {
 			tc_fetch<D>(a, job, start + AIOS_ATTN_BLOCK, stage ^ 1, pages);
-			tc_find_pages<D>(a, job, start + 2 * AIOS_ATTN_BLOCK, &pages);
+			tiles_find_pages<false>(a, job, start + 2 * AIOS_ATTN_BLOCK, &pages);
 		}
 		if (tiles_all(w.all, start, AIOS_ATTN_BLOCK))
 			tc_step<F16, true, D>(a, w, start, stage, q, &u);

@@ -224,6 +224,35 @@ GPU_FN uint64_t tiles_at(const struct gpu_attention_args &a, const struct tiles_
 	return ((uint64_t)(uint32_t)page * a.op.kv.n_kv_heads + job.kv_head) * size + slot;
 }
 
+/* Keys of a block of which a thread has a 16-byte unit, of heads of D elements, and their pages. */
+#define TILES_KEYS(threads, dim) (AIOS_ATTN_BLOCK * (dim) / 8 / (threads))
+
+template <int THREADS, int D> struct tiles_pages {
+	int32_t page[TILES_KEYS(THREADS, D)];
+};
+
+/* Key i of the thread in a block of keys. */
+template <int THREADS, int D> GPU_FN uint32_t tiles_key(uint32_t i)
+{
+	return gpu_tid() / (D / 8) + i * (THREADS / (D / 8));
+}
+
+/* The pages of those keys that the job sees; of others -1, if MARK, or what was there. */
+template <bool MARK, int THREADS, int D>
+GPU_FN void tiles_find_pages(const struct gpu_attention_args &a, const struct tiles_job &job,
+			     uint32_t start, struct tiles_pages<THREADS, D> *p)
+{
+	GPU_UNROLL
+	for (uint32_t i = 0; i < TILES_KEYS(THREADS, D); i++) {
+		uint32_t key = start + tiles_key<THREADS, D>(i);
+
+		if (MARK)
+			p->page[i] = -1;
+		if (key >= job.first && key <= job.last)
+			p->page[i] = tiles_page(a, job, key);
+	}
+}
+
 /*
  * The tile of this block, of those of all sequences (no more than the batch can have) times KV heads'
  * head groups, in the grid's x. Zeros in the padding rows whose turn it is. False: there is none.

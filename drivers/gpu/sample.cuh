@@ -223,20 +223,19 @@ GPU_FN void sample_pick(struct gpu_sample_shared *s, uint64_t goal, float top_p)
 	gpu_barrier();
 }
 
-/* List the candidates of bins `from` to s->digit, GPU_SAMPLE_LIST at most. */
-GPU_FN void sample_list(const struct sample_row *r, struct gpu_sample_shared *s, uint32_t from)
+/* List the candidates of the bin that was picked, GPU_SAMPLE_LIST at most. */
+GPU_FN void sample_list(const struct sample_row *r, struct gpu_sample_shared *s)
 {
-	const uint32_t last = s->digit;
+	const uint32_t bin = s->digit;
 
 	keymax_walk(r->logits, 0, r->n, [&](float logit, uint32_t id) {
 		float x = aios_div(logit, r->temperature);
 		uint64_t key = aios_rank_key(x, id), w;
-		uint32_t at, bin;
+		uint32_t at;
 
 		if (key < r->cutoff || !(x == r->max || aios_sub(r->max, x) < 40.0f))
 			return;
-		bin = sample_bin(r, x);
-		if (bin < from || bin > last)
+		if (sample_bin(r, x) != bin)
 			return;
 		w = aios_sample_weight(x, r->max);
 		if (!w)
@@ -312,7 +311,7 @@ GPU_FN bool sample_cut(struct sample_row *r, struct gpu_sample_shared *s, uint64
 		r->cutoff = sample_cutoff(r, s, goal, top_p);
 		return false;
 	}
-	sample_list(r, s, s->digit);
+	sample_list(r, s);
 	r->cutoff = sample_listed(s, goal, top_p);
 	sample_cut_bins(s, r->cutoff);
 	return true;
@@ -320,8 +319,8 @@ GPU_FN bool sample_cut(struct sample_row *r, struct gpu_sample_shared *s, uint64
 
 /* --- few candidates ------------------------------------------------------------------- */
 
-#define SAMPLE_TOP                                                                                 \
-	256 /* the most that are sure to be listed; about 355 are then, of random logits */
+/* The most that are sure to be listed; about 355 are then, of random logits. */
+#define SAMPLE_TOP 256
 
 /*
  * The largest logit and the `top`-th largest of those that each thread has as `mine`: at least
